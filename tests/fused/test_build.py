@@ -1,0 +1,141 @@
+"""Building on first use: the cache, its key, processes starting at once, every way to fail."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from striate.errors import SettingError
+from striate.fused import build
+
+SOURCE = """
+#include "number.hpp"
+#ifndef SCALE
+#define SCALE 1
+#endif
+extern "C" int answer() { return SCALE * NUMBER; }
+"""
+
+
+@pytest.fixture
+def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    folder = tmp_path / "csrc"
+    folder.mkdir()
+    (folder / "tiny.cpp").write_text(SOURCE)
+    (folder / "number.hpp").write_text("#define NUMBER 21\n")
+    monkeypatch.setattr(build, "SOURCES", folder)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("STRIATE_FUSED", "on")
+    _forget()
+    yield folder
+    _forget()
+
+
+def _forget() -> None:
+    for each in (build._library, build.compiler, build._note):
+        each.cache_clear()
+
+
+def _built() -> list[Path]:
+    return sorted(build.cache_folder().glob("tiny-*.so"))
+
+
+@pytest.mark.compiler
+def test_builds_once_and_specializes(sources: Path) -> None:
+    assert build.library("tiny").answer() == 21
+    assert build.library("tiny", {"SCALE": 2}).answer() == 42
+    files = _built()
+    assert len(files) == 2
+    before = [path.stat().st_mtime_ns for path in files]
+    _forget()
+    assert build.library("tiny").answer() == 21
+    assert [path.stat().st_mtime_ns for path in _built()] == before
+
+
+@pytest.mark.compiler
+def test_a_changed_header_is_a_new_library(sources: Path) -> None:
+    build.library("tiny")
+    (sources / "number.hpp").write_text("#define NUMBER 22\n")
+    _forget()
+    assert build.library("tiny").answer() == 22
+    assert len(_built()) == 2
+
+
+@pytest.mark.compiler
+def test_a_damaged_library_is_built_again(sources: Path) -> None:
+    target = build.cache_folder() / "tiny-x.so"
+    build._build(sources / "tiny.cpp", build.compiler(), list(build.FLAGS), target)
+    key = build._key("tiny", build.compiler(), list(build.FLAGS))
+    target.rename(build.cache_folder() / f"tiny-{key}.so")
+    _built()[0].write_bytes(b"not a library")
+    assert build.library("tiny").answer() == 21
+
+
+@pytest.mark.compiler
+def test_processes_may_start_at_once(sources: Path) -> None:
+    program = (
+        "from pathlib import Path; from striate.fused import build;"
+        f"build.SOURCES = Path({str(sources)!r}); print(build.library('tiny').answer())"
+    )
+    started = [
+        subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    assert [process.communicate()[0].strip() for process in started] == ["21"] * 3
+    assert len(_built()) == 1
+    assert not list(build.cache_folder().glob("*.tmp"))
+
+
+@pytest.mark.compiler
+def test_a_failing_build_says_why_and_leaves_nothing(sources: Path) -> None:
+    (sources / "tiny.cpp").write_text("#error this source is broken\n")
+    with pytest.raises(build.Unavailable, match=r"could not build tiny\.cpp") as caught:
+        build.library("tiny")
+    assert "this source is broken" in str(caught.value)
+    assert not list(build.cache_folder().iterdir())
+
+
+def test_no_compiler_is_a_reason(sources: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler -O1")
+    with pytest.raises(build.Unavailable, match="no-such-compiler"):
+        build.library("tiny")
+
+
+def test_off_never_builds(sources: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRIATE_FUSED", "off")
+    with pytest.raises(build.Unavailable, match="STRIATE_FUSED=off"):
+        build.library("tiny")
+    assert not _built()
+
+
+def test_the_note_comes_once(
+    sources: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    reason = build.Unavailable("there is no C++ compiler")
+    build.fall_back(reason)
+    build.fall_back(reason)
+    assert [record.message for record in caplog.records] == [
+        "Fused kernels are not used, plain PyTorch runs instead: there is no C++ compiler"
+    ]
+    monkeypatch.setenv("STRIATE_FUSED", "require")
+    with pytest.raises(build.Unavailable):
+        build.fall_back(reason)
+
+
+def test_an_unknown_mode_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRIATE_FUSED", "fast")
+    with pytest.raises(SettingError, match="off"):
+        build.mode()
+
+
+def test_a_read_only_home_builds_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
+    folder = build.cache_folder()
+    assert folder.is_dir()
+    assert tmp_path not in folder.parents
