@@ -1,0 +1,61 @@
+"""Putting a graph together node by node: what notation, builder and importers share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from striate.graph.check import inferred
+from striate.graph.graph import Auxiliary, Graph, Node
+from striate.graph.operator import Operator
+from striate.graph.spec import Spec
+
+
+class Assembly:
+    """A graph in the making. Names are given here, and FLATTEN is put where FC needs it.
+
+    Unnamed nodes are called by their operator's label and a count: conv1, relu1, conv2.
+    """
+
+    def __init__(self) -> None:
+        self._nodes: list[Node] = []
+        self._specs: dict[str, Spec] = {}
+        self._counts: dict[str, int] = {}
+        self._auxiliary: list[Auxiliary] = []
+
+    def add(self, operator: Operator, inputs: Sequence[str] = (), name: str = "") -> str:
+        """Append a node (and what it needs before it); returns its name.
+
+        Raises:
+            ShapeError, SettingError: it does not fit what reaches it.
+        """
+        before = operator.before(*(self._specs[each] for each in inputs))
+        if before is not None:
+            inputs = [self.add(before, [each]) for each in inputs]
+        node = Node(name or self.fresh(operator), operator, tuple(inputs))
+        self._specs[node.name] = inferred(node, self._nodes, self._specs)
+        self._nodes.append(node)
+        return node.name
+
+    def fresh(self, operator: Operator) -> str:
+        """The next free name for an unnamed node."""
+        while True:
+            count = self._counts[operator.label] = self._counts.get(operator.label, 0) + 1
+            plain = count == 1 and not operator.numbered
+            name = operator.label if plain else f"{operator.label}{count}"
+            if name not in self._specs:
+                return name
+
+    def spec(self, name: str) -> Spec:
+        """The output spec of a node added before."""
+        return self._specs[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._specs
+
+    def exit(self, node: str, weight: float) -> None:
+        """Let the value of `node` leave as an auxiliary output."""
+        self._auxiliary.append(Auxiliary(node, weight))
+
+    def graph(self) -> Graph:
+        """The finished graph; the node added last is its output."""
+        return Graph(tuple(self._nodes), tuple(self._auxiliary))

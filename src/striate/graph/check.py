@@ -1,0 +1,61 @@
+"""Legality: run on every graph when it is made, and so after every pass."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from striate.errors import GraphError, SettingError, ShapeError
+from striate.graph.spec import Spec
+from striate.graph.walk import way
+
+if TYPE_CHECKING:
+    from striate.graph.graph import Node
+
+NAME = re.compile(r"[A-Za-z_]\w*(\.\w+)*", re.ASCII)
+
+
+def checked_specs(nodes: Sequence[Node]) -> Mapping[str, Spec]:
+    """The output spec of every node, computed in order.
+
+    Raises:
+        GraphError: a name is no word, an operator has the wrong number of inputs, a loss is not
+            the last node.
+        ShapeError: an operator does not fit; `where` shows the way to it.
+    """
+    specs: dict[str, Spec] = {}
+    for node in nodes:
+        _check_node(node, is_last=node is nodes[-1])
+        specs[node.name] = inferred(node, nodes, specs)
+    return MappingProxyType(specs)
+
+
+def _check_node(node: Node, *, is_last: bool) -> None:
+    if not NAME.fullmatch(node.name):
+        raise GraphError(
+            f"{node.name!r} is not a name",
+            remedy="Names are letters, digits and _, starting with a letter; dots may join them.",
+        )
+    least, most = node.operator.arity
+    count = len(node.inputs)
+    if count < least or (most is not None and count > most):
+        wanted = f"{least}" if least == most else f"{least} or more"
+        raise GraphError(f"{node.name} takes {wanted} inputs, not {count}")
+    if node.operator.is_loss and not is_last:
+        raise GraphError(
+            f"{node.name} is a loss, but something comes after it", remedy="End with the loss."
+        )
+
+
+def inferred(node: Node, nodes: Sequence[Node], specs: Mapping[str, Spec]) -> Spec:
+    """The spec of `node`; a `ShapeError` or `SettingError` gains its name and the way to it."""
+    try:
+        return node.operator.shape(*(specs[name] for name in node.inputs))
+    except (ShapeError, SettingError) as error:
+        raise type(error)(
+            error.what.replace("{self}", node.name),
+            where=way(nodes, specs, node),
+            remedy=error.remedy,
+        ) from None

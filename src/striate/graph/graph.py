@@ -1,0 +1,126 @@
+"""Nodes and the network they make: the one thing that everything meets at.
+
+A `Graph` is immutable, holds no weight, knows no engine, and is legal from its construction on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+
+from striate.errors import UnknownNameError, did_you_mean
+from striate.graph.check import checked_specs
+from striate.graph.operator import Operator, Weight
+from striate.graph.spec import Spec
+from striate.graph.walk import ordered
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One operator at its place.
+
+    Args:
+        name: unique; a word, or words joined by dots as in a nested PyTorch module.
+        operator: what it does.
+        inputs: names of the nodes it reads, in order.
+    """
+
+    name: str
+    operator: Operator
+    inputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Auxiliary:
+    """A side exit that is trained with its own loss (GoogLeNet's heads).
+
+    Args:
+        node: the name of the node whose value leaves.
+        weight: what its loss is multiplied by.
+    """
+
+    node: str
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A network: nodes in calculating order, the last one being the output.
+
+    Nodes may be given in any order but for the last; they are kept in the order of a depth-first
+    walk from the outputs, so that graphs made in different ways compare equal.
+
+    Raises:
+        GraphError: names, inputs or cycles are wrong, or a node leads nowhere.
+        ShapeError: an operator does not fit what reaches it; `where` shows the way there.
+    """
+
+    nodes: tuple[Node, ...]
+    auxiliary: tuple[Auxiliary, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "nodes", ordered(self.nodes, self.auxiliary))
+        object.__setattr__(self, "_specs", checked_specs(self.nodes))
+
+    @property
+    def specs(self) -> Mapping[str, Spec]:
+        """The output spec of every node, by name."""
+        specs: Mapping[str, Spec] = self.__dict__["_specs"]
+        return specs
+
+    @cached_property
+    def _by_name(self) -> dict[str, Node]:
+        return {node.name: node for node in self.nodes}
+
+    @cached_property
+    def consumers(self) -> Mapping[str, tuple[str, ...]]:
+        """For each node the names of the nodes that read it, in calculating order."""
+        found: dict[str, list[str]] = {node.name: [] for node in self.nodes}
+        for node in self.nodes:
+            for name in dict.fromkeys(node.inputs):
+                found[name].append(node.name)
+        return MappingProxyType({name: tuple(names) for name, names in found.items()})
+
+    @cached_property
+    def inputs(self) -> tuple[Node, ...]:
+        """The nodes that read nothing: where pictures come in."""
+        return tuple(node for node in self.nodes if not node.inputs)
+
+    @property
+    def loss(self) -> Node | None:
+        """The loss, when the network ends in one."""
+        return self.nodes[-1] if self.nodes[-1].operator.is_loss else None
+
+    @property
+    def scores(self) -> Node:
+        """The node whose value the network answers with: the last one before any loss."""
+        return self[self.nodes[-1].inputs[0]] if self.loss else self.nodes[-1]
+
+    def __getitem__(self, name: str) -> Node:
+        try:
+            return self._by_name[name]
+        except KeyError:
+            names = ", ".join(self._by_name)
+            raise UnknownNameError(
+                f"no node is called {name}",
+                remedy=did_you_mean(name, self._by_name) or f"There are: {names}.",
+            ) from None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._by_name
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self.nodes)
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def input_specs(self, node: Node) -> tuple[Spec, ...]:
+        """The specs that reach `node`."""
+        return tuple(self.specs[name] for name in node.inputs)
+
+    def weights(self, node: Node) -> Mapping[str, Weight]:
+        """The weights of `node`, by name."""
+        return node.operator.weights(*self.input_specs(node))

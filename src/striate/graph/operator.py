@@ -1,0 +1,274 @@
+"""The operator contract: what every operator of a network knows about itself.
+
+An operator is a frozen, final dataclass of settings. It holds no weight and no data: shapes,
+costs and formulas are functions of the settings and of what is passed in. Arrays carry a batch
+axis first; a `Spec` never does.
+
+Two ways of saying the same thing are asked of every operator, and a test holds them together:
+
+* whole arrays: `forward` and `backward`;
+* one number: `terms` (the products that sum to one output) and `uses` (where one input or
+  weight goes, each with its local derivative, so that its gradient is the sum of
+  error x local derivative).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from math import prod
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+from striate.graph.spec import Spec
+from striate.graph.window import Window
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array: TypeAlias = NDArray[Any]
+
+Index: TypeAlias = tuple[int, ...]
+
+OUTPUT = -1
+"""The `source` of a `Ref` to the operator's own output."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """A named array that belongs to an operator.
+
+    Args:
+        shape: as PyTorch keeps it (output channels first).
+        fan_in: connections into one output unit.
+        fan_out: connections out of one input unit.
+        role: kernel, bias, gain (starts at one), statistic (learned by counting, not by gradient).
+    """
+
+    shape: tuple[int, ...]
+    fan_in: int
+    fan_out: int
+    role: str = "kernel"
+
+    @property
+    def trainable(self) -> bool:
+        """Whether a gradient reaches it."""
+        return not self.role.startswith("statistic")
+
+    @property
+    def size(self) -> int:
+        """How many numbers it has."""
+        return prod(self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """The work for one picture.
+
+    Args:
+        multiply_adds: products that are added up. Taps on zero padding count, the bias does not.
+        connections: units x (fan-in + bias), as LeCun counted.
+        other: additions, comparisons, divisions and function values beside them.
+    """
+
+    multiply_adds: int = 0
+    connections: int = 0
+    other: int = 0
+
+    def __add__(self, more: Cost) -> Cost:
+        return Cost(
+            self.multiply_adds + more.multiply_adds,
+            self.connections + more.connections,
+            self.other + more.other,
+        )
+
+
+class Reach(Enum):
+    """How far one output sees, where it is not a window an axis."""
+
+    POINT = "only its own position"
+    EVERYTHING = "every position"
+
+
+Field: TypeAlias = tuple[Window, ...] | Reach
+"""Spatial reach of one output: a window for each spatial axis, or a `Reach`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """One number of an operator's surroundings.
+
+    Args:
+        source: k for the k-th input, `OUTPUT` for the own output, or the name of a weight.
+        index: position in that array; activations carry the batch axis first.
+    """
+
+    source: int | str
+    index: Index
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """One factor of a product: its value and how it is written.
+
+    Args:
+        value: the number.
+        label: how it reads, with {0}, {1} … where the references go.
+        refs: the numbers it is made of, each askable in turn; none for a constant.
+    """
+
+    value: float
+    label: str = "{0}"
+    refs: tuple[Ref, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One product of a sum."""
+
+    factors: tuple[Factor, ...]
+
+    @property
+    def value(self) -> float:
+        """The product of the factors."""
+        return prod(factor.value for factor in self.factors)
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One output that an input or weight goes into, with its local derivative.
+
+    Args:
+        output: index into the output, batch axis first.
+        derivative: factors whose product is d output / d reference.
+    """
+
+    output: Index
+    derivative: tuple[Factor, ...]
+
+    @property
+    def value(self) -> float:
+        """The local derivative."""
+        return prod(factor.value for factor in self.derivative)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Everything one evaluation of an operator depends on.
+
+    Args:
+        inputs: activations, batch axis first.
+        weights: by name, in the shapes that `Operator.weights` promises.
+        training: batch statistics and noise, or their fixed forms.
+        noise: what `Operator.draw` returned, for operators that are `is_random`, when training.
+        target: what a loss compares with: class indices (N,) or an array shaped as its input.
+        output: what `forward` returned; there for `backward`, `terms` and `uses`.
+    """
+
+    inputs: tuple[Array, ...]
+    weights: Mapping[str, Array] = field(default_factory=dict)
+    training: bool = False
+    noise: Array | None = None
+    target: Array | None = None
+    output: Array | None = None
+
+    @property
+    def x(self) -> Array:
+        """The first input."""
+        return self.inputs[0]
+
+    @property
+    def y(self) -> Array:
+        """The output, once `forward` has run."""
+        if self.output is None:
+            raise ValueError("forward has not run: Call.output is empty")
+        return self.output
+
+    def with_output(self, output: Array) -> Call:
+        """The same call, with its result."""
+        return replace(self, output=output)
+
+
+@dataclass(frozen=True, slots=True)
+class Gradients:
+    """What `backward` returns: one gradient an input, and one a trainable weight, by name."""
+
+    inputs: tuple[Array, ...]
+    weights: Mapping[str, Array] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Operator(ABC):
+    """One kind of layer with its settings. Subclasses are final."""
+
+    label: ClassVar[str]
+    """Stem of the names of unnamed nodes: conv in conv1."""
+    numbered: ClassVar[bool] = True
+    """Whether unnamed nodes are counted (conv1, conv2) or plain (input, loss)."""
+    arity: ClassVar[tuple[int, int | None]] = (1, 1)
+    """Fewest and most inputs; None for any number."""
+    is_random: ClassVar[bool] = False
+    """Whether training draws noise."""
+    is_loss: ClassVar[bool] = False
+    """Whether it compares its input with a target and returns one number a picture."""
+
+    @abstractmethod
+    def shape(self, *inputs: Spec) -> Spec:
+        """The output's spec.
+
+        Raises:
+            ShapeError: the inputs do not fit; the remedy names sizes that would.
+        """
+
+    def before(self, *inputs: Spec) -> Operator | None:
+        """An operator to put in front so that these inputs fit (FLATTEN before FC), or None."""
+        return None
+
+    def weights(self, *inputs: Spec) -> Mapping[str, Weight]:
+        """Names and shapes of the weights."""
+        return {}
+
+    @abstractmethod
+    def cost(self, *inputs: Spec) -> Cost:
+        """The work for one picture."""
+
+    @abstractmethod
+    def field(self, *inputs: Spec) -> Field:
+        """What one output sees of the spatial axes of its inputs."""
+
+    def draw(self, generator: np.random.Generator, *inputs: Array) -> Array:
+        """Noise for one training call. Only operators that are `is_random` have any."""
+        raise NotImplementedError(f"{type(self).__name__} draws no noise")
+
+    @abstractmethod
+    def forward(self, call: Call) -> Array:
+        """The output, in the float type of the input."""
+
+    @abstractmethod
+    def backward(self, call: Call, error: Array) -> Gradients:
+        """Gradients of the inputs and weights, from the gradient `error` of the output."""
+
+    @abstractmethod
+    def terms(self, call: Call, index: Index) -> list[Term]:
+        """The products that sum to one output. Taps on zero padding are left out."""
+
+    @abstractmethod
+    def uses(self, call: Call, ref: Ref) -> list[Use]:
+        """The outputs that an input or weight goes into. Zero derivatives may be left out."""
+
+    def update(self, call: Call) -> Mapping[str, Array]:
+        """New values of the statistics after a training call."""
+        return {}
+
+    @abstractmethod
+    def formula(self, index: Index, *inputs: Spec) -> str:
+        """How one output (index without batch) is computed, with {0}, {1} for the inputs."""
+
+    @abstractmethod
+    def gradient_formula(self, ref: Ref, *inputs: Spec) -> str:
+        """The sum that this operator adds to the gradient of `ref` (index without batch).
+
+        {0}, {1} stand for the inputs and {self} for this node.
+        """

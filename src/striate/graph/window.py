@@ -1,0 +1,192 @@
+"""Sliding-window arithmetic, once: sizes, taps and padding of one axis.
+
+Convolution, pooling and the receptive field all ask here. One output position ``o`` sees the
+input positions ``o * stride - before + u * dilation`` for ``u = 0 … kernel - 1``; positions
+outside the input are padding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
+
+from striate.errors import SettingError
+
+T = TypeVar("T")
+
+Sizes: TypeAlias = int | tuple[int, ...]
+"""One number for every axis, or one number an axis."""
+
+Side: TypeAlias = str | int | tuple[int, int]
+
+Padding: TypeAlias = str | int | tuple[int, ...] | tuple[tuple[int, int], ...]
+"""valid, same, full, a number for every side, a number an axis, or (before, after) an axis."""
+
+PADDINGS = ("valid", "same", "full")
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A window of `kernel` taps sliding along one axis.
+
+    Output size: floor((n - extent + before + after) / stride) + 1, or with `ceil` the ceiling of
+    it as long as the last window starts inside the input (Dumoulin and Visin,
+    arXiv:1603.07285, relationship 6).
+
+    >>> Window(kernel=5, stride=2, before=2, after=2).outputs(28)
+    14
+    >>> list(Window(kernel=3, before=1, after=1).taps(0, size=4))
+    [(1, 0), (2, 1)]
+    >>> list(Window(kernel=2).uses(1, size=3))
+    [(0, 1), (1, 0)]
+    """
+
+    kernel: int
+    stride: int = 1
+    dilation: int = 1
+    before: int = 0
+    after: int = 0
+    ceil: bool = False
+
+    @property
+    def extent(self) -> int:
+        """Input positions from the first tap to the last, both included."""
+        return self.dilation * (self.kernel - 1) + 1
+
+    def outputs(self, size: int) -> int:
+        """How many positions the window has on an axis of `size`; 0 when it does not fit."""
+        room = size + self.before + self.after - self.extent
+        if room < 0:
+            return 0
+        count = room // self.stride + 1
+        last_start = count * self.stride
+        if self.ceil and room % self.stride and last_start < size + self.before:
+            count += 1
+        return count
+
+    def overhang(self, size: int) -> int:
+        """Positions after the input that the last window reaches, at least `after`."""
+        reach = (self.outputs(size) - 1) * self.stride + self.extent - self.before - size
+        return max(self.after, reach)
+
+    def start(self, output: int) -> int:
+        """The input position of the first tap; negative inside the padding."""
+        return output * self.stride - self.before
+
+    def taps(self, output: int, size: int) -> Iterator[tuple[int, int]]:
+        """(tap, input position) for each tap of one output that lies inside the input."""
+        for tap in range(self.kernel):
+            position = self.start(output) + tap * self.dilation
+            if 0 <= position < size:
+                yield tap, position
+
+    def uses(self, position: int, size: int) -> Iterator[tuple[int, int]]:
+        """(output, tap) for each output that sees one input position."""
+        for output in range(self.outputs(size)):
+            tap, rest = divmod(position - self.start(output), self.dilation)
+            if not rest and 0 <= tap < self.kernel:
+                yield output, tap
+
+
+def checked_sizes(name: str, value: Sizes, *, least: int = 1) -> Sizes:
+    """`value` in its one canonical form: a number when every axis is alike, else a tuple.
+
+    >>> checked_sizes("stride", (2, 2)), checked_sizes("stride", (3, 2))
+    (2, (3, 2))
+
+    Raises:
+        SettingError: not a whole number of at least `least`.
+    """
+    axes = value if isinstance(value, tuple) else (value,)
+    if not axes or any(type(each) is not int or each < least for each in axes):
+        shown = "x".join(map(str, axes)) if axes else "nothing"
+        raise SettingError(
+            f"{name} is {shown}, but it needs a whole number of {least} or more",
+            remedy=f"Write one number ({name}={max(least, 2)}) or one an axis "
+            f"({name}={max(least, 3)}x{max(least, 2)}).",
+        )
+    return axes[0] if len(set(axes)) == 1 else axes
+
+
+def checked_padding(value: Padding) -> Padding:
+    """`value` in its one canonical form; no padding is always "valid".
+
+    >>> checked_padding(0), checked_padding((2, 2)), checked_padding(((0, 1), (0, 1)))
+    ('valid', 2, ((0, 1), (0, 1)))
+
+    Raises:
+        SettingError: not a known word and not whole numbers of at least 0.
+    """
+    if isinstance(value, str):
+        if value not in PADDINGS:
+            raise SettingError(
+                f"padding is {value!r}", remedy="Write valid, same, full or a number of cells."
+            )
+        return value
+    axes = value if isinstance(value, tuple) else (value,)
+    pairs = tuple(each if isinstance(each, tuple) else (each, each) for each in axes)
+    if not pairs or any(
+        len(pair) != 2 or any(type(n) is not int or n < 0 for n in pair) for pair in pairs
+    ):
+        raise SettingError(
+            f"padding is {value!r}, but it needs whole numbers of 0 or more",
+            remedy="Write pad=2, one number an axis (pad=2x1), valid, same or full.",
+        )
+    if any(before != after for before, after in pairs):
+        return pairs
+    plain = tuple(before for before, _ in pairs)
+    if len(set(plain)) > 1:
+        return plain
+    return plain[0] or "valid"
+
+
+def windows(
+    rank: int,
+    kernel: Sizes,
+    stride: Sizes = 1,
+    padding: Padding = "valid",
+    dilation: Sizes = 1,
+    *,
+    ceil: bool = False,
+) -> tuple[Window, ...]:
+    """One `Window` for each of `rank` spatial axes, from settings as an operator keeps them.
+
+    "same" pads dilation * (kernel - 1) in all, the odd cell after the input (with an odd kernel
+    and stride 1 the size stays); "full" pads extent - 1 on both sides (the wide convolution).
+
+    Raises:
+        SettingError: a setting names another number of axes.
+    """
+    kernels = spread("kernel", kernel, rank)
+    strides = spread("stride", stride, rank)
+    dilations = spread("dilation", dilation, rank)
+    given: tuple[Side, ...] = spread("padding", padding, rank)
+    made = []
+    for k, s, d, pad in zip(kernels, strides, dilations, given, strict=True):
+        before, after = _sides(pad, d * (k - 1))
+        made.append(Window(k, s, d, before, after, ceil))
+    return tuple(made)
+
+
+def _sides(pad: Side, reach: int) -> tuple[int, int]:
+    if isinstance(pad, tuple):
+        return pad
+    if isinstance(pad, int):
+        return pad, pad
+    return {"valid": (0, 0), "same": (reach // 2, reach - reach // 2), "full": (reach, reach)}[pad]
+
+
+def spread(name: str, value: T | tuple[T, ...], rank: int) -> tuple[T, ...]:
+    """`value` once an axis, or the tuple it is when that has `rank` entries."""
+    if not isinstance(value, tuple):
+        return (value,) * rank
+    if len(value) == 1:
+        return value * rank
+    if len(value) != rank:
+        raise SettingError(
+            f"{name} has {len(value)} numbers, but the input has {rank} spatial "
+            f"{'axis' if rank == 1 else 'axes'}",
+            remedy=f"Write one number for all, or {rank}.",
+        )
+    return value

@@ -1,0 +1,43 @@
+"""What a loss compares with: class numbers, or one wanted value a score."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from striate.errors import SettingError, ShapeError
+from striate.graph import Call, Spec
+from striate.ops.sliding import Array
+
+
+def class_scores(x: Spec) -> Spec:
+    """The spec of a loss over the scores `x`: one number.
+
+    Raises:
+        ShapeError: the scores are not flat.
+    """
+    if x.rank != 1:
+        raise ShapeError(
+            f"{{self}} compares one score a class, but its input is {x}",
+            remedy="End the network with FC (or global pooling and FLATTEN) before the loss.",
+        )
+    return Spec(())
+
+
+def one_hot(call: Call) -> Array:
+    """The target, as one row of wanted values a picture: 1 for the class, else 0.
+
+    Raises:
+        SettingError: there is no target, or a class number is out of range.
+    """
+    if call.target is None:
+        raise SettingError("a loss needs a target", remedy="Pass the right class (--target).")
+    if call.target.shape == call.x.shape:
+        return call.target
+    classes = call.x.shape[1]
+    target = call.target.astype(np.int64)
+    if target.shape != call.x.shape[:1] or (target < 0).any() or (target >= classes).any():
+        raise SettingError(
+            f"the target {call.target.tolist()} names no class",
+            remedy=f"Classes are numbered 0 to {classes - 1}, one a picture.",
+        )
+    return np.eye(classes, dtype=call.x.dtype)[target]

@@ -1,0 +1,63 @@
+"""The settings that every sliding pooling window has, checked once."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from striate.errors import SettingError, ShapeError
+from striate.graph import Padding, Sizes, Spec, Window
+from striate.graph.window import checked_padding, checked_sizes, windows
+
+
+class Pooling(Protocol):
+    """What a pooling operator is set by."""
+
+    @property
+    def kernel(self) -> Sizes: ...
+    @property
+    def stride(self) -> Sizes | None: ...
+    @property
+    def padding(self) -> Padding: ...
+    @property
+    def dilation(self) -> Sizes: ...
+    @property
+    def ceil(self) -> bool: ...
+
+
+def checked_pool(pool: Pooling) -> None:
+    """Put the settings of a frozen pooling operator into their canonical form.
+
+    A stride equal to the kernel is the usual case and kept as None.
+
+    Raises:
+        SettingError: a setting cannot mean anything.
+    """
+    kernel = checked_sizes("kernel", pool.kernel)
+    stride = None if pool.stride is None else checked_sizes("stride", pool.stride)
+    object.__setattr__(pool, "kernel", kernel)
+    object.__setattr__(pool, "stride", None if stride == kernel else stride)
+    object.__setattr__(pool, "dilation", checked_sizes("dilation", pool.dilation))
+    object.__setattr__(pool, "padding", checked_padding(pool.padding))
+
+
+def pool_windows(pool: Pooling, x: Spec) -> tuple[Window, ...]:
+    """The windows of a pooling operator over the spatial axes of `x`.
+
+    Raises:
+        ShapeError: the input is flat.
+        SettingError: a window could lie in the padding alone.
+    """
+    if x.rank < 2:
+        raise ShapeError(
+            f"{{self}} pools maps, but its input is flat ({x} units)",
+            remedy="Put pooling before FLATTEN and FC.",
+        )
+    stride = pool.kernel if pool.stride is None else pool.stride
+    axes = windows(len(x.spatial), pool.kernel, stride, pool.padding, pool.dilation, ceil=pool.ceil)
+    for axis in axes:
+        if max(axis.before, axis.after) >= axis.extent:
+            raise SettingError(
+                f"a {axis.kernel}-cell pooling window of {{self}} could lie in the padding alone",
+                remedy=f"Pad by {axis.extent - 1} or less.",
+            )
+    return axes

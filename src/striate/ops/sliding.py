@@ -1,0 +1,120 @@
+"""NumPy views of sliding windows: what convolution and pooling share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from striate.errors import ShapeError
+from striate.graph import Spec, Window
+
+Array: TypeAlias = NDArray[Any]
+
+
+def output_sizes(windows: Sequence[Window], x: Spec, what: str = "window") -> tuple[int, ...]:
+    """Spatial sizes of the output.
+
+    Raises:
+        ShapeError: a window does not fit; the remedy names sizes that would.
+    """
+    sizes = tuple(w.outputs(n) for w, n in zip(windows, x.spatial, strict=True))
+    if 0 not in sizes:
+        return sizes
+    extents = "x".join(str(w.extent) for w in windows)
+    fits = "x".join(str(n + w.before + w.after) for w, n in zip(windows, x.spatial, strict=True))
+    lacking = max(
+        w.extent - n - w.before - w.after for w, n in zip(windows, x.spatial, strict=True)
+    )
+    padded = any(w.before or w.after for w in windows)
+    padding = f"padding included: {fits}" if padded else "no padding"
+    raise ShapeError(
+        f"the {extents} {what} of {{self}} does not fit its "
+        f"{'x'.join(map(str, x.spatial))} input ({padding})",
+        remedy=f"Windows up to {fits} fit; or pad by {-(-lacking // 2)} more on each side, "
+        "pool less before it, or start from a larger picture.",
+    )
+
+
+def padded(x: Array, windows: Sequence[Window], fill: float = 0.0) -> Array:
+    """`x` (batch, channel, *spatial) with `fill` around it, as far as the windows reach."""
+    sides = [(w.before, w.overhang(n)) for w, n in zip(windows, x.shape[2:], strict=True)]
+    return np.pad(x, [(0, 0), (0, 0), *sides], constant_values=fill)
+
+
+def views(x: Array, windows: Sequence[Window], fill: float = 0.0) -> Array:
+    """Every window of `x`: (batch, channel, *output positions, *taps), copying only the padding."""
+    around = padded(x, windows, fill)
+    axes = tuple(range(2, x.ndim))
+    slid = np.lib.stride_tricks.sliding_window_view(
+        around, tuple(w.extent for w in windows), axis=axes
+    )
+    counts = (w.outputs(n) for w, n in zip(windows, x.shape[2:], strict=True))
+    steps = [
+        slice(0, (n - 1) * w.stride + 1, w.stride) for w, n in zip(windows, counts, strict=True)
+    ]
+    taps = [slice(None, None, w.dilation) for w in windows]
+    return slid[(slice(None), slice(None), *steps, *taps)]
+
+
+def scattered(parts: Array, windows: Sequence[Window], like: Array) -> Array:
+    """The opposite of `views`: add (batch, channel, *positions, *taps) back onto an input.
+
+    Where windows overlap, their parts add up; parts on the padding are dropped.
+    """
+    rank = len(windows)
+    counts, taps = parts.shape[2 : 2 + rank], parts.shape[2 + rank :]
+    total = np.zeros_like(padded(like, windows), dtype=parts.dtype)
+    everywhere: list[slice] = [slice(None)] * (2 + rank)
+    for tap in product(*map(range, taps)):
+        where = tuple(
+            slice(u * w.dilation, u * w.dilation + (n - 1) * w.stride + 1, w.stride)
+            for u, w, n in zip(tap, windows, counts, strict=True)
+        )
+        total[(slice(None), slice(None), *where)] += parts[tuple([*everywhere, *tap])]
+    inside = tuple(
+        slice(w.before, w.before + n) for w, n in zip(windows, like.shape[2:], strict=True)
+    )
+    return total[(slice(None), slice(None), *inside)]
+
+
+Place: TypeAlias = tuple[tuple[int, ...], tuple[int, ...]]
+
+
+def taps_of(
+    windows: Sequence[Window], output: Sequence[int], sizes: Sequence[int]
+) -> Iterator[Place]:
+    """(tap, input position) for each tap of one output that lies inside the input."""
+    axes = [list(w.taps(o, n)) for w, o, n in zip(windows, output, sizes, strict=True)]
+    for pairs in product(*axes):
+        yield tuple(tap for tap, _ in pairs), tuple(position for _, position in pairs)
+
+
+def outputs_of(
+    windows: Sequence[Window], position: Sequence[int], sizes: Sequence[int]
+) -> Iterator[Place]:
+    """(output position, tap) for each window that sees one input position."""
+    axes = [list(w.uses(p, n)) for w, p, n in zip(windows, position, sizes, strict=True)]
+    for pairs in product(*axes):
+        yield tuple(output for output, _ in pairs), tuple(tap for _, tap in pairs)
+
+
+LETTERS = ("u", "v", "w", "t")
+
+
+def tap_text(windows: Sequence[Window], output: Sequence[int]) -> str:
+    """Where the taps of one output lie: `4+u, 7+v`, with padding and dilation worked in."""
+    return ", ".join(
+        _sum(w.start(o), w.dilation, letter)
+        for w, o, letter in zip(windows, output, LETTERS, strict=False)
+    )
+
+
+def _sum(start: int, factor: int, letter: str) -> str:
+    step = letter if factor == 1 else f"{factor}{letter}"
+    if start == 0:
+        return step
+    return f"{start}+{step}" if start > 0 else f"{step}-{-start}"
