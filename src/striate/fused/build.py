@@ -41,7 +41,7 @@ Mode = Literal["off", "on", "require"]
 _log = logging.getLogger("striate.fused")
 
 
-class Unavailable(StriateError):  # noqa: N818 - a state, like Interrupted
+class Unavailable(StriateError):
     """The fused kernels cannot be used here; `what` says why."""
 
 

@@ -68,13 +68,13 @@ def scattered(parts: Array, windows: Sequence[Window], like: Array) -> Array:
     rank = len(windows)
     counts, taps = parts.shape[2 : 2 + rank], parts.shape[2 + rank :]
     total = np.zeros_like(padded(like, windows), dtype=parts.dtype)
-    everywhere: list[slice] = [slice(None)] * (2 + rank)
+    by_tap = np.moveaxis(parts, range(2 + rank, 2 + 2 * rank), range(rank))
     for tap in product(*map(range, taps)):
         where = tuple(
             slice(u * w.dilation, u * w.dilation + (n - 1) * w.stride + 1, w.stride)
             for u, w, n in zip(tap, windows, counts, strict=True)
         )
-        total[(slice(None), slice(None), *where)] += parts[tuple([*everywhere, *tap])]
+        total[(slice(None), slice(None), *where)] += by_tap[tap]
     inside = tuple(
         slice(w.before, w.before + n) for w, n in zip(windows, like.shape[2:], strict=True)
     )
