@@ -66,6 +66,10 @@ class DataError(StriateError):
     """Pictures, labels or folders that cannot be used."""
 
 
+class WeightsError(StriateError):
+    """Weights that do not fit the network they are loaded into."""
+
+
 class ModelFileError(StriateError):
     """A model file that is missing, damaged or not ours."""
 

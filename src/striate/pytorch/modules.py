@@ -1,0 +1,123 @@
+"""The one table from operators to PyTorch modules.
+
+An operator's function takes its settings and the specs of its inputs and returns a `Recipe`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from torch import nn
+
+from striate.errors import GraphError
+from striate.graph import Graph, Node, Operator, Spec, Window
+from striate.ops import (
+    Conv,
+    Dense,
+    Flatten,
+    Input,
+    MaxPool,
+    ReLU,
+)
+from striate.pytorch import layers
+from striate.pytorch.recipe import Recipe
+
+Maker: TypeAlias = Callable[[Any, tuple[Spec, ...]], Recipe]
+
+
+def recipe(graph: Graph, node: Node) -> Recipe:
+    """How the module of `node` is made.
+
+    Raises:
+        GraphError: PyTorch has no module for it: a loss, an input, or three spatial axes.
+    """
+    try:
+        maker = MODULES[type(node.operator)]
+    except KeyError:
+        kind = type(node.operator).__name__
+        raise GraphError(f"{node.name} ({kind}) has no PyTorch module") from None
+    return maker(node.operator, graph.input_specs(node))
+
+
+def _conv(conv: Conv, inputs: tuple[Spec, ...]) -> Recipe:
+    (x,) = inputs
+    axes = conv.field(x)
+    settings = _unless({"stride": 1, "dilation": 1}, _window_settings(axes))
+    settings |= _unless({"groups": 1, "bias": True}, {"groups": conv.groups, "bias": conv.bias})
+    arguments = (x.channels, conv.out_channels, _short(w.kernel for w in axes))
+    if all(w.before == w.after for w in axes):
+        settings |= _unless({"padding": 0}, {"padding": _short(w.before for w in axes)})
+        return Recipe(_by_rank(x, nn.Conv1d, nn.Conv2d), arguments, settings)
+    settings["sides"] = _sides([(w.before, w.after) for w in axes])
+    return Recipe(_by_rank(x, layers.PaddedConv1d, layers.PaddedConv2d), arguments, settings)
+
+
+def _dense(dense: Dense, inputs: tuple[Spec, ...]) -> Recipe:
+    settings = _unless({"bias": True}, {"bias": dense.bias})
+    return Recipe(nn.Linear, (inputs[0].size, dense.out_features), settings)
+
+
+def _max_pool(pool: MaxPool, inputs: tuple[Spec, ...]) -> Recipe:
+    (x,) = inputs
+    axes = pool.field(x)
+    kernel = _short(w.kernel for w in axes)
+    settings = _unless({"stride": kernel, "dilation": 1}, _window_settings(axes))
+    if all(w.before == w.after and 2 * w.before <= w.kernel for w in axes):
+        settings |= _unless({"padding": 0}, {"padding": _short(w.before for w in axes)})
+        settings |= _unless({"ceil_mode": False}, {"ceil_mode": pool.ceil})
+        return Recipe(_by_rank(x, nn.MaxPool1d, nn.MaxPool2d), (kernel,), settings)
+    # The overhang of a last, partly empty window is padded too, in place of ceil_mode: PyTorch
+    # decides by a padded size whether that window exists, we by the size without.
+    overhangs = [(w.before, w.overhang(n)) for w, n in zip(axes, x.spatial, strict=True)]
+    settings["sides"] = _sides(overhangs)
+    return Recipe(_by_rank(x, layers.PaddedMaxPool1d, layers.PaddedMaxPool2d), (kernel,), settings)
+
+
+def _plain(kind: type[nn.Module], inline: str = "", **settings: Any) -> Maker:
+    """An operator without settings of its own."""
+    return lambda operator, inputs: Recipe(kind, (), settings, inline)
+
+
+MODULES: Mapping[type[Operator], Maker] = {
+    Conv: _conv,
+    Dense: _dense,
+    Flatten: _plain(nn.Flatten),
+    MaxPool: _max_pool,
+    ReLU: _plain(nn.ReLU),
+}
+"""Every operator that computes something between the input and the loss."""
+
+ABSENT: Mapping[type[Operator], str] = {
+    Input: "what a network is called with needs no module",
+}
+"""Operators without a line, and why. Losses stand in `striate.pytorch.losses`."""
+
+
+def _by_rank(x: Spec, *kinds: type[nn.Module]) -> type[nn.Module]:
+    rank = len(x.spatial)
+    if rank > len(kinds):
+        raise GraphError(f"{kinds[-1].__name__} does not reach over the {rank} axes of {x}")
+    return kinds[rank - 1]
+
+
+def _window_settings(axes: tuple[Window, ...]) -> dict[str, Any]:
+    return {
+        "stride": _short(w.stride for w in axes),
+        "dilation": _short(w.dilation for w in axes),
+    }
+
+
+def _unless(usual: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that differ from PyTorch's defaults."""
+    return {name: value for name, value in settings.items() if value != usual[name]}
+
+
+def _short(numbers: Any) -> int | tuple[int, ...]:
+    sizes = tuple(numbers)
+    return sizes[0] if len(set(sizes)) == 1 else sizes
+
+
+def _sides(pairs: list[tuple[int, int]]) -> tuple[int, ...]:
+    """(before, after) an axis, flattened from the last axis to the first, as F.pad takes them."""
+    return tuple(side for pair in reversed(pairs) for side in pair)

@@ -1,0 +1,39 @@
+"""How a module is made: kept as data, so that it can be built and also be written as text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import nn
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A module class with its settings.
+
+    Args:
+        kind: a class of `torch.nn`, or one of `striate.pytorch.layers`.
+        arguments, settings: what it is called with.
+        inline: how plain source writes the result without any module: `{0} + {1}`.
+    """
+
+    kind: type[nn.Module]
+    arguments: tuple[Any, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    inline: str = ""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the class is Striate's, so that plain source must bring it along."""
+        return not self.kind.__module__.startswith("torch.")
+
+    def module(self) -> nn.Module:
+        """A new module."""
+        return self.kind(*self.arguments, **self.settings)
+
+    def __str__(self) -> str:
+        settings = (f"{name}={value!r}" for name, value in self.settings.items())
+        name = self.kind.__name__ if self.is_own else f"nn.{self.kind.__name__}"
+        return f"{name}({', '.join([*map(repr, self.arguments), *settings])})"
