@@ -1,1 +1,69 @@
-"""Convolutional networks you can see through."""
+"""Convolutional networks you can see through.
+
+>>> import striate
+>>> graph = striate.parse("INPUT 1x28x28 -> CONV 6 5x5 -> RELU -> MAXPOOL 2 -> FC 10")
+>>> striate.table(graph).totals["parameters"]
+8806
+
+The public names are loaded when they are first used: `import striate` loads neither torch nor NumPy.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from striate.analysis.table import table
+    from striate.analysis.verify import verify
+    from striate.analysis.why import why
+    from striate.errors import StriateError
+    from striate.graph import Graph
+    from striate.initialize import initialize
+    from striate.model import Model
+    from striate.notation import parse, text
+    from striate.training import Recipe, resume, train
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Graph": "striate.graph",
+    "Model": "striate.model",
+    "Recipe": "striate.training",
+    "StriateError": "striate.errors",
+    "initialize": "striate.initialize",
+    "parse": "striate.notation",
+    "resume": "striate.training",
+    "table": "striate.analysis.table",
+    "text": "striate.notation",
+    "train": "striate.training",
+    "verify": "striate.analysis.verify",
+    "why": "striate.analysis.why",
+}
+
+__all__ = [
+    "Graph",
+    "Model",
+    "Recipe",
+    "StriateError",
+    "initialize",
+    "parse",
+    "resume",
+    "table",
+    "text",
+    "train",
+    "verify",
+    "why",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'striate' has no attribute {name!r}")
+    found: object = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

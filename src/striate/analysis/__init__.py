@@ -1,0 +1,1 @@
+"""Questions about a network, a file each; every answer is a value and prints nothing."""

@@ -1,0 +1,41 @@
+"""The catalog: one network, or one family, a file."""
+
+from __future__ import annotations
+
+from striate.errors import UnknownNameError, did_you_mean
+from striate.networks import (
+    alexnet,
+    densenet,
+    googlenet,
+    lenet,
+    mobilenet,
+    resnet,
+    squeezenet,
+    vgg,
+    zfnet,
+)
+from striate.networks.network import Figures, Network
+
+_FILES = (lenet, alexnet, zfnet, vgg, googlenet, resnet, mobilenet, densenet, squeezenet)
+
+NETWORKS: dict[str, Network] = {
+    network.name: network for file in _FILES for network in file.NETWORKS
+}
+"""Every network of the catalog, by name."""
+
+__all__ = ["NETWORKS", "Figures", "Network", "network"]
+
+
+def network(name: str) -> Network:
+    """The network called `name`.
+
+    Raises:
+        UnknownNameError: the catalog has no such network.
+    """
+    try:
+        return NETWORKS[name.lower().replace("-", "_")]
+    except KeyError:
+        raise UnknownNameError(
+            f"there is no network called {name}",
+            remedy=did_you_mean(name, NETWORKS) or "`striate networks` lists all there are.",
+        ) from None
