@@ -1,0 +1,93 @@
+"""Data sets by name, and anything else as a folder of pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+
+from striate.data.cifar10 import load_cifar10
+from striate.data.dataset import DataSet, Share
+from striate.data.digits import load_digits
+from striate.data.mnist import FASHION_MNIST, MNIST, load_idx_set
+from striate.data.pictures import IN_MEMORY, Progress, from_tree
+from striate.data.tree import LAYOUT, scan
+from striate.errors import DataError, UnknownNameError, did_you_mean
+
+
+def _digits(
+    *, data_dir: Path | None = None, progress: Progress | None = None, **settings: object
+) -> DataSet:
+    return load_digits(**settings)  # type: ignore[arg-type]  # passed on as they came
+
+
+NAMES: Mapping[str, Callable[..., DataSet]] = MappingProxyType(
+    {
+        "digits": _digits,
+        "mnist": partial(load_idx_set, MNIST),
+        "fashion_mnist": partial(load_idx_set, FASHION_MNIST),
+        "cifar10": load_cifar10,
+    }
+)
+
+
+def load(
+    name_or_folder: str | Path,
+    *,
+    data_dir: Path | str | None = None,
+    size: tuple[int, int] | None = None,
+    channels: int | None = None,
+    validation: Share = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+    in_memory: int = IN_MEMORY,
+) -> DataSet:
+    """A data set by name (`NAMES`), or a folder of pictures in class folders.
+
+    Args:
+        name_or_folder: `mnist`; or a folder with `<class>/*` or `{train,val,test}/<class>/*`.
+        data_dir: where the files of named data sets lie; `STRIATE_DATA` is looked at next.
+        size: (height, width) to resize to; None keeps the set's own.
+        channels: 1 or 3; None keeps the set's own.
+        validation: share of the training pictures to set aside, a fraction or a count; 0 keeps
+            all for training. None takes 5,000 of MNIST's and a tenth of the others'. A folder
+            with pictures for validation uses those.
+        seed: chooses the validation pictures.
+        progress: called with (done, total, what) while files are fetched and decoded.
+        in_memory: bytes of decoded pictures above which a folder is streamed.
+
+    Raises:
+        DataError: pictures, files or folders that cannot be used.
+        UnknownNameError: neither a name nor a folder.
+
+    >>> load("digits").shape
+    (1, 8, 8)
+    """
+    _check(size, channels)
+    settings = {"size": size, "channels": channels, "validation": validation, "seed": seed}
+    text = str(name_or_folder)
+    name = text.lower().replace("-", "_")
+    if name in NAMES and isinstance(name_or_folder, str):
+        place = None if data_dir is None else Path(data_dir)
+        return NAMES[name](data_dir=place, progress=progress, **settings)
+    folder = Path(text).expanduser()
+    if not folder.exists() and len(folder.parts) == 1:
+        raise UnknownNameError(
+            f"no data set or folder is called {text!r}",
+            remedy=f"{did_you_mean(text, NAMES)} Data sets: {', '.join(NAMES)}.\n{LAYOUT}".strip(),
+        )
+    return from_tree(
+        scan(folder),
+        name=text,
+        progress=progress,
+        in_memory=in_memory,
+        **settings,  # type: ignore[arg-type]
+    )
+
+
+def _check(size: tuple[int, int] | None, channels: int | None) -> None:
+    if channels not in (None, 1, 3):
+        raise DataError(f"pictures have 1 (gray) or 3 (color) channels, not {channels!r}")
+    if size is not None and (len(size) != 2 or min(size) < 1):
+        raise DataError(f"a size is (height, width) of 1 or more pixels, not {size!r}")

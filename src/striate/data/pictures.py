@@ -1,0 +1,265 @@
+"""A tree of picture files becomes a data set: decoded, sized, sorted into splits."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from striate.data.dataset import (
+    AnySplit,
+    DataSet,
+    Share,
+    Split,
+    Summary,
+    make,
+    moments,
+    stratified,
+)
+from striate.data.decode import Bytes, measure, picture
+from striate.data.stream import Labels, Pictures, Stream
+from striate.data.tree import LAYOUT, Entry, Tree
+from striate.errors import DataError
+
+Progress: TypeAlias = Callable[[int, int, str], None]
+Size: TypeAlias = tuple[int, int]
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+IN_MEMORY = 1 << 30  # bytes of decoded pictures; more than this stays in its files
+LARGEST_KEPT = 256  # pixels; pictures all of one size up to this keep it
+USUAL_SIZE = 64  # pixels; the longer side that others are reduced to
+TEST_SHARE = 0.2
+VALIDATION_SHARE = 0.1
+_CHUNK = 512
+
+
+@dataclass
+class _Decoded:
+    """What decoding found, a row an entry."""
+
+    images: Bytes | None  # N x 3 x H x W (or N x 1 x H x W), None when streaming
+    readable: NDArray[np.bool_]
+    gray: NDArray[np.bool_]
+    sums: NDArray[np.int64]  # N x channels x 2: of the bytes, of their squares
+    digests: list[bytes]
+    problems: list[str]
+
+
+def from_tree(
+    tree: Tree,
+    *,
+    name: str,
+    size: Size | None = None,
+    channels: int | None = None,
+    validation: Share = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+    in_memory: int = IN_MEMORY,
+) -> DataSet:
+    """Decode every picture once, name the ones that fail, and make the splits.
+
+    Raises:
+        DataError: fewer than two classes, or classes that the training pictures lack.
+    """
+    notes: list[str] = []
+    entries = tree.entries
+    if size is None:
+        size = _choose_size(entries, notes, progress)
+    decoded = _decode_all(entries, size, channels, progress, in_memory)
+    problems = [*tree.problems, *decoded.problems]
+    alive = [entries[row] for row in np.flatnonzero(decoded.readable)]
+    classes = _classes(tree, alive, problems)
+    labels = np.array([classes.index(entry.label) for entry in alive], dtype=np.int64)
+    places = _places(alive, labels, notes)
+    if channels is None:
+        # Only what is learned from decides: a test picture must not change the network.
+        rows = np.flatnonzero(decoded.readable)[places["train"]]
+        channels = 1 if decoded.gray[rows].all() else 3
+    whole = _whole(alive, labels, decoded, channels, size)
+    splits = {split: whole.take(rows) for split, rows in places.items() if len(rows)}
+    held_out = splits.get("validation")
+    summarize = None if decoded.images is not None else _from_sums(alive, decoded, channels, size)
+    share = VALIDATION_SHARE if validation is None else validation
+    return make(
+        name,
+        classes,
+        splits["train"],  # type: ignore[type-var]  # all splits are of one kind
+        splits.get("test"),
+        validation=share if held_out is None else held_out,
+        seed=seed,
+        problems=problems,
+        notes=notes,
+        summarize=summarize,
+    )
+
+
+def _choose_size(entries: Sequence[Entry], notes: list[str], progress: Progress | None) -> Size:
+    def head(entry: Entry) -> Size | None:
+        try:
+            return measure(entry.source)
+        except DataError:
+            return None  # decoding will name it
+
+    found = [each for each in _in_threads(head, entries, "measuring", progress) if each]
+    if not found:
+        return (USUAL_SIZE, USUAL_SIZE)
+    if len(set(found)) == 1 and max(found[0]) <= LARGEST_KEPT:
+        return found[0]
+    height, width = (int(np.median([each[axis] for each in found])) for axis in (0, 1))
+    scale = min(1.0, USUAL_SIZE / max(height, width))
+    size = (max(1, round(height * scale)), max(1, round(width * scale)))
+    smallest, largest = min(found), max(found)
+    notes.append(
+        f"pictures of {smallest[0]}x{smallest[1]} to {largest[0]}x{largest[1]} pixels are "
+        f"resized to {size[0]}x{size[1]}"
+    )
+    return size
+
+
+def _in_threads(
+    work: Callable[[Item], Result],
+    items: Sequence[Item],
+    what: str,
+    progress: Progress | None,
+) -> Iterator[Result]:
+    # Pillow lets other threads run while it decodes. Chunks bound what waits in memory.
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        for start in range(0, len(items), _CHUNK):
+            yield from pool.map(work, items[start : start + _CHUNK])
+            if progress is not None:
+                progress(min(start + _CHUNK, len(items)), len(items), what)
+
+
+def _decode_all(
+    entries: Sequence[Entry],
+    size: Size,
+    channels: int | None,
+    progress: Progress | None,
+    in_memory: int,
+) -> _Decoded:
+    planes, count = channels or 3, len(entries)
+    streams = count * planes * size[0] * size[1] > in_memory and all(
+        isinstance(entry.source, Path) for entry in entries
+    )
+    out = _Decoded(
+        images=None if streams else np.empty((count, planes, *size), dtype=np.uint8),
+        readable=np.zeros(count, dtype=bool),
+        gray=np.zeros(count, dtype=bool),
+        sums=np.zeros((count, planes, 2), dtype=np.int64),
+        digests=[],
+        problems=[],
+    )
+
+    def decode(entry: Entry) -> Bytes | str:
+        try:
+            return picture(entry.source, channels=planes, size=size, name=entry.name)
+        except DataError as error:
+            return error.what
+
+    for row, result in enumerate(_in_threads(decode, entries, "decoding", progress)):
+        if isinstance(result, str):
+            out.problems.append(result)
+            out.digests.append(b"")
+        else:
+            _note(out, row, result)
+    return out
+
+
+def _note(out: _Decoded, row: int, image: Bytes) -> None:
+    out.readable[row] = True
+    out.gray[row] = len(image) == 1 or bool((image[0] == image[1:]).all())
+    if out.images is not None:
+        out.images[row] = image
+        return
+    wide = image.reshape(len(image), -1).astype(np.int64)
+    out.sums[row, :, 0] = wide.sum(axis=1)
+    out.sums[row, :, 1] = (wide * wide).sum(axis=1)
+    out.digests.append(hashlib.sha256(image.data).digest())
+
+
+def _classes(tree: Tree, alive: Sequence[Entry], problems: list[str]) -> tuple[str, ...]:
+    every = {entry.label for entry in tree.entries}
+    learned = {entry.label for entry in alive if entry.split in ("train", "")}
+    if tree.is_split and not any(entry.split == "train" for entry in tree.entries):
+        raise DataError(f"{tree.root} has no train folder with pictures", remedy=LAYOUT)
+    elsewhere = {entry.label for entry in alive} - learned
+    if elsewhere:
+        raise DataError(
+            f"{tree.root}: no training picture of class {', '.join(sorted(elsewhere))}, which "
+            "the validation or test folder has",
+            remedy="Class folders are matched by name: add pictures under train, or rename.",
+        )
+    problems += [
+        f"class {name} has no readable picture: left out" for name in sorted(every - learned)
+    ]
+    if len(learned) < 2:
+        have = f"only class {next(iter(learned))}" if learned else "no class with readable pictures"
+        raise DataError(f"{tree.root} has {have}; a classifier needs two", remedy=LAYOUT)
+    return tuple(sorted(learned))
+
+
+def _places(
+    alive: Sequence[Entry], labels: Labels, notes: list[str]
+) -> Mapping[str, NDArray[np.integer]]:
+    """The rows of each split; an unsplit or test-less folder gets a test share split off."""
+    split = np.array([entry.split or "train" for entry in alive])
+    rows: dict[str, NDArray[np.integer]]
+    rows = {name: np.flatnonzero(split == name) for name in ("train", "validation", "test")}
+    if len(rows["test"]):
+        return rows
+    train = rows["train"]
+    # By a hash of the file's name and no seed: every run, and `evaluate`, hold out the same
+    # pictures, and a picture added later moves few others.
+    hashes = [
+        hashlib.sha256(alive[row].name.encode("utf-8", "replace")).digest()
+        for row in train.tolist()
+    ]
+    rank = np.argsort(np.argsort(np.array([digest.hex() for digest in hashes])))
+    taken = stratified(labels[train], round(TEST_SHARE * len(train)), rank)
+    rows["train"], rows["test"] = train[~taken], train[taken]
+    notes.append(
+        f"no test folder: {taken.sum():,} of {len(train):,} pictures are held out as test, "
+        "chosen by the hash of their names"
+    )
+    return rows
+
+
+def _whole(
+    alive: Sequence[Entry], labels: Labels, decoded: _Decoded, channels: int, size: Size
+) -> AnySplit:
+    if decoded.images is None:
+        paths = tuple(str(entry.source) for entry in alive)
+        return Stream(Pictures(paths, channels, *size), labels, paths)
+    images = decoded.images[:, :channels]
+    paths = tuple(
+        str(entry.source) if isinstance(entry.source, Path) else entry.name for entry in alive
+    )
+    return Split(images[np.flatnonzero(decoded.readable)], labels, paths)
+
+
+def _from_sums(
+    alive: Sequence[Entry], decoded: _Decoded, channels: int, size: Size
+) -> Callable[[AnySplit, Sequence[str]], Summary]:
+    alive_rows = np.flatnonzero(decoded.readable)
+    row_of = {str(entry.source): int(row) for entry, row in zip(alive, alive_rows, strict=True)}
+
+    def summarize(split: AnySplit, classes: Sequence[str]) -> Summary:
+        rows = [row_of[path] for path in split.paths or ()]
+        digest = hashlib.sha256(repr((split.images.shape, tuple(classes))).encode())
+        for row in rows:
+            digest.update(decoded.digests[row])
+        digest.update(np.ascontiguousarray(split.labels, dtype="<i8").data)
+        total = decoded.sums[rows].sum(axis=0)[:channels]
+        mean, std = moments(total[:, 0], total[:, 1], len(rows) * size[0] * size[1])
+        return Summary(mean, std, digest.hexdigest())
+
+    return summarize

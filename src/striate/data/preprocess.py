@@ -1,0 +1,155 @@
+"""From any picture to the input of one network; it travels inside the model file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from striate.data.decode import FITS, Bytes, Source, picture
+from striate.errors import DataError
+
+if TYPE_CHECKING:
+    import torch
+
+_FIELDS = ("channels", "height", "width", "mean", "std", "fit")
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What is done to a picture before a network sees it.
+
+    A pixel p of 0..255 in channel c enters the network as (p / 255 - mean[c]) / std[c].
+
+    Args:
+        channels: 1 (gray) or 3 (red, green, blue).
+        height, width: of the network's input, in pixels.
+        mean, std: a value a channel, of pixels scaled to 0..1.
+        fit: "resize" stretches a picture of another shape; "crop" cuts its longer side.
+
+    Raises:
+        DataError: a field that cannot mean anything.
+
+    >>> p = Preprocessing(1, 28, 28, mean=(0.13,), std=(0.31,))
+    >>> Preprocessing.from_dict(p.to_dict()) == p
+    True
+    """
+
+    channels: int
+    height: int
+    width: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    fit: str = "resize"
+
+    def __post_init__(self) -> None:
+        for name in ("channels", "height", "width"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise _bad(name, value, "a whole number of 1 or more")
+        if self.fit not in FITS:
+            raise _bad("fit", self.fit, " or ".join(FITS))
+        for name in ("mean", "std"):
+            object.__setattr__(self, name, _finite(name, getattr(self, name), self.channels))
+        if min(self.std) <= 0:
+            raise _bad("std", self.std, "above zero in every channel")
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(channels, height, width) of the network's input."""
+        return (self.channels, self.height, self.width)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as plain numbers, lists and text, for JSON."""
+        return {
+            "channels": self.channels,
+            "height": self.height,
+            "width": self.width,
+            "mean": list(self.mean),
+            "std": list(self.std),
+            "fit": self.fit,
+        }
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Preprocessing:
+        """The inverse of `to_dict`.
+
+        Raises:
+            DataError: a field is missing, unknown or cannot mean anything.
+        """
+        if not isinstance(fields, Mapping):
+            raise DataError(f"preprocessing is a table of fields, not {type(fields).__name__}")
+        if strange := sorted(str(name) for name in set(fields) - set(_FIELDS)):
+            raise DataError(f"preprocessing has no field {', '.join(strange)}", where=_KNOWN)
+        if missing := sorted(set(_FIELDS) - {"fit"} - set(fields)):
+            raise DataError(f"preprocessing lacks {', '.join(missing)}", where=_KNOWN)
+        return cls(**dict(fields))
+
+    def picture(self, source: Source, *, name: str = "") -> Bytes:
+        """Any picture as uint8 of shape (channels, height, width), as `normalize` takes it.
+
+        Gray or color is made what the network takes; the size is fitted; nothing is inverted: a
+        network that learned white digits on black wants white digits on black.
+
+        Raises:
+            DataError: the picture cannot be read.
+        """
+        if self.channels not in (1, 3):
+            raise DataError(
+                f"a picture file cannot fill an input of {self.channels} channels",
+                remedy="Picture files have 1 (gray) or 3 (color). Give the network an array.",
+            )
+        size = (self.height, self.width)
+        return picture(source, channels=self.channels, size=size, fit=self.fit, name=name)
+
+    def normalize(self, x_nchw: torch.Tensor) -> torch.Tensor:
+        """uint8 (or float, 0..255) pictures N x C x H x W as float32: (x / 255 - mean) / std.
+
+        The result is a fresh tensor on the same device in the same memory format.
+
+        Raises:
+            DataError: the channels are not this network's.
+        """
+        import torch
+
+        if x_nchw.dim() < 3 or x_nchw.shape[-3] != self.channels:
+            raise DataError(
+                f"pictures of shape {'x'.join(map(str, x_nchw.shape))} do not have "
+                f"{self.channels} channels",
+                remedy="Give N x C x H x W.",
+            )
+        # The same two steps for every channel count: multiply, then add, in float32.
+        factor = [1 / (255 * std) for std in self.std]
+        offset = [-mean / std for mean, std in zip(self.mean, self.std, strict=True)]
+        x = x_nchw.to(torch.float32, copy=True)
+        if self.channels == 1:
+            return x.mul_(factor[0]).add_(offset[0])
+        column = torch.tensor([factor, offset], device=x.device)[:, :, None, None]
+        return x.mul_(column[0]).add_(column[1])
+
+    def normalize_array(self, x: np.ndarray) -> np.ndarray:
+        """`normalize` in NumPy float64, without torch, for the reference engine."""
+        column = (slice(None), None, None)
+        mean, std = np.array(self.mean)[column], np.array(self.std)[column]
+        result: np.ndarray = (np.asarray(x, dtype=np.float64) / 255 - mean) / std
+        return result
+
+
+_KNOWN = f"known fields: {', '.join(_FIELDS)}"
+
+
+def _bad(name: str, value: object, legal: str) -> DataError:
+    return DataError(f"preprocessing: {name} is {legal}, not {value!r}")
+
+
+def _finite(name: str, values: Any, channels: int) -> tuple[float, ...]:
+    try:
+        numbers = tuple(float(value) for value in values)
+    except (TypeError, ValueError):
+        raise _bad(name, values, "a list of numbers") from None
+    if len(numbers) != channels or not all(map(math.isfinite, numbers)):
+        raise _bad(name, numbers, f"{channels} finite numbers (one a channel)")
+    return numbers
