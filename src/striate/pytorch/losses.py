@@ -13,7 +13,7 @@ from striate.graph import Graph, Operator
 from striate.ops import CrossEntropy
 
 PictureLoss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
-"""(scores (N, classes), target (N,) or (N, classes)) -> mean over the batch."""
+"""(scores (N, classes), target (N,) or (N, classes)) -> one loss a picture (N,)."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,10 @@ class Loss:
     def __call__(self, outputs: Tensor | Sequence[Tensor], target: Tensor) -> Tensor:
         target = target if target.is_floating_point() else target.long()
         if isinstance(outputs, Tensor):
-            return self.main(outputs, target)
-        total = self.main(outputs[0], target)
+            return self.main(outputs, target).mean()
+        total = self.main(outputs[0], target).mean()
         for (weight, loss), side in zip(self.auxiliary, outputs[1:], strict=True):
-            total = total + weight * loss(side, target)
+            total = total + weight * loss(side, target).mean()
         return total
 
 
@@ -46,26 +46,31 @@ def loss_function(graph: Graph) -> Loss:
     """What the network of `graph` is trained with: its own loss, or the usual one.
 
     Without a loss of its own a graph that ends in SOFTMAX gets the log-loss, another one the
-    cross-entropy of its scores.
+    cross-entropy of its scores. A side exit has the loss of the scores, as far as that suits
+    it: see `loss_of_exit`.
     """
-    operator = _loss_operator(graph)
-    sides = tuple((each.weight, _side_loss(graph, each.node, operator)) for each in graph.auxiliary)
-    return Loss(LOSSES[type(operator)](operator), sides)
+    sides = tuple((e.weight, picture_loss(loss_of_exit(graph, e.node))) for e in graph.auxiliary)
+    return Loss(picture_loss(loss_of_exit(graph, graph.scores.name)), sides)
+
+
+def loss_of_exit(graph: Graph, name: str) -> Operator:
+    """The loss operator that the value of node `name` is compared with a target by."""
+    main = graph.loss.operator if graph.loss else CrossEntropy()
+    return main
+
+
+def picture_loss(loss: Operator) -> PictureLoss:
+    """A loss operator as a function of tensors."""
+    return LOSSES[type(loss)](loss)
 
 
 def _cross_entropy(loss: CrossEntropy) -> PictureLoss:
-    return lambda scores, target: F.cross_entropy(scores, target, label_smoothing=loss.smoothing)
+    return lambda scores, target: F.cross_entropy(
+        scores, target, label_smoothing=loss.smoothing, reduction="none"
+    )
 
 
 LOSSES: Mapping[type[Operator], Callable[[Any], PictureLoss]] = {
     CrossEntropy: _cross_entropy,
 }
 """Every loss operator."""
-
-
-def _loss_operator(graph: Graph) -> Operator:
-    return graph.loss.operator if graph.loss else CrossEntropy()
-
-
-def _side_loss(graph: Graph, name: str, main: Operator) -> PictureLoss:
-    return LOSSES[type(main)](main)

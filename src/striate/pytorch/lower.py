@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from striate.errors import GraphError
 from striate.graph import Graph
 from striate.pytorch.modules import ABSENT, recipe
 from striate.pytorch.plan import Plan, planned
+from striate.pytorch.tree import place
 from striate.pytorch.weights import Weights, load_weights
-
-
-class Block(nn.Module):
-    """A folder of layers: what stands before a dot in their names."""
 
 
 class Network(nn.Module):
@@ -67,29 +63,7 @@ def lower(graph: Graph, weights: Weights | None = None, *, fast: bool = True) ->
     network = Network(planned(graph, exits), planned(graph, exits[:1]))
     for node in graph:
         if type(node.operator) not in ABSENT and not node.operator.is_loss:
-            _place(network, node.name, recipe(graph, node).module())
+            place(network, node.name, recipe(graph, node).module())
     if weights is not None:
         load_weights(network, weights)
     return network
-
-
-def _place(root: nn.Module, name: str, module: nn.Module) -> None:
-    """Put `module` at a dotted path, making folders on the way.
-
-    The dictionary is written directly: `add_module` refuses names that a module has a method
-    for, like `train` or `half`, which are good names for a node.
-    """
-    *folders, last = name.split(".")
-    parent = root
-    for folder in folders:
-        found = parent._modules.get(folder)
-        if found is None:
-            found = parent._modules[folder] = Block()
-        parent = found
-    taken = parent._modules.get(last)
-    if isinstance(taken, Block):  # a node is called like the folder of others
-        module._modules.update(taken._modules)
-    own = {*module._parameters, *module._buffers}
-    if last in {*parent._parameters, *parent._buffers} or own & set(module._modules):
-        raise GraphError(f"{name} is both a node and a weight", remedy="Rename the node.")
-    parent._modules[last] = module

@@ -1,0 +1,136 @@
+"""PyTorch as the second opinion: every value and every gradient of one batch, node by node."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from striate.graph import Graph, Node
+from striate.pytorch.losses import loss_of_exit, picture_loss
+from striate.pytorch.modules import ABSENT, recipe
+from striate.pytorch.tree import place
+from striate.pytorch.weights import Weights, load_weights
+
+Array = NDArray[Any]
+
+
+class Evaluation(NamedTuple):
+    """What `values_and_gradients` found; every array has the batch axis first.
+
+    `values` and `gradients` are by node: the output, and the loss's derivative by it.
+    `weight_gradients` are by node and weight name, for weights that are trained.
+    """
+
+    values: dict[str, Array]
+    gradients: dict[str, Array]
+    weight_gradients: dict[str, dict[str, Array]]
+
+
+def values_and_gradients(
+    graph: Graph,
+    weights: Weights,
+    x: Array | Sequence[Array],
+    target: Array,
+    dtype: torch.dtype = torch.float64,
+    *,
+    training: bool = False,
+    noise: Mapping[str, Array] | None = None,
+) -> Evaluation:
+    """Run a graph that ends in a loss by PyTorch, one module a node, and differentiate it.
+
+    The gradients are those of the mean loss over the batch, with the side exits' losses added by
+    their weights. Nothing is fused, reordered or done in place.
+
+    Args:
+        x: pictures (N, C, H, W); one array for each input of the graph.
+        target: class numbers (N,), or wanted values shaped as the scores.
+        training: use batch statistics, and `noise`.
+        noise: what each random node drew in training, by node; without it nothing is dropped.
+
+    Raises:
+        WeightsError: the weights do not fit.
+    """
+    modules = _modules(graph, weights, dtype, training)
+    wanted = torch.from_numpy(np.asarray(target))
+    wanted = wanted.to(dtype) if wanted.is_floating_point() else wanted.long()
+    pictures = [x] if isinstance(x, np.ndarray) else list(x)
+    leaves = [torch.tensor(each, dtype=dtype, requires_grad=True) for each in pictures]
+    values = dict(zip((node.name for node in graph.inputs), leaves, strict=True))
+    for node in graph:
+        if node.name not in values:
+            inputs = [values[name] for name in node.inputs]
+            values[node.name] = _value(node, inputs, modules, wanted, noise or {})
+    return _differentiated(graph, modules, values, _total(graph, values, wanted))
+
+
+def _modules(
+    graph: Graph, weights: Weights, dtype: torch.dtype, training: bool
+) -> dict[str, nn.Module]:
+    root = nn.Module()
+    found = {}
+    for node in graph:
+        if type(node.operator) not in ABSENT and not node.operator.is_loss:
+            module = recipe(graph, node).module()
+            # Without the noise that was drawn, a random node is the fixed form of itself.
+            module.train(training and not node.operator.is_random)
+            place(root, node.name, module)
+            found[node.name] = module
+    root.to(dtype)
+    load_weights(root, weights)
+    return found
+
+
+def _value(
+    node: Node,
+    inputs: list[Tensor],
+    modules: Mapping[str, nn.Module],
+    target: Tensor,
+    noise: Mapping[str, Array],
+) -> Tensor:
+    if node.operator.is_loss:
+        return picture_loss(node.operator)(inputs[0], target)
+    value: Tensor = modules[node.name](*inputs)
+    # Some modules return what they got; a value needs a gradient of its own.
+    return value.view_as(value) if any(value is each for each in inputs) else value
+
+
+def _total(graph: Graph, values: Mapping[str, Tensor], target: Tensor) -> Tensor:
+    if graph.loss:
+        total = values[graph.loss.name].mean()
+    else:
+        loss = picture_loss(loss_of_exit(graph, graph.scores.name))
+        total = loss(values[graph.scores.name], target).mean()
+    for side in graph.auxiliary:
+        loss = picture_loss(loss_of_exit(graph, side.node))
+        total = total + side.weight * loss(values[side.node], target).mean()
+    return total
+
+
+def _differentiated(
+    graph: Graph,
+    modules: Mapping[str, nn.Module],
+    values: Mapping[str, Tensor],
+    total: Tensor,
+) -> Evaluation:
+    parameters = {
+        (node, name): parameter
+        for node, module in modules.items()
+        for name, parameter in module.named_parameters(recurse=False)
+    }
+    found = torch.autograd.grad(
+        total, [*values.values(), *parameters.values()], materialize_grads=True
+    )
+    arrays = [gradient.numpy() for gradient in found]
+    by_weight: dict[str, dict[str, Array]] = {}
+    for (node, name), gradient in zip(parameters, arrays[len(values) :], strict=True):
+        by_weight.setdefault(node, {})[name] = gradient
+    return Evaluation(
+        {name: value.detach().numpy() for name, value in values.items()},
+        dict(zip(values, arrays, strict=False)),
+        by_weight,
+    )

@@ -1,0 +1,72 @@
+"""The question most tests here ask: does a PyTorch module compute what the operator's file says?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from striate.graph import Call, Graph, Node, Operator, Spec
+from striate.ops import Input
+from striate.pytorch.modules import recipe
+from striate.pytorch.weights import load_weights
+
+Array = NDArray[Any]
+
+
+def alone(operator: Operator, *specs: Spec) -> Graph:
+    """A graph of one operator and its inputs."""
+    inputs = [Node(f"input{k}", Input(spec.shape)) for k, spec in enumerate(specs)]
+    return Graph((*inputs, Node("it", operator, tuple(node.name for node in inputs))))
+
+
+def random_weights(graph: Graph, rng: np.random.Generator) -> dict[str, dict[str, Array]]:
+    """Weights of every node; statistics and gains are positive."""
+    found = {}
+    for node in graph:
+        own = {
+            name: rng.uniform(0.3, 1.7, weight.shape)
+            if weight.role in ("gain", "statistic_one")
+            else rng.standard_normal(weight.shape)
+            for name, weight in graph.weights(node).items()
+        }
+        if own:
+            found[node.name] = own
+    return found
+
+
+def assert_agrees(operator: Operator, *specs: Spec, seed: int = 0, training: bool = False) -> None:
+    """Value and all gradients of the module are the operator's, to 1e-9, in float64."""
+    rng = np.random.default_rng(seed)
+    graph = alone(operator, *specs)
+    weights = random_weights(graph, rng).get("it", {})
+    inputs = tuple(rng.standard_normal((3, *spec.shape)) for spec in specs)
+    call = Call(inputs, weights, training=training)
+    output = operator.forward(call)
+    error = rng.standard_normal(output.shape)
+    wanted = operator.backward(call.with_output(output), error)
+
+    module = recipe(graph, graph["it"]).module().double().train(training)
+    load_weights(module, {"": weights})
+    leaves = [torch.tensor(each, requires_grad=True) for each in inputs]
+    value = module(*leaves)
+    value.backward(torch.from_numpy(error))
+    _near(value.detach().numpy(), output)
+    for leaf, gradient in zip(leaves, wanted.inputs, strict=True):
+        _near(_gradient(leaf), gradient)
+    parameters = dict(module.named_parameters())
+    assert set(parameters) == set(wanted.weights)
+    for name, gradient in wanted.weights.items():
+        _near(_gradient(parameters[name]), gradient)
+
+
+def _gradient(tensor: torch.Tensor) -> Array:
+    assert tensor.grad is not None
+    return tensor.grad.numpy()
+
+
+def _near(found: Array, wanted: Array) -> None:
+    assert found.shape == wanted.shape
+    np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-9)

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from agreement import alone, assert_agrees
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from striate.errors import GraphError, SettingError, ShapeError
+from striate.graph import Spec
+from striate.ops import OPERATORS, Conv, CrossEntropy, Dense, Flatten, MaxPool, ReLU
+from striate.pytorch.losses import LOSSES
+from striate.pytorch.modules import ABSENT, MODULES, recipe
+
+
+def test_the_tables_are_complete() -> None:
+    known = {*MODULES, *LOSSES, *ABSENT}
+    assert [kind.__name__ for kind in OPERATORS if kind not in known] == []
+
+
+def sizes(least: int, most: int, rank: int) -> st.SearchStrategy[tuple[int, ...]]:
+    return st.tuples(*[st.integers(least, most)] * rank)
+
+
+def paddings(rank: int) -> st.SearchStrategy[object]:
+    pair = st.tuples(st.integers(0, 2), st.integers(0, 2))
+    words = st.sampled_from(["valid", "same", "full"])
+    return words | st.integers(0, 3) | st.tuples(*[pair] * rank)
+
+
+@st.composite
+def maps(draw: st.DrawFn, rank: int, channels: int) -> Spec:
+    return Spec((channels, *(draw(st.integers(5 + 2 * k, 6 + 2 * k)) for k in range(rank))))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data(), st.integers(1, 2), st.integers(1, 3))
+def test_convolutions_agree(data: st.DataObject, rank: int, groups: int) -> None:
+    conv = Conv(
+        groups * data.draw(st.integers(1, 3)),
+        data.draw(sizes(1, 4, rank)),
+        stride=data.draw(sizes(1, 3, rank)),
+        padding=data.draw(paddings(rank)),
+        dilation=data.draw(sizes(1, 2, rank)),
+        groups=groups,
+        bias=data.draw(st.booleans()),
+    )
+    agrees_if_legal(conv, data.draw(maps(rank, groups * data.draw(st.integers(1, 2)))))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data(), st.integers(1, 2))
+def test_max_pools_agree(data: st.DataObject, rank: int) -> None:
+    pool = MaxPool(
+        data.draw(sizes(1, 4, rank)),
+        stride=data.draw(st.none() | sizes(1, 3, rank)),
+        padding=data.draw(paddings(rank)),
+        dilation=data.draw(sizes(1, 2, rank)),
+        ceil=data.draw(st.booleans()),
+    )
+    agrees_if_legal(pool, data.draw(maps(rank, 2)))
+
+
+def agrees_if_legal(operator: Conv | MaxPool, spec: Spec) -> None:
+    try:
+        alone(operator, spec)
+    except (ShapeError, SettingError):
+        return  # the operator says no; its own tests look at how
+    assert_agrees(operator, spec)
+
+
+@pytest.mark.parametrize("shape", [(7,), (3, 5), (2, 3, 5)])
+@pytest.mark.parametrize("operator", [ReLU(), Flatten()])
+def test_plain_operators_agree(operator: ReLU | Flatten, shape: tuple[int, ...]) -> None:
+    assert_agrees(operator, Spec(shape))
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_dense_layers_agree(bias: bool) -> None:
+    assert_agrees(Dense(5, bias=bias), Spec((7,)))
+
+
+def test_usual_settings_make_torchs_own_classes() -> None:
+    graph = alone(Conv(6, (5, 3), stride=2, padding=2), Spec((3, 9, 11)))
+    made = recipe(graph, graph["it"])
+    assert str(made) == "nn.Conv2d(3, 6, (5, 3), stride=2, padding=2)"
+    assert type(made.module()) is torch.nn.Conv2d
+
+
+def test_a_loss_has_no_module() -> None:
+    graph = alone(CrossEntropy(), Spec((5,)))
+    with pytest.raises(GraphError, match=r"it \(CrossEntropy\) has no PyTorch module"):
+        recipe(graph, graph["it"])
