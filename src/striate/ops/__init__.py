@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from striate.graph import Operator
 from striate.ops.activation.relu import ReLU
+from striate.ops.activation.sigmoid import Sigmoid
+from striate.ops.activation.softmax import Softmax
+from striate.ops.activation.tanh import Tanh
 from striate.ops.convolution.conv import Conv
 from striate.ops.convolution.dense import Dense
 from striate.ops.loss.cross_entropy import CrossEntropy
+from striate.ops.loss.log_loss import LogLoss
+from striate.ops.loss.squared_error import SquaredError
+from striate.ops.merging.add import Add
+from striate.ops.merging.concat import Concat
+from striate.ops.merging.multiply import Multiply
+from striate.ops.normalization.batch_norm import BatchNorm
+from striate.ops.normalization.dropout import Dropout
+from striate.ops.pooling.average_pool import AveragePool
 from striate.ops.pooling.max_pool import MaxPool
 from striate.ops.shaping.flatten import Flatten
 from striate.ops.shaping.input import Input
@@ -17,18 +28,40 @@ OPERATORS: tuple[type[Operator], ...] = (
     Dense,
     Flatten,
     MaxPool,
+    AveragePool,
     ReLU,
+    Sigmoid,
+    Tanh,
+    Softmax,
+    BatchNorm,
+    Dropout,
+    Add,
+    Concat,
+    Multiply,
     CrossEntropy,
+    LogLoss,
+    SquaredError,
 )
 """Every operator. The contract's promises are tested on each."""
 
 __all__ = [
     "OPERATORS",
+    "Add",
+    "AveragePool",
+    "BatchNorm",
+    "Concat",
     "Conv",
     "CrossEntropy",
     "Dense",
+    "Dropout",
     "Flatten",
     "Input",
+    "LogLoss",
     "MaxPool",
+    "Multiply",
     "ReLU",
+    "Sigmoid",
+    "Softmax",
+    "SquaredError",
+    "Tanh",
 ]

@@ -32,7 +32,7 @@ def one_hot(call: Call) -> Array:
     if call.target is None:
         raise SettingError("a loss needs a target", remedy="Pass the right class (--target).")
     if call.target.shape == call.x.shape:
-        return call.target
+        return call.target.astype(call.x.dtype, copy=False)
     classes = call.x.shape[1]
     target = call.target.astype(np.int64)
     if target.shape != call.x.shape[:1] or (target < 0).any() or (target >= classes).any():

@@ -19,8 +19,6 @@ class Pooling(Protocol):
     @property
     def padding(self) -> Padding: ...
     @property
-    def dilation(self) -> Sizes: ...
-    @property
     def ceil(self) -> bool: ...
 
 
@@ -36,11 +34,10 @@ def checked_pool(pool: Pooling) -> None:
     stride = None if pool.stride is None else checked_sizes("stride", pool.stride)
     object.__setattr__(pool, "kernel", kernel)
     object.__setattr__(pool, "stride", None if stride == kernel else stride)
-    object.__setattr__(pool, "dilation", checked_sizes("dilation", pool.dilation))
     object.__setattr__(pool, "padding", checked_padding(pool.padding))
 
 
-def pool_windows(pool: Pooling, x: Spec) -> tuple[Window, ...]:
+def pool_windows(pool: Pooling, x: Spec, dilation: Sizes = 1) -> tuple[Window, ...]:
     """The windows of a pooling operator over the spatial axes of `x`.
 
     Raises:
@@ -53,11 +50,15 @@ def pool_windows(pool: Pooling, x: Spec) -> tuple[Window, ...]:
             remedy="Put pooling before FLATTEN and FC.",
         )
     stride = pool.kernel if pool.stride is None else pool.stride
-    axes = windows(len(x.spatial), pool.kernel, stride, pool.padding, pool.dilation, ceil=pool.ceil)
-    for axis in axes:
-        if max(axis.before, axis.after) >= axis.extent:
+    axes = windows(len(x.spatial), pool.kernel, stride, pool.padding, dilation, ceil=pool.ceil)
+    for axis, size in zip(axes, x.spatial, strict=True):
+        # Taps further apart than the input is long can straddle it.
+        straddles = axis.dilation > size and any(
+            not any(axis.taps(output, size)) for output in range(axis.outputs(size))
+        )
+        if straddles or max(axis.before, axis.after) >= axis.extent:
             raise SettingError(
                 f"a {axis.kernel}-cell pooling window of {{self}} could lie in the padding alone",
-                remedy=f"Pad by {axis.extent - 1} or less.",
+                remedy=f"Pad by {axis.extent - 1} or less, and dilate by {size} or less.",
             )
     return axes
