@@ -14,7 +14,18 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageOps,
+    JpegImagePlugin,
+    PngImagePlugin,
+    PpmImagePlugin,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+)
 
 from striate.errors import DataError
 
@@ -22,7 +33,17 @@ Bytes: TypeAlias = NDArray[np.uint8]
 Source: TypeAlias = "str | Path | bytes | Image.Image | NDArray[np.generic]"
 
 # A fixed list, because Pillow would otherwise hand EPS to Ghostscript and WMF to the system.
-FORMATS = ("PNG", "JPEG", "MPO", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+# Importing a plugin registers it; Pillow itself would import all of its forty.
+_READERS = (
+    PngImagePlugin.PngImageFile,
+    JpegImagePlugin.JpegImageFile,
+    BmpImagePlugin.BmpImageFile,
+    GifImagePlugin.GifImageFile,
+    TiffImagePlugin.TiffImageFile,
+    WebPImagePlugin.WebPImageFile,
+    PpmImagePlugin.PpmImageFile,
+)
+FORMATS = tuple(reader.format for reader in _READERS)
 SUFFIXES = frozenset(
     f".{kind}"
     for kind in "png jpg jpeg jpe jfif bmp dib gif tif tiff webp ppm pgm pbm pnm".split()  # noqa: SIM905
