@@ -62,6 +62,11 @@ def _members(
         stream = archive.extractfile(member)
         if stream is not None:
             yield name.as_posix(), stream.read()
+    # The checksum of a gzip file stands behind everything; only reading on compares it.
+    while archive.fileobj is not None and archive.fileobj.read(1 << 20):
+        total += 1 << 20
+        if total > LARGEST_TOTAL:
+            raise DataError(f"{path}: more than {LARGEST_TOTAL:,} bytes behind the last file")
 
 
 def _unwrapped(members: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:

@@ -251,11 +251,16 @@ def _whole(
     if decoded.images is None:
         paths = tuple(str(entry.source) for entry in alive)
         return Stream(Pictures(paths, channels, *size), labels, paths)
-    images = decoded.images[:, :channels]
+    rows = np.flatnonzero(decoded.readable)
+    images = decoded.images[rows, :channels]
+    if channels < decoded.images.shape[1]:
+        # A color picture among those only tested goes to gray by its luma, not by its red.
+        for place in np.flatnonzero(~decoded.gray[rows]).tolist():
+            images[place] = picture(alive[place].source, channels=channels, size=size)
     paths = tuple(
         str(entry.source) if isinstance(entry.source, Path) else entry.name for entry in alive
     )
-    return Split(images[np.flatnonzero(decoded.readable)], labels, paths)
+    return Split(images, labels, paths)
 
 
 def _from_sums(
