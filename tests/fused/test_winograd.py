@@ -21,14 +21,6 @@ EPSILON = 2.0**-23
 Numbers = dict[str, Tensor]
 
 
-@pytest.fixture(autouse=True)
-def _compiled() -> None:
-    try:
-        build.library("winograd")
-    except build.Unavailable as reason:
-        pytest.skip(reason.what)
-
-
 @pytest.fixture
 def threads():
     before = torch.get_num_threads()

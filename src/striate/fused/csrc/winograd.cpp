@@ -8,9 +8,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdint>
 
+#include "winograd_maps.hpp"
 #include "winograd_product.hpp"
+#include "winograd_weights.hpp"
 #include "winograd_workspace.hpp"
 
 namespace winograd {
@@ -18,200 +19,6 @@ namespace winograd {
 constexpr long CHUNK = std::max(MAX_COLUMNS, 32 / LANES);  // output blocks whose sums stay in cache
 constexpr long TERMS = 64 / LANES;  // channel blocks in one sum: short for accuracy and the cache
 constexpr long PASS = 128;          // tiles in one sum over tiles, likewise
-
-struct Sizes {  // as the caller passes them, 64 bits each
-  int64_t batch, height, width, channels, out_height, out_width, outputs;
-  int64_t pad_top, pad_left;                           // may be negative: a crop
-  int64_t weight_output, weight_input, weight_row, weight_column;  // strides
-  int64_t relu;
-};
-
-struct Tiles {
-  long rows, columns, count;
-  explicit Tiles(const Sizes& s)
-      : rows((s.out_height + TILE - 1) / TILE),
-        columns((s.out_width + TILE - 1) / TILE),
-        count(s.batch * rows * columns) {}
-};
-
-// [point][block of LANES columns][row][lane], the operands of the 36 products.
-struct Points {
-  float* data;
-  size_t point, block;
-
-  static size_t odd_lines(size_t floats) {  // else the 36 streams fall into the same cache sets
-    const size_t lines = (floats + 15) / 16;
-    return (lines | 1) * 16;
-  }
-  static size_t floats(long blocks, long rows) {
-    return POINTS * odd_lines(size_t(blocks) * rows * LANES);
-  }
-  Points(float* memory, long blocks, long rows)
-      : data(memory), point(odd_lines(size_t(blocks) * rows * LANES)), block(rows * LANES) {}
-  float* at(long p, long b, long row) const {
-    return data + p * point + b * block + row * LANES;
-  }
-};
-
-inline long blocks_of(int64_t columns) { return (columns + LANES - 1) / LANES; }
-
-inline int lanes_of(int64_t columns, long block) {
-  return int(std::min<int64_t>(LANES, columns - block * LANES));
-}
-
-inline Vector load_lanes(const float* from, int lanes) {
-  return lanes == LANES ? load(from) : load(from, lanes);
-}
-
-inline void store_lanes(float* to, Vector v, int lanes) {
-  lanes == LANES ? store(to, v) : store(to, v, lanes);
-}
-
-// The second half of a transform to points: ROWS rows of `half` down each of its six columns.
-template <int ROWS, void (*MAP)(const Vector*, Vector*)>
-inline void store_points(const Vector half[ROWS][PATCH], const Points& to, long block, long row) {
-  for (int k = 0; k < PATCH; k++) {
-    Vector d[ROWS], o[PATCH];
-    for (int r = 0; r < ROWS; r++) d[r] = half[r][k];
-    MAP(d, o);
-    for (int r = 0; r < PATCH; r++) store(to.at(r * PATCH + k, block, row), o[r]);
-  }
-}
-
-// ---------------------------------------------------------------- the four transforms
-
-template <bool INSIDE>
-inline void input_tile(const Sizes& s, const float* x, long top, long left, const Points& to,
-                       long row) {
-  for (long b = 0, blocks = blocks_of(s.channels); b < blocks; b++) {
-    const int lanes = lanes_of(s.channels, b);
-    Vector half[PATCH][PATCH];  // [input row][point of its columns]
-    for (int r = 0; r < PATCH; r++) {
-      Vector d[PATCH];
-      for (int k = 0; k < PATCH; k++) {
-        const long y = top + r, z = left + k;
-        const bool there = INSIDE || (y >= 0 && y < s.height && z >= 0 && z < s.width);
-        d[k] = there ? load_lanes(x + (y * s.width + z) * s.channels + b * LANES, lanes)
-                     : Vector{};
-      }
-      input_map(d, half[r]);
-    }
-    store_points<PATCH, input_map>(half, to, b, row);
-  }
-}
-
-void transform_input(const Sizes& s, const Tiles& tiles, const float* x, long first, long last,
-                     const Points& to, long row) {
-  for (long t = first; t < last; t++, row++) {
-    const long image = t / (tiles.rows * tiles.columns);
-    const long top = t / tiles.columns % tiles.rows * TILE - s.pad_top;
-    const long left = t % tiles.columns * TILE - s.pad_left;
-    const float* picture = x + image * s.height * s.width * s.channels;
-    const bool inside = top >= 0 && top + PATCH <= s.height && left >= 0 && left + PATCH <= s.width;
-    (inside ? input_tile<true> : input_tile<false>)(s, picture, top, left, to, row);
-  }
-}
-
-// The gradient of the outputs, for the gradient of the weights; outside the map it is zero.
-void transform_gradient(const Sizes& s, const Tiles& tiles, const float* g, long first, long last,
-                        const Points& to, long row) {
-  for (long t = first; t < last; t++, row++) {
-    const long image = t / (tiles.rows * tiles.columns);
-    const long top = t / tiles.columns % tiles.rows * TILE, left = t % tiles.columns * TILE;
-    const float* corner =
-        g + ((image * s.out_height + top) * s.out_width + left) * s.outputs;
-    for (long b = 0, blocks = blocks_of(s.outputs); b < blocks; b++) {
-      const int lanes = lanes_of(s.outputs, b);
-      Vector half[TILE][PATCH];
-      for (int r = 0; r < TILE; r++) {
-        Vector d[TILE];
-        for (int k = 0; k < TILE; k++)
-          d[k] = top + r < s.out_height && left + k < s.out_width
-                     ? load_lanes(corner + (r * s.out_width + k) * s.outputs + b * LANES, lanes)
-                     : Vector{};
-        gradient_map(d, half[r]);
-      }
-      store_points<TILE, gradient_map>(half, to, b, row);
-    }
-  }
-}
-
-// Blocks first..last of the sums in `from`, which is the output block `offset + first` and on.
-void transform_output(const Sizes& s, const Tiles& tiles, const Points& from, long row, long first,
-                      long last, long offset, long blocks, const float* bias, float* y) {
-  for (long t = first; t < last; t++, row++) {
-    const long image = t / (tiles.rows * tiles.columns);
-    const long top = t / tiles.columns % tiles.rows * TILE, left = t % tiles.columns * TILE;
-    const int rows = int(std::min<long>(TILE, s.out_height - top));
-    const int columns = int(std::min<long>(TILE, s.out_width - left));
-    float* corner = y + ((image * s.out_height + top) * s.out_width + left) * s.outputs;
-    for (long b = 0; b < blocks; b++) {
-      const int lanes = lanes_of(s.outputs, offset + b);
-      const Vector shift = bias ? load_lanes(bias + (offset + b) * LANES, lanes) : Vector{};
-      Vector half[TILE][PATCH];
-      for (int k = 0; k < PATCH; k++) {
-        Vector m[PATCH], o[TILE];
-        for (int r = 0; r < PATCH; r++) m[r] = load(from.at(r * PATCH + k, b, row));
-        output_map(m, o);
-        for (int r = 0; r < TILE; r++) half[r][k] = o[r];
-      }
-      for (int r = 0; r < rows; r++) {
-        Vector o[TILE];
-        output_map(half[r], o);
-        for (int k = 0; k < columns; k++) {
-          Vector v = o[k] + shift;
-          if (s.relu) v = v < 0 ? Vector{} : v;  // keeps NaN, as torch does
-          store_lanes(corner + (r * s.out_width + k) * s.outputs + (offset + b) * LANES, v, lanes);
-        }
-      }
-    }
-  }
-}
-
-// Weights of input channels first..last to output block `block`; beyond the last channel, zeros.
-void transform_weight(const Sizes& s, const float* w, long first, long last, long block,
-                      const Points& to, long to_block) {
-  const int lanes = lanes_of(s.outputs, block);
-  const float* base = w + block * LANES * s.weight_output;
-  for (long i = first; i < last; i++) {
-    Vector half[3][PATCH] = {};
-    if (i < s.channels) {
-      alignas(sizeof(Vector)) float tap[9][LANES] = {};
-      for (int l = 0; l < lanes; l++) {
-        const float* from = base + l * s.weight_output + i * s.weight_input;
-        for (int k = 0; k < 9; k++)
-          tap[k][l] = from[k / 3 * s.weight_row + k % 3 * s.weight_column];
-      }
-      for (int r = 0; r < 3; r++) {
-        const Vector k[3] = {load(tap[3 * r]), load(tap[3 * r + 1]), load(tap[3 * r + 2])};
-        weight_map(k, half[r]);
-      }
-    }
-    store_points<3, weight_map>(half, to, to_block, i - first);
-  }
-}
-
-// The gradient of the weights of output block `block`, from its 36 points.
-void transform_weight_gradient(const Sizes& s, const Points& from, long block, float* dw) {
-  const int lanes = lanes_of(s.outputs, block);
-  for (long i = 0; i < s.channels; i++) {
-    Vector half[3][PATCH];
-    for (int k = 0; k < PATCH; k++) {
-      Vector m[PATCH], o[3];
-      for (int r = 0; r < PATCH; r++) m[r] = load(from.at(r * PATCH + k, block, i));
-      tap_map(m, o);
-      for (int r = 0; r < 3; r++) half[r][k] = o[r];
-    }
-    for (int r = 0; r < 3; r++) {
-      Vector o[3];
-      tap_map(half[r], o);
-      for (int k = 0; k < 3; k++)
-        for (int l = 0; l < lanes; l++)
-          dw[(block * LANES + l) * s.weight_output + i * s.weight_input + r * s.weight_row +
-             k * s.weight_column] = o[k][l];
-    }
-  }
-}
 
 // ---------------------------------------------------------------- the products
 
@@ -275,7 +82,7 @@ void forward_by_tiles(const Sizes& s, const Tiles& tiles, const float* x, const 
   {
     const long team = omp_get_num_threads(), me = omp_get_thread_num();
     for (long b = piece(out, team, me); b < piece(out, team, me + 1); b++)
-      transform_weight(s, w, 0, in * LANES, b, right, b);
+      transform_weight(s, w, 0, in, b, right, b);
 #pragma omp barrier
     float* mine = space.data() + weights + me * (left + sums);
     const Points points(mine, in, rows), sum(mine + left, chunk, rows);
@@ -317,7 +124,7 @@ void forward_by_outputs(const Sizes& s, const Tiles& tiles, const float* x, cons
         for (long k = 0; k < in; k += terms) {
           const long depth = std::min(terms, in - k);
           for (long j = 0; j < width; j++)
-            transform_weight(s, w, k * LANES, (k + depth) * LANES, b + j, panel, j);
+            transform_weight(s, w, k, k + depth, b + j, panel, j);
           multiply_points(points, count, k, depth, panel, 0, width, sum, k > 0);
         }
         transform_output(s, tiles, sum, 0, t, t + count, b, width, bias, y);

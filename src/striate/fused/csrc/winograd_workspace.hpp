@@ -48,7 +48,8 @@ class Workspace {
     List& list = idle();
     auto best = list.end(), largest = list.end();
     for (auto each = list.begin(); each != list.end(); ++each) {
-      if (each->second >= floats && (best == list.end() || each->second < best->second)) best = each;
+      const bool fits = each->second >= floats;
+      if (fits && (best == list.end() || each->second < best->second)) best = each;
       if (largest == list.end() || each->second > largest->second) largest = each;
     }
     if (best == list.end() && largest != list.end()) {
