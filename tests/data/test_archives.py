@@ -7,10 +7,11 @@ import io
 import tarfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from data.making import color, encoded, member, tar
-from striate.data import archive, load
+from striate.data import archive, cifar10, load
 from striate.data.archive import scan_archive
 from striate.errors import DataError
 
@@ -99,14 +100,11 @@ def test_a_truncated_archive_is_told(tmp_path: Path, keep: int) -> None:
         scan_archive(path)
 
 
-def test_something_else_is_told(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.delenv("STRIATE_DATA", raising=False)
+def test_something_else_is_told(tmp_path: Path) -> None:
     path = tmp_path / "x.tar.gz"
     path.write_bytes(b"PK\x03\x04 not a tar")
     with pytest.raises(DataError, match="damaged or not a tar archive"):
         scan_archive(path)
-    with pytest.raises(DataError, match="cifar10 was not found"):
-        load("cifar10", data_dir=tmp_path)
 
 
 def test_an_empty_archive_is_told(tmp_path: Path) -> None:
@@ -117,3 +115,57 @@ def test_an_empty_archive_is_told(tmp_path: Path) -> None:
     path.write_bytes(stream.getvalue())
     with pytest.raises(DataError, match="no pictures in class folders"):
         scan_archive(path)
+
+
+def binary(count: int = 20) -> tuple[np.ndarray, list[tuple[tarfile.TarInfo, bytes]]]:
+    """Six files of the binary version: records of a label and three planes."""
+    random = np.random.default_rng(2)
+    records = random.integers(0, 256, (6, count, 3073), dtype=np.uint8)
+    records[:, :, 0] = np.arange(count) % 10
+    names = [f"data_batch_{i}.bin" for i in range(1, 6)] + ["test_batch.bin"]
+    members = [
+        member(f"cifar-10-batches-bin/{name}", part.tobytes())
+        for name, part in zip(names, records, strict=True)
+    ]
+    return records, [member("cifar-10-batches-bin/readme.html", b"x"), *members]
+
+
+def test_the_binary_version_is_read(tmp_path: Path) -> None:
+    records, members = binary()
+    tar(tmp_path / "cifar-10-binary.tar.gz", members)
+    data = load("cifar10", data_dir=tmp_path, validation=0)
+    assert data.classes[:4] == ("airplane", "automobile", "bird", "cat")
+    assert (len(data.train), len(data.test)) == (100, 20)
+    assert data.train.labels[13] == 3
+    assert data.train.images[33, 2, 5, 7] == records[1, 13, 1 + 2 * 1024 + 5 * 32 + 7]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda members: members[:-1], "lacks test_batch.bin"),
+        (lambda members: [*members[:-1], member("test_batch.bin", bytes(3072))], "3,072 bytes"),
+        (lambda members: [*members[:-1], member("test_batch.bin", b"")], "has 0 bytes"),
+        (
+            lambda members: [*members[:-1], member("test_batch.bin", b"\x0a" * 3073)],
+            "label 10 names none of the 10 classes",
+        ),
+    ],
+)
+def test_a_broken_binary_version_is_told(tmp_path: Path, change, says: str) -> None:
+    tar(tmp_path / "cifar-10-binary.tar.gz", change(binary()[1]))
+    with pytest.raises(DataError, match=says):
+        load("cifar10", data_dir=tmp_path)
+
+
+def test_cifar10_nowhere_and_offline_names_the_folder(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.delenv("STRIATE_DATA", raising=False)
+    monkeypatch.setattr(cifar10, "MIRRORS", ("http://127.0.0.1:9/",))
+    monkeypatch.setattr(cifar10, "cache_folder", lambda name: tmp_path / name)
+    with pytest.raises(DataError, match=r"cifar-10-binary\.tar\.gz could not be downloaded"):
+        load("cifar10", data_dir=tmp_path)
+
+
+def test_an_archive_can_be_given_by_its_path(tmp_path: Path) -> None:
+    data = load(tar(tmp_path / "x.tgz", honest()), validation=0)
+    assert (data.classes, len(data.train), len(data.test)) == (NAMES, 12, 4)

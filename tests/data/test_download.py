@@ -15,7 +15,7 @@ from striate.data.download import Remote, fetch
 from striate.errors import DataError
 
 CONTENT = bytes(range(256)) * 5000
-REMOTE = Remote("file.gz", hashlib.sha256(CONTENT).hexdigest())
+REMOTE = Remote("file.gz", f"sha256:{hashlib.sha256(CONTENT).hexdigest()}")
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -227,3 +227,19 @@ def test_classes_are_matched_by_name_not_by_order(tmp_path: Path) -> None:
         assert names == [moved.classes[label] for label in new.labels]
     with pytest.raises(DataError, match="1 class that the model does not know: c"):
         data.with_classes(("a", "b"))
+
+
+@pytest.mark.parametrize("in_memory", [1 << 30, 100])
+def test_splits_are_had_by_name_and_all_together(tmp_path: Path, in_memory: int) -> None:
+    folder(tmp_path, plain_classes({"b": 15, "c": 10}))
+    data = load(tmp_path, in_memory=in_memory)
+    assert data.split("test") is data.test
+    everything = data.split("all")
+    assert sorted(everything.paths) == sorted(map(str, tmp_path.rglob("*.png")))
+    for row in (0, 21, 24):
+        assert Path(everything.paths[row]).parent.name == data.classes[everything.labels[row]]
+        expected = Preprocessing(*data.shape, (0.5,), (0.5,)).picture(everything.paths[row])
+        assert np.array_equal(everything.images[row], expected)
+    with pytest.raises(DataError, match="has no 'dev' pictures") as caught:
+        data.split("dev")
+    assert "train, validation, test, all" in str(caught.value)

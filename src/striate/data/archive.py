@@ -11,6 +11,7 @@ from striate.data.decode import SUFFIXES
 from striate.data.tree import Tree, arrange
 from striate.errors import DataError
 
+ARCHIVE_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 LARGEST_MEMBER = 64 << 20
 LARGEST_TOTAL = 4 << 30
 MOST_MEMBERS = 2_000_000

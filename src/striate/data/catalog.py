@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
+from striate.data.archive import ARCHIVE_SUFFIXES, scan_archive
 from striate.data.cifar10 import load_cifar10
 from striate.data.dataset import DataSet, Share
 from striate.data.digits import load_digits
@@ -43,7 +44,7 @@ def load(
     progress: Progress | None = None,
     in_memory: int = IN_MEMORY,
 ) -> DataSet:
-    """A data set by name (`NAMES`), or a folder of pictures in class folders.
+    """A data set by name (`NAMES`), or a folder (or tar archive) of pictures in class folders.
 
     Args:
         name_or_folder: `mnist`; or a folder with `<class>/*` or `{train,val,test}/<class>/*`.
@@ -77,8 +78,9 @@ def load(
             f"no data set or folder is called {text!r}",
             remedy=f"{did_you_mean(text, NAMES)} Data sets: {', '.join(NAMES)}.\n{LAYOUT}".strip(),
         )
+    packed = folder.is_file() and folder.name.lower().endswith(ARCHIVE_SUFFIXES)
     return from_tree(
-        scan(folder),
+        scan_archive(folder) if packed else scan(folder),
         name=text,
         progress=progress,
         in_memory=in_memory,

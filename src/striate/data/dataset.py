@@ -84,6 +84,21 @@ class DataSet:
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
+    def split(self, name: str) -> AnySplit:
+        """The split called "train", "validation" or "test", or "all": every picture there is.
+
+        Raises:
+            DataError: there is no such split.
+        """
+        splits = {"train": self.train, "validation": self.validation, "test": self.test}
+        if name == "all":
+            return _joined([split for split in splits.values() if split is not None])
+        chosen = splits.get(name)
+        if chosen is None:
+            have = ", ".join([key for key, split in splits.items() if split is not None] + ["all"])
+            raise DataError(f"{self.name} has no {name!r} pictures", remedy=f"It has: {have}.")
+        return chosen
+
     def with_classes(self, classes: Sequence[str]) -> DataSet:
         """The same pictures labeled by another order of classes, matched by name.
 
@@ -112,6 +127,16 @@ class DataSet:
             validation=moved(self.validation),
             test=moved(self.test),
         )
+
+
+def _joined(splits: Sequence[AnySplit]) -> AnySplit:
+    labels = np.concatenate([split.labels for split in splits])
+    paths = tuple(path for split in splits for path in split.paths or ())
+    first = splits[0]
+    if isinstance(first, Stream):
+        return Stream(replace(first.images, paths=paths), labels, paths)
+    images = np.concatenate([np.asarray(split.images) for split in splits])
+    return Split(images, labels, paths or None)
 
 
 def _count(things: Sequence[object], one: str, many: str) -> str:

@@ -123,6 +123,8 @@ def _named(source: Source, name: str) -> Iterator[None]:
     except Exception as error:
         # A damaged file makes decoders raise almost anything: OSError, SyntaxError, struct.error,
         # IndexError, MemoryError, zlib.error. Whatever it is, it is the file that is damaged.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise DataError(f"{name}: cannot be read ({error.strerror})") from None
         reason = str(error).strip() or type(error).__name__
         raise DataError(f"{name}: damaged or truncated ({reason})") from None
 
@@ -135,7 +137,7 @@ def _opened(source: Source) -> Iterator[Image.Image]:
     elif isinstance(source, np.ndarray):
         yield from_array(source)
     else:
-        if _length(source) == 0:
+        if file_length(source) == 0 and (isinstance(source, bytes) or Path(source).exists()):
             raise DataError("the file is empty (0 bytes)")
         stream = BytesIO(source) if isinstance(source, bytes) else source
         with Image.open(stream, formats=FORMATS) as image:
@@ -143,8 +145,12 @@ def _opened(source: Source) -> Iterator[Image.Image]:
             yield image
 
 
-def _length(source: str | Path | bytes) -> int:
-    return len(source) if isinstance(source, bytes) else Path(source).stat().st_size
+def file_length(source: str | Path | bytes) -> int:
+    """Bytes of a file, of a path or in memory; 0 for one that is gone."""
+    if isinstance(source, bytes):
+        return len(source)
+    path = Path(source)
+    return path.stat().st_size if path.exists() else 0
 
 
 def _check_pixels(image: Image.Image) -> None:

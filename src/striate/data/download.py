@@ -22,10 +22,10 @@ _TIMEOUT = 20  # seconds without a byte
 
 @dataclass(frozen=True)
 class Remote:
-    """A published file: its name, and the SHA-256 of its bytes."""
+    """A published file: its name, and its checksum as `sha256:…` or `md5:…`."""
 
     name: str
-    sha256: str
+    checksum: str
 
 
 def cache_folder(name: str) -> Path:
@@ -56,7 +56,7 @@ def fetch(
             return Path(
                 pooch.retrieve(
                     mirror + remote.name,
-                    known_hash=f"sha256:{remote.sha256}",
+                    known_hash=remote.checksum,
                     fname=remote.name,
                     path=folder,
                     downloader=_Resuming(folder / f"{remote.name}.part", progress),

@@ -164,7 +164,10 @@ def _spelled(folder: Path, stem: str) -> Path | None:
 
 def _fetched(kind: IdxSet, progress: Callable[[int, int, str], None] | None) -> list[Path]:
     folder = cache_folder(kind.name)
-    remotes = [Remote(_file_name(stem), sha) for stem, sha in zip(STEMS, kind.sha256, strict=True)]
+    remotes = [
+        Remote(_file_name(stem), f"sha256:{sha}")
+        for stem, sha in zip(STEMS, kind.sha256, strict=True)
+    ]
     return [fetch(remote, kind.mirrors, folder, progress) for remote in remotes]
 
 

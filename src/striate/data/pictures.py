@@ -23,7 +23,7 @@ from striate.data.dataset import (
     moments,
     stratified,
 )
-from striate.data.decode import Bytes, measure, picture
+from striate.data.decode import Bytes, file_length, measure, picture
 from striate.data.stream import Labels, Pictures, Stream
 from striate.data.tree import LAYOUT, Entry, Tree
 from striate.errors import DataError
@@ -144,11 +144,7 @@ def _each(
 
 
 def _mean_bytes(entries: Sequence[Entry]) -> float:
-    sizes = [
-        len(entry.source) if isinstance(entry.source, bytes) else entry.source.stat().st_size
-        for entry in entries
-    ]
-    return sum(sizes) / len(sizes)
+    return sum(file_length(entry.source) for entry in entries) / len(entries)
 
 
 def _decode_all(

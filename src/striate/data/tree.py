@@ -76,7 +76,9 @@ def scan(root: Path) -> Tree:
         files = sorted(_files(root, set()))
         folders = [each.relative_to(root).as_posix() for each in _folders(root)]
     except OSError as error:
-        raise DataError(f"{root} cannot be read: {error.strerror or error}") from None
+        raise DataError(
+            f"{error.filename or root} cannot be read: {error.strerror or error}"
+        ) from None
     members = [(path.relative_to(root).as_posix(), path) for path in files]
     return arrange(str(root), members, folders=folders)
 
