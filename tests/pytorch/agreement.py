@@ -45,6 +45,7 @@ def assert_agrees(operator: Operator, *specs: Spec, seed: int = 0, training: boo
     inputs = tuple(rng.standard_normal((3, *spec.shape)) for spec in specs)
     call = Call(inputs, weights, training=training)
     output = operator.forward(call)
+    updated = operator.update(call) if training else {}
     error = rng.standard_normal(output.shape)
     wanted = operator.backward(call.with_output(output), error)
 
@@ -54,6 +55,8 @@ def assert_agrees(operator: Operator, *specs: Spec, seed: int = 0, training: boo
     value = module(*leaves)
     value.backward(torch.from_numpy(error))
     _near(value.detach().numpy(), output)
+    for name, statistic in updated.items():
+        _near(module.get_buffer(name).numpy(), statistic)
     for leaf, gradient in zip(leaves, wanted.inputs, strict=True):
         _near(_gradient(leaf), gradient)
     parameters = dict(module.named_parameters())

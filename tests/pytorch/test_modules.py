@@ -7,8 +7,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from striate.errors import GraphError, SettingError, ShapeError
-from striate.graph import Spec
-from striate.ops import OPERATORS, Conv, CrossEntropy, Dense, Flatten, MaxPool, ReLU
+from striate.graph import Operator, Spec
+from striate.ops import (
+    OPERATORS,
+    Add,
+    AveragePool,
+    BatchNorm,
+    Concat,
+    Conv,
+    CrossEntropy,
+    Dense,
+    Dropout,
+    Flatten,
+    MaxPool,
+    Multiply,
+    ReLU,
+    Sigmoid,
+    Softmax,
+    Tanh,
+)
 from striate.pytorch.losses import LOSSES
 from striate.pytorch.modules import ABSENT, MODULES, recipe
 
@@ -61,7 +78,20 @@ def test_max_pools_agree(data: st.DataObject, rank: int) -> None:
     agrees_if_legal(pool, data.draw(maps(rank, 2)))
 
 
-def agrees_if_legal(operator: Conv | MaxPool, spec: Spec) -> None:
+@settings(max_examples=60, deadline=None)
+@given(st.data(), st.integers(1, 2))
+def test_average_pools_agree(data: st.DataObject, rank: int) -> None:
+    pool = AveragePool(
+        data.draw(sizes(1, 4, rank)),
+        stride=data.draw(st.none() | sizes(1, 3, rank)),
+        padding=data.draw(paddings(rank)),
+        ceil=data.draw(st.booleans()),
+        include_padding=data.draw(st.booleans()),
+    )
+    agrees_if_legal(pool, data.draw(maps(rank, 2)))
+
+
+def agrees_if_legal(operator: Operator, spec: Spec) -> None:
     try:
         alone(operator, spec)
     except (ShapeError, SettingError):
@@ -70,9 +100,27 @@ def agrees_if_legal(operator: Conv | MaxPool, spec: Spec) -> None:
 
 
 @pytest.mark.parametrize("shape", [(7,), (3, 5), (2, 3, 5)])
-@pytest.mark.parametrize("operator", [ReLU(), Flatten()])
-def test_plain_operators_agree(operator: ReLU | Flatten, shape: tuple[int, ...]) -> None:
+@pytest.mark.parametrize(
+    "operator", [ReLU(), Sigmoid(), Tanh(), Softmax(), Flatten(), Dropout(0.3)], ids=str
+)
+def test_plain_operators_agree(operator: Operator, shape: tuple[int, ...]) -> None:
     assert_agrees(operator, Spec(shape))
+
+
+@pytest.mark.parametrize("shape", [(7,), (3, 5), (2, 3, 5)])
+@pytest.mark.parametrize("training", [False, True])
+def test_batch_norm_agrees(shape: tuple[int, ...], training: bool) -> None:
+    assert_agrees(BatchNorm(epsilon=0.01, momentum=0.3), Spec(shape), training=training)
+
+
+@pytest.mark.parametrize("branches", [2, 3])
+@pytest.mark.parametrize("operator", [Add(), Multiply(), Concat()], ids=str)
+def test_merges_agree(operator: Operator, branches: int) -> None:
+    assert_agrees(operator, *[Spec((2, 3, 5))] * branches)
+
+
+def test_concat_joins_different_channels() -> None:
+    assert_agrees(Concat(), Spec((2, 3, 5)), Spec((4, 3, 5)), Spec((1, 3, 5)))
 
 
 @pytest.mark.parametrize("bias", [True, False])

@@ -60,6 +60,68 @@ class PaddedMaxPool2d(nn.MaxPool2d):
         return super().forward(F.pad(x, self.sides, value=float("-inf")))
 
 
+class SharedAvgPool1d(nn.AvgPool1d):
+    """Average pooling with any padding, each window divided by its own number of cells."""
+
+    cells: Tensor
+
+    def __init__(
+        self, kernel_size: int, stride: int, sides: tuple[int, ...], cells: list[int]
+    ) -> None:
+        super().__init__(kernel_size, stride)
+        self.sides = sides
+        self.taps = kernel_size
+        self.register_buffer("cells", torch.tensor(cells).float(), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(F.pad(x, self.sides)) * self.taps / self.cells
+
+
+class SharedAvgPool2d(nn.AvgPool2d):
+    """Average pooling with any padding, each window divided by its own number of cells."""
+
+    cells: Tensor
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int],
+        sides: tuple[int, ...],
+        cells: list[list[int]],
+    ) -> None:
+        super().__init__(kernel_size, stride, divisor_override=1)
+        self.sides = sides
+        self.register_buffer("cells", torch.tensor(cells).float(), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(F.pad(x, self.sides)) / self.cells
+
+
+class Add(nn.Module):
+    """The sum of branches."""
+
+    def forward(self, first: Tensor, *more: Tensor) -> Tensor:
+        for each in more:
+            first = first + each
+        return first
+
+
+class Multiply(nn.Module):
+    """The product of branches."""
+
+    def forward(self, first: Tensor, *more: Tensor) -> Tensor:
+        for each in more:
+            first = first * each
+        return first
+
+
+class Concat(nn.Module):
+    """Branches behind each other, channel-wise."""
+
+    def forward(self, *branches: Tensor) -> Tensor:
+        return torch.cat(branches, dim=1)
+
+
 class Probabilities(nn.Softmax):
     """Softmax at the exit of a network that is trained with the log-loss.
 
@@ -73,8 +135,20 @@ class Probabilities(nn.Softmax):
         return F.softmax(x, dim=self.dim)
 
 
-class ChannelsLast(nn.Module):
-    """Pictures laid out with their channels innermost, as fast convolutions want them."""
+class SlicedConv2d(nn.Conv2d):
+    """A 1x1 convolution with a stride, as the unit-stride one of every stride-th cell.
+
+    With few input channels laid out innermost, oneDNN's own strided 1x1 convolution returns wrong
+    weight gradients or never ends on processors with AVX2 (its issue 6035).
+    """
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.contiguous(memory_format=torch.channels_last)
+        seen = x[:, :, :: self.stride[0], :: self.stride[1]]
+        return F.conv2d(seen, self.weight, self.bias, groups=self.groups)
+
+
+class ChannelsLast(nn.Module):
+    """Pictures laid out with their channels innermost, as a CPU's convolutions like them."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.to(memory_format=torch.channels_last) if x.device.type == "cpu" else x

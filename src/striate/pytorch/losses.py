@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from striate.graph import Graph, Operator
-from striate.ops import CrossEntropy
+from striate.ops import CrossEntropy, LogLoss, Softmax, SquaredError
+from striate.ops.loss.attach import with_loss
 
 PictureLoss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 """(scores (N, classes), target (N,) or (N, classes)) -> one loss a picture (N,)."""
@@ -54,9 +56,32 @@ def loss_function(graph: Graph) -> Loss:
 
 
 def loss_of_exit(graph: Graph, name: str) -> Operator:
-    """The loss operator that the value of node `name` is compared with a target by."""
-    main = graph.loss.operator if graph.loss else CrossEntropy()
-    return main
+    """The loss operator that the value of node `name` is compared with a target by.
+
+    A side exit has the loss of the scores; only whether it starts from scores or from
+    probabilities is decided by how the side exit itself ends.
+    """
+    ended = with_loss(graph)
+    main = ended.nodes[-1].operator
+    if name == ended.scores.name or not isinstance(main, CrossEntropy | LogLoss):
+        return main
+    if isinstance(graph[name].operator, Softmax):
+        return LogLoss()
+    return main if isinstance(main, CrossEntropy) else CrossEntropy()
+
+
+def leaves_as_logarithms(graph: Graph, name: str) -> bool:
+    """Whether node `name` is a softmax whose probabilities go nowhere but into the log-loss."""
+    is_score = name == graph.scores.name
+    if not is_score and name not in {each.node for each in graph.auxiliary}:
+        return False
+    if not isinstance(graph[name].operator, Softmax):
+        return False
+    if any(not graph[reader].operator.is_loss for reader in graph.consumers[name]):
+        return False
+    if graph.loss is None or isinstance(graph.loss.operator, LogLoss):
+        return True
+    return not is_score and isinstance(graph.loss.operator, CrossEntropy)
 
 
 def picture_loss(loss: Operator) -> PictureLoss:
@@ -70,7 +95,40 @@ def _cross_entropy(loss: CrossEntropy) -> PictureLoss:
     )
 
 
+def _log_loss(loss: LogLoss) -> PictureLoss:
+    def of_picture(outputs: Tensor, target: Tensor) -> Tensor:
+        log_p = _log_probabilities(outputs)
+        if target.is_floating_point():
+            return -(target * log_p).sum(dim=1)
+        return F.nll_loss(log_p, target, reduction="none")
+
+    return of_picture
+
+
+def _log_probabilities(outputs: Tensor) -> Tensor:
+    """Logarithms, of probabilities or of what already are logarithms of them.
+
+    A network that ends in SOFTMAX answers with probabilities, and with their logarithms while it
+    trains. Nobody can mistake the two: the largest probability of a row is above 0, the largest
+    logarithm is not. So no loss is ever wrong because of a forgotten mode.
+    """
+    plain = outputs.amax(dim=1, keepdim=True) > 0
+    smallest = torch.finfo(outputs.dtype).tiny
+    return torch.where(plain, outputs.clamp_min(smallest).log(), outputs)
+
+
+def _squared_error(loss: SquaredError) -> PictureLoss:
+    def of_picture(outputs: Tensor, target: Tensor) -> Tensor:
+        if not target.is_floating_point():
+            target = F.one_hot(target, outputs.shape[1]).to(outputs.dtype)
+        return 0.5 * (outputs - target).square().sum(dim=1)
+
+    return of_picture
+
+
 LOSSES: Mapping[type[Operator], Callable[[Any], PictureLoss]] = {
     CrossEntropy: _cross_entropy,
+    LogLoss: _log_loss,
+    SquaredError: _squared_error,
 }
 """Every loss operator."""

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import Tensor, nn
 
 from striate.graph import Graph
+from striate.pytorch import fast as speed
+from striate.pytorch.layers import Probabilities
+from striate.pytorch.losses import leaves_as_logarithms
 from striate.pytorch.modules import ABSENT, recipe
+from striate.pytorch.patterns import PATTERNS
 from striate.pytorch.plan import Plan, planned
+from striate.pytorch.recipe import Recipe
 from striate.pytorch.tree import place
 from striate.pytorch.weights import Weights, load_weights
 
@@ -22,7 +29,7 @@ class Network(nn.Module):
       probabilities. `loss_function(graph)` takes what comes out in either mode.
 
     `forward` walks over a short list of steps and looks each submodule up by its name, so a
-    submodule may be replaced or given hooks as in any module. The walk costs under a microsecond
+    submodule may be replaced or given hooks as in any module. The walk costs about a microsecond
     a layer, and torch.compile and torch.export unroll it. (`torch.fx` would generate a
     straight-line forward, but one for both modes, running the side exits in evaluation too.)
     """
@@ -35,16 +42,20 @@ class Network(nn.Module):
     def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
         plan = self._training_plan if self.training else self._plan
         values: list[Tensor | None] = [*inputs, *plan.empty]
-        for path, reads, write, drops in plan.steps:
-            module: nn.Module | None = self
-            for name in path:
-                module = module._modules[name]  # type: ignore[union-attr]
-            values[write] = module(*[values[slot] for slot in reads])  # type: ignore[misc]
+        for call, paths, reads, write, drops in plan.steps:
+            modules = [self._at(path) for path in paths]
+            values[write] = call(*modules, *[values[slot] for slot in reads])
             for slot in drops:
                 values[slot] = None
         if len(plan.results) == 1:
             return values[plan.results[0]]  # type: ignore[return-value]
         return tuple(values[slot] for slot in plan.results)  # type: ignore[misc]
+
+    def _at(self, path: tuple[str, ...]) -> nn.Module:
+        module: nn.Module = self
+        for name in path:
+            module = module._modules[name]  # type: ignore[assignment]
+        return module
 
 
 def lower(graph: Graph, weights: Weights | None = None, *, fast: bool = True) -> Network:
@@ -53,17 +64,35 @@ def lower(graph: Graph, weights: Weights | None = None, *, fast: bool = True) ->
     Args:
         graph: any network; a loss at its end is left to `loss_function`.
         weights: node -> name -> array. Without them PyTorch's own initialization stands.
-        fast: turns on what changes the speed but no number beyond rounding: see `fast.py`.
+        fast: turns on what changes the speed but no number beyond rounding: see
+            `striate.pytorch.fast`.
 
     Raises:
         GraphError: a node has no PyTorch counterpart, or two names collide.
         WeightsError: the weights do not fit.
     """
+    graph = speed.reordered(graph) if fast else graph
+    made = _recipes(graph)
+    made = speed.recipes(graph, made) if fast else made
     exits = [graph.scores.name, *(each.node for each in graph.auxiliary)]
-    network = Network(planned(graph, exits), planned(graph, exits[:1]))
+    plans = [
+        planned(graph, some, patterns=PATTERNS if fast else (), converted=made)
+        for some in (exits, exits[:1])
+    ]
+    network = Network(*plans)
     for node in graph:
-        if type(node.operator) not in ABSENT and not node.operator.is_loss:
-            place(network, node.name, recipe(graph, node).module())
+        if node.name in made:
+            place(network, node.name, made[node.name].module())
     if weights is not None:
         load_weights(network, weights)
     return network
+
+
+def _recipes(graph: Graph) -> dict[str, Recipe]:
+    found = {}
+    for node in graph:
+        if type(node.operator) not in ABSENT and not node.operator.is_loss:
+            plain = recipe(graph, node)
+            logarithms = leaves_as_logarithms(graph, node.name)
+            found[node.name] = replace(plain, kind=Probabilities) if logarithms else plain
+    return found

@@ -13,12 +13,21 @@ from torch import nn
 from striate.errors import GraphError
 from striate.graph import Graph, Node, Operator, Spec, Window
 from striate.ops import (
+    Add,
+    AveragePool,
+    BatchNorm,
+    Concat,
     Conv,
     Dense,
+    Dropout,
     Flatten,
     Input,
     MaxPool,
+    Multiply,
     ReLU,
+    Sigmoid,
+    Softmax,
+    Tanh,
 )
 from striate.pytorch import layers
 from striate.pytorch.recipe import Recipe
@@ -74,9 +83,54 @@ def _max_pool(pool: MaxPool, inputs: tuple[Spec, ...]) -> Recipe:
     return Recipe(_by_rank(x, layers.PaddedMaxPool1d, layers.PaddedMaxPool2d), (kernel,), settings)
 
 
-def _plain(kind: type[nn.Module], inline: str = "", **settings: Any) -> Maker:
-    """An operator without settings of its own."""
-    return lambda operator, inputs: Recipe(kind, (), settings, inline)
+def _average_pool(pool: AveragePool, inputs: tuple[Spec, ...]) -> Recipe:
+    (x,) = inputs
+    axes = pool.field(x)
+    kernel = _short(w.kernel for w in axes)
+    settings = _unless({"stride": kernel}, {"stride": _short(w.stride for w in axes)})
+    if all(w.before == w.after and 2 * w.before <= w.kernel for w in axes):
+        settings |= _unless({"padding": 0}, {"padding": _short(w.before for w in axes)})
+        settings |= _unless({"ceil_mode": False}, {"ceil_mode": pool.ceil})
+        if settings.keys() & {"padding", "ceil_mode"} and not pool.include_padding:
+            settings["count_include_pad"] = False
+        return Recipe(_by_rank(x, nn.AvgPool1d, nn.AvgPool2d), (kernel,), settings)
+    overhangs = [(w.before, w.overhang(n)) for w, n in zip(axes, x.spatial, strict=True)]
+    settings = {"stride": _short(w.stride for w in axes), "sides": _sides(overhangs)}
+    settings["cells"] = _cells(pool, x)
+    return Recipe(_by_rank(x, layers.SharedAvgPool1d, layers.SharedAvgPool2d), (kernel,), settings)
+
+
+def _cells(pool: AveragePool, x: Spec) -> list[Any]:
+    """How many cells the mean of each window divides by, by output position."""
+    by_axis = []
+    for window, size in zip(pool.field(x), x.spatial, strict=True):
+        include = pool.include_padding
+        first, end = (-window.before, size + window.after) if include else (0, size)
+        starts = [window.start(o) for o in range(window.outputs(size))]
+        by_axis.append([min(s + window.kernel, end) - max(s, first) for s in starts])
+    if len(by_axis) == 1:
+        return by_axis[0]
+    return [[row * column for column in by_axis[1]] for row in by_axis[0]]
+
+
+def _batch_norm(bn: BatchNorm, inputs: tuple[Spec, ...]) -> Recipe:
+    (x,) = inputs
+    kind = nn.BatchNorm1d if x.rank < 3 else nn.BatchNorm2d
+    given = {"eps": bn.epsilon, "momentum": bn.momentum}
+    return Recipe(kind, (x.channels,), _unless({"eps": 1e-5, "momentum": 0.1}, given))
+
+
+def _dropout(dropout: Dropout, inputs: tuple[Spec, ...]) -> Recipe:
+    return Recipe(nn.Dropout, (dropout.rate,))
+
+
+def _softmax(softmax: Softmax, inputs: tuple[Spec, ...]) -> Recipe:
+    return Recipe(nn.Softmax, (), {"dim": 1})
+
+
+def _plain(kind: type[nn.Module]) -> Maker:
+    """An operator without settings."""
+    return lambda operator, inputs: Recipe(kind)
 
 
 MODULES: Mapping[type[Operator], Maker] = {
@@ -84,7 +138,16 @@ MODULES: Mapping[type[Operator], Maker] = {
     Dense: _dense,
     Flatten: _plain(nn.Flatten),
     MaxPool: _max_pool,
+    AveragePool: _average_pool,
     ReLU: _plain(nn.ReLU),
+    Sigmoid: _plain(nn.Sigmoid),
+    Tanh: _plain(nn.Tanh),
+    Softmax: _softmax,
+    BatchNorm: _batch_norm,
+    Dropout: _dropout,
+    Add: _plain(layers.Add),
+    Concat: _plain(layers.Concat),
+    Multiply: _plain(layers.Multiply),
 }
 """Every operator that computes something between the input and the loss."""
 

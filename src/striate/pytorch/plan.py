@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
-from striate.graph import Graph, Node
+from torch import Tensor
+
+from striate.graph import Graph
 from striate.pytorch.modules import ABSENT
+from striate.pytorch.patterns import Pattern, Unit, units
 
 
 class Step(NamedTuple):
-    """One call: module `path` of the values in slots `reads`, into slot `write`.
+    """One call, with the modules at `paths` and the values in slots `reads`, into slot `write`.
 
     The slots `drops` are emptied after it, so that memory is free as early as by hand.
     """
 
-    path: tuple[str, ...]
+    call: Callable[..., Tensor]
+    paths: tuple[tuple[str, ...], ...]
     reads: tuple[int, ...]
     write: int
     drops: tuple[int, ...]
@@ -29,33 +33,64 @@ class Plan(NamedTuple):
     empty: tuple[None, ...]
 
 
-def planned(graph: Graph, exits: Sequence[str]) -> Plan:
-    """How to compute the nodes `exits`, and nothing that they do not need."""
+def planned(
+    graph: Graph,
+    exits: Sequence[str],
+    *,
+    patterns: Sequence[Pattern] = (),
+    converted: Collection[str] = (),
+) -> Plan:
+    """How to compute the nodes `exits`, and nothing that they do not need.
+
+    Args:
+        patterns: what may be computed by one call.
+        converted: inputs that have a module.
+    """
     needed = _needed(graph, exits)
     nodes = [node for node in graph if node.name in needed]
-    last_use = {name: k for k, node in enumerate(nodes) for name in (node.name, *node.inputs)}
-    last_use |= dict.fromkeys(exits, len(nodes))
-    slots = {node.name: k for k, node in enumerate(graph.inputs)}
-    free: list[int] = []
+    calls = [
+        unit
+        for unit in units(graph, nodes, patterns, exits)
+        if type(unit.nodes[0].operator) not in ABSENT or unit.nodes[0].name in converted
+    ]
+    last_use = {name: k for k, unit in enumerate(calls) for name in _reads(unit)}
+    last_use |= dict.fromkeys(exits, len(calls))
+    shelf = _Shelf([node.name for node in graph.inputs])
     steps = []
-    count = len(slots)
-    for k, node in enumerate(nodes):
-        if type(node.operator) in ABSENT:
-            continue
-        dying = [slots[name] for name in dict.fromkeys(node.inputs) if last_use[name] == k]
-        free += dying
-        if not free:
-            free, count = [count], count + 1
-        slots[node.name] = write = free.pop()
-        drops = tuple(slot for slot in dying if slot != write)
-        steps.append(_step(node, slots, write, drops))
-    results = tuple(slots[name] for name in exits)
-    return Plan(tuple(steps), results, (None,) * (count - len(graph.inputs)))
+    for k, unit in enumerate(calls):
+        reads = tuple(shelf.slots[name] for name in _reads(unit))
+        dying = [name for name in dict.fromkeys(_reads(unit)) if last_use[name] == k]
+        write, drops = shelf.store(unit.nodes[-1].name, dying)
+        paths = tuple(tuple(node.name.split(".")) for node in unit.nodes)
+        steps.append(Step(unit.call, paths, reads, write, drops))
+    results = tuple(shelf.slots[name] for name in exits)
+    return Plan(tuple(steps), results, (None,) * (shelf.size - len(graph.inputs)))
 
 
-def _step(node: Node, slots: dict[str, int], write: int, drops: tuple[int, ...]) -> Step:
-    reads = tuple(slots[name] for name in node.inputs)
-    return Step(tuple(node.name.split(".")), reads, write, drops)
+class _Shelf:
+    """Slots for values; one that is not needed any more makes room for the next."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.slots = {name: k for k, name in enumerate(names)}
+        self.size = len(names)
+        self._free: list[int] = []
+
+    def store(self, name: str, dying: Sequence[str]) -> tuple[int, tuple[int, ...]]:
+        """The slot for `name`, and the slots to empty once the values `dying` were read."""
+        if name in self.slots:  # a converted input replaces itself
+            return self.slots[name], ()
+        gone = [self.slots[each] for each in dying]
+        self._free += gone
+        if not self._free:
+            self._free.append(self.size)
+            self.size += 1
+        write = self.slots[name] = self._free.pop()
+        return write, tuple(slot for slot in gone if slot != write)
+
+
+def _reads(unit: Unit) -> tuple[str, ...]:
+    """The values a unit needs; a converted input reads itself."""
+    return unit.nodes[0].inputs or (unit.nodes[0].name,)
 
 
 def _needed(graph: Graph, exits: Sequence[str]) -> set[str]:

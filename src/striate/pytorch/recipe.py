@@ -16,13 +16,11 @@ class Recipe:
     Args:
         kind: a class of `torch.nn`, or one of `striate.pytorch.layers`.
         arguments, settings: what it is called with.
-        inline: how plain source writes the result without any module: `{0} + {1}`.
     """
 
     kind: type[nn.Module]
     arguments: tuple[Any, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
-    inline: str = ""
 
     @property
     def is_own(self) -> bool:
