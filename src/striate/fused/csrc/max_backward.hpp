@@ -1,0 +1,312 @@
+// Backward: lists of the outputs that have a gradient, then rows added to registers.
+//
+//   dW[o]      += g * x[window at place]        a list for each output o
+//   dx[window] += g * W[o]                      a list for each place of the convolution
+//
+// A window is kernel_h rows. Where a row is short (few channels), dW uses whole windows instead,
+// laid out as patches: one row of kernel_h * kernel_w * channels.
+#pragma once
+#include <omp.h>
+
+#include "layer.hpp"
+#include "max_forward.hpp"
+
+namespace striate::max_backward {
+
+using max_forward::argmax_stride;
+
+constexpr int MOST_CHUNK = REGISTERS == 32 ? 28 : 13;
+constexpr int CACHE_FLOATS = 10 * 1024;  // of the innermost data cache, for the images' rows
+
+struct Plan : Layer {
+  bool wants_dx, patches;
+  int dw_rows, dw_row, dw_vectors, dw_chunks;  // how dW sees a window
+  int dx_vectors, dx_chunks;                   // how dX sees a row
+  int dw_pixel, dw_line, dw_next;              // floats to the next pixel, image row, window row
+  int band;                                    // pooled rows taken together
+  int places;                                  // pooled outputs in a band
+
+  Plan(const Layer& layer, bool dx) : Layer(layer), wants_dx(dx) {
+    patches = 2 * row < 3 * LANES || channels < 4;
+    dw_rows = patches ? 1 : kernel_h;
+    dw_row = patches ? kernel_h * row : row;
+    dw_vectors = parts_of(dw_row, LANES), dw_chunks = parts_of(dw_vectors, MOST_CHUNK);
+    dx_vectors = parts_of(row, LANES), dx_chunks = parts_of(dx_vectors, MOST_CHUNK);
+    dw_pixel = patches ? dw_vectors * LANES : channels;
+    dw_line = patches ? 2 * pool_w * dw_pixel : line();
+    dw_next = patches ? 0 : line();
+    int lines = CACHE_FLOATS / std::max(1, dw_line) - (patches ? 0 : kernel_h - 1);
+    band = std::min(std::max(1, lines / 2), std::max(1, pool_h));
+    band = parts_of(std::max(1, pool_h), parts_of(std::max(1, pool_h), band));
+    places = band * pool_w;
+  }
+  int64_t dw_floats() const { return (int64_t)dw_rows * dw_vectors * LANES * outputs; }
+};
+
+struct Buffers {
+  float *packed, *threads;
+  int64_t per_thread;
+  Buffers(const Plan& p, Workspace& space) {
+    packed = space.take(p.wants_dx ? (int64_t)p.kernel_h * p.dx_vectors * LANES * p.outputs : 0);
+    Workspace one{nullptr};
+    OneThread(p, one);
+    per_thread = one.used;
+    threads = space.take(per_thread * p.threads);
+  }
+  struct OneThread {
+    float *padded, *patch, *dpadded, *gradient, *result, *dw, *db;
+    float *by_output, *by_place, *group;          // gradients in the lists
+    int32_t *output_place, *place_output, *group_output;  // and where they belong
+    int32_t *count, *start;
+    OneThread(const Plan& p, Workspace& space) {
+      int64_t all = (int64_t)p.places * p.outputs;
+      dw = space.take(p.dw_floats()), db = space.take(p.lanes_k);
+      padded = space.take(p.image);
+      patch = space.take(p.patches ? 2ll * p.band * p.dw_line + p.row + 2 * LANES : 0);
+      dpadded = space.take(p.wants_dx ? p.image : 0);
+      gradient = space.take((int64_t)p.pooled * p.lanes_k);
+      result = space.take((int64_t)p.pooled * p.lanes_k);
+      by_output = space.take(all + p.outputs), by_place = space.take(all + 1);
+      group = space.take(5ll * (p.outputs + 1));
+      output_place = integers(space, all + p.outputs), place_output = integers(space, all + 1);
+      group_output = integers(space, 5ll * (p.outputs + 1));
+      count = integers(space, p.outputs), start = integers(space, 4ll * p.places + 1);
+    }
+    static int32_t* integers(Workspace& space, int64_t n) {
+      return reinterpret_cast<int32_t*>(space.take(n));
+    }
+  };
+};
+
+// sum += gradient[e] * rows[offset[e] * SCALE] over the list, `VECTORS` vectors wide, in registers.
+// Short rows run several sums side by side, or each addition would wait for the one before.
+template <int VECTORS, int SCALE>
+INLINE void add_rows(float* sum, const float* rows, const float* gradient, const int32_t* offset,
+                     int count) {
+  constexpr int SIDE = VECTORS <= 2 ? 4 : VECTORS <= 4 ? 2 : 1;
+  Vec part[SIDE][VECTORS];
+#pragma GCC unroll 28
+  for (int v = 0; v < VECTORS; ++v) part[0][v] = load(sum + v * LANES);
+#pragma GCC unroll 4
+  for (int s = 1; s < SIDE; ++s)
+#pragma GCC unroll 28
+    for (int v = 0; v < VECTORS; ++v) part[s][v] = Vec{};
+  int e = 0;
+  for (; e + SIDE <= count; e += SIDE)
+#pragma GCC unroll 4
+    for (int s = 0; s < SIDE; ++s) {
+      Vec g = splat(gradient[e + s]);
+      const float* r = rows + (int64_t)offset[e + s] * SCALE;
+#pragma GCC unroll 28
+      for (int v = 0; v < VECTORS; ++v) part[s][v] += g * load(r + v * LANES);
+    }
+  for (; SIDE > 1 && e < count; ++e) {
+    Vec g = splat(gradient[e]);
+    const float* r = rows + (int64_t)offset[e] * SCALE;
+#pragma GCC unroll 28
+    for (int v = 0; v < VECTORS; ++v) part[0][v] += g * load(r + v * LANES);
+  }
+#pragma GCC unroll 28
+  for (int v = 0; v < VECTORS; ++v) {
+#pragma GCC unroll 4
+    for (int s = 1; s < SIDE; ++s) part[0][v] += part[s][v];
+    store(sum + v * LANES, part[0][v]);
+  }
+}
+
+// [kernel row][chunk][output][lanes of the chunk]
+inline void pack(const Plan& p, const float* weight, float* packed, int output) {
+  int taps = p.kernel_h * p.kernel_w;
+  const float* source = weight + (int64_t)output * p.channels * taps;
+  for (int r = 0; r < p.kernel_h; ++r)
+    for (int b = 0; b < p.dx_chunks; ++b) {
+      Part chunk(p.dx_vectors, p.dx_chunks, b);
+      int lanes = chunk.size * LANES;
+      float* target = packed + ((int64_t)r * p.dx_vectors + chunk.begin) * LANES * p.outputs +
+                      (int64_t)output * lanes;
+      for (int e = 0; e < lanes; ++e) {
+        int at = chunk.begin * LANES + e, column = at / p.channels, c = at % p.channels;
+        target[e] = at < p.row ? source[c * taps + r * p.kernel_w + column] : 0.f;
+      }
+    }
+}
+
+// Whole windows of a band, one after the other. Each row is copied a vector at a time, past its
+// end: the next row, or the next window, then overwrites the surplus.
+inline void make_patches(const Plan& p, const float* padded, int first, int last, float* patch) {
+  for (int h = 2 * first; h < 2 * last; ++h)
+    for (int w = 0; w < 2 * p.pool_w; ++w, patch += p.dw_pixel)
+      for (int r = 0; r < p.kernel_h; ++r) {
+        const float* source = padded + (int64_t)(h + r) * p.line() + w * p.channels;
+        for (int k = 0; k < p.row; k += LANES) store(patch + r * p.row + k, load(source + k));
+      }
+}
+
+// The lists of pooled rows [first, last): for each output (places counted from the band's first
+// row, as dW walks it), and for each place of the convolution (outputs, as dX walks it).
+template <int ACT>
+void make_lists(const Plan& p, int first, int last, const float* gradient, const float* result,
+                const uint8_t* argmax, const Buffers::OneThread& own) {
+  std::memset(own.count, 0, 4 * p.outputs);
+  int listed = 0, place = 0, capacity = p.places + 1, spare = p.outputs + 1;
+  alignas(64) float live[LANES];
+  for (int i = first; i < last; ++i)
+    for (int j = 0; j < p.pool_w; ++j) {
+      int64_t position = (int64_t)i * p.pool_w + j;
+      const uint8_t* winner = argmax + position * argmax_stride(p);
+      int32_t corner = 2 * (i - first) * p.dw_line + 2 * j * p.dw_pixel;
+      int32_t offset[5] = {corner, corner + p.dw_pixel, corner + p.dw_line,
+                           corner + p.dw_line + p.dw_pixel, 0};
+      int32_t grouped[5] = {0, 0, 0, 0, 0};
+      for (int v = 0; v < p.lanes_k; v += LANES) {
+        Vec g = load(gradient + position * p.lanes_k + v);
+        if constexpr (ACT == RELU) {
+          IntVec place_of = __builtin_convertvector(
+              *reinterpret_cast<const LooseBytes*>(winner + v), IntVec);
+          g = place_of > 3 ? splat(0.f) : g;
+        } else if constexpr (ACT != IDENTITY) {
+          g = chain<ACT>(g, load(result + position * p.lanes_k + v));
+        }
+        store(own.db + v, load(own.db + v) + g);
+        store(live, g);
+        int outputs = std::min(LANES, p.outputs - v);
+        for (int e = 0; e < outputs; ++e) {
+          int o = v + e, k = winner[o], alive = live[e] != 0.f;
+          int64_t at = (int64_t)o * capacity + own.count[o];
+          own.by_output[at] = live[e], own.output_place[at] = offset[k];
+          own.count[o] += alive;
+          if (!p.wants_dx) continue;
+          int64_t slot = (int64_t)k * spare + grouped[k];
+          own.group[slot] = live[e], own.group_output[slot] = o;
+          grouped[k] += alive;
+        }
+      }
+      if (!p.wants_dx) continue;
+      for (int k = 0; k < 4; ++k) {
+        own.start[place++] = listed;
+        std::memcpy(own.by_place + listed, own.group + (int64_t)k * spare, 4 * grouped[k]);
+        std::memcpy(own.place_output + listed, own.group_output + (int64_t)k * spare,
+                    4 * grouped[k]);
+        listed += grouped[k];
+      }
+    }
+  if (p.wants_dx) own.start[place] = listed;
+}
+
+inline void add_dw(const Plan& p, const float* rows, const Buffers::OneThread& own) {
+  int64_t capacity = p.places + 1;
+  for (int r = 0; r < p.dw_rows; ++r)
+    for (int b = 0; b < p.dw_chunks; ++b) {
+      Part chunk(p.dw_vectors, p.dw_chunks, b);
+      const float* source = rows + (int64_t)r * p.dw_next + chunk.begin * LANES;
+      float* sums = own.dw + ((int64_t)r * p.dw_vectors + chunk.begin) * LANES * p.outputs;
+      with_count<MOST_CHUNK>(chunk.size, [&](auto size) {
+        for (int o = 0; o < p.outputs; ++o)
+          if (own.count[o])
+            add_rows<size.value, 1>(sums + (int64_t)o * size.value * LANES, source,
+                                 own.by_output + o * capacity, own.output_place + o * capacity,
+                                 own.count[o]);
+      });
+    }
+}
+
+inline void add_dx(const Plan& p, int first, int last, const float* packed,
+                   const Buffers::OneThread& own) {
+  for (int r = 0; r < p.kernel_h; ++r)
+    for (int b = 0; b < p.dx_chunks; ++b) {
+      Part chunk(p.dx_vectors, p.dx_chunks, b);
+      const float* w = packed + ((int64_t)r * p.dx_vectors + chunk.begin) * LANES * p.outputs;
+      with_count<MOST_CHUNK>(chunk.size, [&](auto size) {
+        const int32_t* start = own.start;
+        for (int i = first; i < last; ++i)
+          for (int j = 0; j < p.pool_w; ++j)
+            for (int k = 0; k < 4; ++k, ++start) {
+              int h = 2 * i + k / 2 + r, w_at = 2 * j + k % 2, listed = start[1] - start[0];
+              if (!listed || h < p.pad_h || h >= p.pad_h + p.height) continue;
+              float* target = own.dpadded + (int64_t)h * p.line() + w_at * p.channels;
+              add_rows<size.value, size.value * LANES>(target + chunk.begin * LANES, w,
+                                                       own.by_place + *start,
+                                                       own.place_output + *start, listed);
+            }
+      });
+    }
+}
+
+template <int ACT>
+void one_image(const Plan& p, const float* gradient, const float* x, const float* y,
+               const uint8_t* argmax, float* dx, const Buffers& shared,
+               const Buffers::OneThread& own) {
+  const bool direct = p.y_last && p.lanes_k == p.outputs;
+  constexpr bool reads_result = ACT == TANH || ACT == SIGMOID;
+  if (!direct) {
+    read_pooled(p, gradient, own.gradient), gradient = own.gradient;
+    if (reads_result) read_pooled(p, y, own.result), y = own.result;
+  }
+  pad_rows(p, x, 0, p.padded_h, own.padded);
+  if (dx) std::memset(own.dpadded, 0, 4 * p.image);
+  for (int first = 0; first < p.pool_h; first += p.band) {
+    int last = std::min(first + p.band, p.pool_h);
+    make_lists<ACT>(p, first, last, gradient, y, argmax, own);
+    const float* rows = own.padded + 2ll * first * p.line();
+    if (p.patches) make_patches(p, own.padded, first, last, own.patch), rows = own.patch;
+    add_dw(p, rows, own);
+    if (dx) add_dx(p, first, last, shared.packed, own);
+  }
+  if (dx) unpad(p, own.dpadded, dx);
+}
+
+// The threads' sums, added in the threads' order, into PyTorch's layout.
+inline void gather_output(const Plan& p, int output, int threads, float* dweight, float* dbias,
+                          const Buffers& shared) {
+  auto own = [&](int t) {
+    Workspace space{shared.threads + shared.per_thread * t};
+    return Buffers::OneThread(p, space);
+  };
+  int taps = p.kernel_h * p.kernel_w;
+  float* target = dweight + (int64_t)output * p.channels * taps;
+  std::memset(target, 0, 4ll * p.channels * taps);
+  if (dbias) dbias[output] = 0.f;
+  for (int t = 0; t < threads; ++t) {
+    const Buffers::OneThread part = own(t);
+    if (dbias) dbias[output] += part.db[output];
+    for (int r = 0; r < p.dw_rows; ++r)
+      for (int b = 0; b < p.dw_chunks; ++b) {
+        Part chunk(p.dw_vectors, p.dw_chunks, b);
+        int lanes = chunk.size * LANES, begin = chunk.begin * LANES;
+        const float* source = part.dw + ((int64_t)r * p.dw_vectors * LANES + begin) * p.outputs +
+                              (int64_t)output * lanes;
+        for (int e = 0; e < std::min(lanes, p.dw_row - begin); ++e) {
+          int at = r * p.dw_row + begin + e;  // (kernel row, kernel column, channel)
+          target[at % p.channels * taps + at / p.channels] += source[e];
+        }
+      }
+  }
+}
+
+template <int ACT>
+void run(const Plan& p, const float* gradient, const float* x, const float* weight, const float* y,
+         const uint8_t* argmax, float* dx, float* dweight, float* dbias, const Buffers& shared) {
+  int64_t x_image = (int64_t)p.channels * p.height * p.width, y_image = (int64_t)p.pooled * p.outputs;
+#pragma omp parallel num_threads(p.threads)
+  {
+    Workspace space{shared.threads + shared.per_thread * omp_get_thread_num()};
+    Buffers::OneThread own(p, space);
+    std::memset(own.dw, 0, 4 * p.dw_floats());
+    std::memset(own.db, 0, 4 * p.lanes_k);
+    std::memset(own.padded, 0, 4 * p.image);
+    if (p.wants_dx) {
+#pragma omp for schedule(static)
+      for (int o = 0; o < p.outputs; ++o) pack(p, weight, shared.packed, o);
+    }
+#pragma omp for schedule(static)
+    for (int n = 0; n < p.batch; ++n)
+      one_image<ACT>(p, gradient + n * y_image, x + n * x_image, y + n * y_image,
+                     argmax + (int64_t)n * p.pooled * argmax_stride(p),
+                     dx ? dx + n * x_image : nullptr, shared, own);
+    int threads = omp_get_num_threads();
+#pragma omp for schedule(static)
+    for (int o = 0; o < p.outputs; ++o) gather_output(p, o, threads, dweight, dbias, shared);
+  }
+}
+
+}  // namespace striate::max_backward

@@ -1,0 +1,191 @@
+// Forward: for a block of output vectors, rows of the convolution in register tiles, pooled as
+// soon as both rows of a window are there; the convolution's output lives in two rows of cache.
+#pragma once
+#include <omp.h>
+
+#include "layer.hpp"
+
+namespace striate::max_forward {
+
+constexpr int MOST_VECTORS = REGISTERS == 32 ? 4 : 3;
+// Pixels of a tile, by how many output vectors each has.
+constexpr int most_pixels(int vectors) {
+  constexpr int wide[] = {0, 14, 12, 8, 6}, narrow[] = {0, 10, 6, 4};
+  return REGISTERS == 32 ? wide[vectors] : narrow[vectors];
+}
+
+inline int argmax_stride(const Layer& l) { return round_up(l.outputs, 16); }
+
+struct Buffers {
+  float *packed, *bias, *threads;
+  int64_t per_thread;
+  Buffers(const Layer& l, Workspace& space) {
+    packed = space.take((int64_t)l.kernel_h * l.row * l.lanes_k);
+    bias = space.take(l.lanes_k);
+    Workspace one{nullptr};
+    OneThread(l, one);
+    per_thread = one.used;
+    threads = space.take(per_thread * l.threads);
+  }
+  struct OneThread {
+    float *padded, *rows, *image;
+    OneThread(const Layer& l, Workspace& space) {
+      padded = space.take(l.image);
+      rows = space.take(4ll * l.pool_w * MOST_VECTORS * LANES);
+      image = space.take((int64_t)l.pooled * l.lanes_k);
+    }
+  };
+};
+
+// [block of vectors][kernel row][kernel column, channel][lanes of the block]
+inline void pack(const Layer& l, const float* weight, float* packed, int block, Part vectors) {
+  (void)block;
+  int lanes = vectors.size * LANES, taps = l.kernel_h * l.kernel_w;
+  float* target = packed + (int64_t)l.kernel_h * l.row * vectors.begin * LANES;
+  for (int o = 0; o < lanes; ++o) {
+    int output = vectors.begin * LANES + o;
+    const float* source = weight + (int64_t)output * l.channels * taps;
+    for (int t = 0; t < taps; ++t)
+      for (int c = 0; c < l.channels; ++c)
+        target[((int64_t)t * l.channels + c) * lanes + o] =
+            output < l.outputs ? source[c * taps + t] : 0.f;
+  }
+}
+
+template <int PIXELS, int VECTORS>
+INLINE void tile(const float* x, int pixel, int line, int rows, int row, const float* w,
+                 const float* bias, float* out) {
+  Vec sum[PIXELS][VECTORS];
+#pragma GCC unroll 16
+  for (int p = 0; p < PIXELS; ++p)
+#pragma GCC unroll 4
+    for (int v = 0; v < VECTORS; ++v) sum[p][v] = load(bias + v * LANES);
+  for (int r = 0; r < rows; ++r, x += line)
+    for (int k = 0; k < row; ++k, w += VECTORS * LANES) {
+      Vec weights[VECTORS];
+#pragma GCC unroll 4
+      for (int v = 0; v < VECTORS; ++v) weights[v] = load(w + v * LANES);
+#pragma GCC unroll 16
+      for (int p = 0; p < PIXELS; ++p) {
+        Vec value = splat(x[p * pixel + k]);
+#pragma GCC unroll 4
+        for (int v = 0; v < VECTORS; ++v) sum[p][v] += value * weights[v];
+      }
+    }
+#pragma GCC unroll 16
+  for (int p = 0; p < PIXELS; ++p)
+#pragma GCC unroll 4
+    for (int v = 0; v < VECTORS; ++v) store(out + (p * VECTORS + v) * LANES, sum[p][v]);
+}
+
+// The later candidate wins when it is greater or NaN: PyTorch's rule, so the first maximum stays.
+INLINE void contend(Vec& best, IntVec& place, Vec candidate, int32_t index) {
+  IntVec wins = (candidate > best) | (candidate != candidate);
+  best = wins ? candidate : best;
+  place = wins ? splat_int(index) : place;
+}
+
+template <int ACT>
+INLINE void pool(const float* a, const float* b, int next, const float* bias, float* y,
+                 uint8_t* argmax) {
+  Vec best = load(a);
+  IntVec place = {};
+  contend(best, place, load(a + next), 1);
+  contend(best, place, load(b), 2);
+  contend(best, place, load(b + next), 3);
+  if (bias) best += load(bias);
+  Vec result = activate<ACT>(best);
+  store(y, result);
+  if (!argmax) return;
+  if constexpr (ACT == RELU) place = result <= splat(0.f) ? splat_int(4) : place;  // dead: no gradient
+  *reinterpret_cast<LooseBytes*>(argmax) = __builtin_convertvector(place, ByteVec);
+}
+
+// One row of the convolution, for one block of vectors.
+template <int VECTORS>
+void convolve_row(const Layer& l, const float* padded, int h, const float* w, const float* bias,
+                  float* out) {
+  int first = std::max(0, l.pad_h - h), last = std::min(l.kernel_h, l.height + l.pad_h - h);
+  int rows = std::max(0, last - first), columns = 2 * l.pool_w;
+  const float* x = padded + (int64_t)(h + first) * l.line();
+  w += (int64_t)first * l.row * VECTORS * LANES;
+  constexpr int MOST = most_pixels(VECTORS);
+  int tiles = parts_of(columns, MOST);
+  for (int t = 0; t < tiles; ++t) {
+    Part pixels(columns, tiles, t);
+    with_count<MOST>(pixels.size, [&](auto count) INLINE_LAMBDA {
+      tile<count.value, VECTORS>(x + pixels.begin * l.channels, l.channels, l.line(), rows, l.row,
+                                 w, bias, out + pixels.begin * VECTORS * LANES);
+    });
+  }
+}
+
+template <int ACT, int VECTORS>
+void block_rows(const Layer& l, const float* padded, int first, int last, int vector,
+                const Buffers& shared, const Buffers::OneThread& own, float* image,
+                uint8_t* argmax) {
+  constexpr int wide = VECTORS * LANES;
+  const float* w = shared.packed + (int64_t)l.kernel_h * l.row * vector * LANES;
+  const float* bias = shared.bias + vector * LANES;
+  float *upper = own.rows, *lower = own.rows + 2 * l.pool_w * wide;
+  for (int i = first; i < last; ++i) {
+    convolve_row<VECTORS>(l, padded, 2 * i, w, bias, upper);
+    convolve_row<VECTORS>(l, padded, 2 * i + 1, w, bias, lower);
+    for (int j = 0; j < l.pool_w; ++j) {
+      int64_t position = (int64_t)i * l.pool_w + j;
+      float* y = image + position * l.lanes_k + vector * LANES;
+      uint8_t* places = argmax ? argmax + position * argmax_stride(l) + vector * LANES : nullptr;
+      for (int v = 0; v < VECTORS; ++v)
+        pool<ACT>(upper + 2 * j * wide + v * LANES, lower + 2 * j * wide + v * LANES, wide, nullptr,
+                  y + v * LANES, places ? places + v * LANES : nullptr);
+    }
+  }
+}
+
+// Pooled rows [first, last) of one image.
+template <int ACT>
+void rows_of_image(const Layer& l, const float* x, int first, int last, float* y, uint8_t* argmax,
+                   const Buffers& shared, const Buffers::OneThread& own) {
+  pad_rows(l, x, 2 * first, 2 * last + l.kernel_h - 1, own.padded);
+  bool direct = l.y_last && l.lanes_k == l.outputs;
+  float* image = direct ? y : own.image;
+  int vectors = l.lanes_k / LANES, blocks = parts_of(vectors, MOST_VECTORS);
+  for (int b = 0; b < blocks; ++b) {
+    Part part(vectors, blocks, b);
+    with_count<MOST_VECTORS>(part.size, [&](auto count) {
+      block_rows<ACT, count.value>(l, own.padded, first, last, part.begin, shared, own, image,
+                                   argmax);
+    });
+  }
+  if (!direct) write_pooled(l, image, first, last, y);
+}
+
+template <int ACT>
+void run(const Layer& l, const float* x, const float* weight, const float* bias, float* y,
+         uint8_t* argmax, const Buffers& shared) {
+  int vectors = l.lanes_k / LANES, blocks = parts_of(vectors, MOST_VECTORS);
+  // Few images: cut each into bands of pooled rows, so that every thread has work.
+  int bands = l.batch >= 4 * l.threads ? 1 : std::min(l.pool_h, parts_of(2 * l.threads, l.batch));
+  int64_t x_image = (int64_t)l.channels * l.height * l.width;
+#pragma omp parallel num_threads(l.threads)
+  {
+    Workspace space{shared.threads + shared.per_thread * omp_get_thread_num()};
+    Buffers::OneThread own(l, space);
+    std::memset(own.padded, 0, 4 * l.image);
+#pragma omp for schedule(static) nowait
+    for (int b = 0; b < blocks; ++b) pack(l, weight, shared.packed, b, Part(vectors, blocks, b));
+#pragma omp single
+    for (int o = 0; o < l.lanes_k; ++o) shared.bias[o] = bias && o < l.outputs ? bias[o] : 0.f;
+#pragma omp for schedule(static)
+    for (int item = 0; item < l.batch * bands; ++item) {
+      int n = item / bands;
+      Part band(l.pool_h, bands, item % bands);
+      rows_of_image<ACT>(l, x + n * x_image, band.begin, band.begin + band.size,
+                         y + (int64_t)n * l.pooled * l.outputs,
+                         argmax ? argmax + (int64_t)n * l.pooled * argmax_stride(l) : nullptr,
+                         shared, own);
+    }
+  }
+}
+
+}  // namespace striate::max_forward

@@ -1,0 +1,125 @@
+"""What every fused convolution-and-pool kernel is called with: its shape, layouts, memory.
+
+Memory layouts: a kernel reads and writes both of PyTorch's layouts, (batch, channels, height,
+width) in that order and channels_last; `last` in a name says that a tensor is in the second.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+Activation = Literal["identity", "relu", "tanh", "sigmoid"]
+Pool = Literal["max", "avg"]
+ACTIVATIONS: tuple[Activation, ...] = ("identity", "relu", "tanh", "sigmoid")
+POOLS: tuple[Pool, ...] = ("max", "avg")
+LARGEST_KERNEL = 7
+
+
+class Shape(ctypes.Structure):
+    """Mirrors `Shape` in csrc/layer.hpp, field by field."""
+
+    _fields_ = [  # noqa: RUF012 - ctypes asks for a list
+        (name, ctypes.c_int32)
+        for name in (
+            "batch",
+            "channels",
+            "height",
+            "width",
+            "outputs",
+            "kernel_h",
+            "kernel_w",
+            "pad_h",
+            "pad_w",
+            "activation",
+            "threads",
+            "x_last",
+            "y_last",
+        )
+    ]
+
+
+def pooled_size(x: Tensor, weight: Tensor, padding: tuple[int, int]) -> tuple[int, int, int, int]:
+    """(batch, outputs, pooled height, pooled width); a last odd row or column is dropped."""
+    height = x.shape[2] + 2 * padding[0] - weight.shape[2] + 1
+    width = x.shape[3] + 2 * padding[1] - weight.shape[3] + 1
+    return x.shape[0], weight.shape[0], height // 2, width // 2
+
+
+def new_map(x: Tensor, size: tuple[int, ...], last: bool) -> Tensor:
+    """An empty float32 map in the asked layout."""
+    layout = torch.channels_last if last else torch.contiguous_format
+    return torch.empty(size, dtype=x.dtype, device=x.device, memory_format=layout)
+
+
+def in_layout(x: Tensor, last: bool) -> Tensor:
+    """`x`, copied if it does not lie in that layout already."""
+    return x.contiguous(memory_format=torch.channels_last if last else torch.contiguous_format)
+
+
+def lies_last(x: Tensor) -> bool:
+    """Whether `x` is better read as channels_last: it lies so, and not the other way too."""
+    return not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
+
+
+def pointer(x: Tensor | None) -> ctypes.c_void_p | None:
+    """Where the elements of a tensor begin; null for None."""
+    return None if x is None else ctypes.c_void_p(x.data_ptr())
+
+
+class _Workspaces(threading.local):
+    kept: Tensor | None = None
+
+
+_workspaces = _Workspaces()
+KEPT_FLOATS = 1 << 24
+
+
+def workspace(floats: int) -> Tensor:
+    """Memory for one call, kept for the same thread's next: fresh pages cost more than the work.
+
+    Two threads never share one, so kernels are re-entrant. Above 64 MB nothing is kept.
+    """
+    kept = _workspaces.kept
+    if kept is not None and kept.numel() >= floats:
+        return kept
+    fresh = torch.empty(floats, dtype=torch.float32)
+    if floats <= KEPT_FLOATS:
+        _workspaces.kept = fresh
+    return fresh
+
+
+def plain(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    padding: tuple[int, int],
+    activation: Activation,
+    pool: Pool,
+) -> Tensor:
+    """The same by PyTorch's own operators: any type, any device.
+
+    The activation follows a max-pool, where it costs a quarter: it is monotone, so they commute.
+    """
+    y = functional.conv2d(x, weight, bias, padding=padding)
+    if pool == "max":
+        return apply(functional.max_pool2d(y, 2), activation)
+    return functional.avg_pool2d(apply(y, activation), 2)
+
+
+def apply(x: Tensor, activation: Activation) -> Tensor:
+    """The activation of that name.
+
+    >>> apply(torch.tensor([-1.0, 2.0]), "relu")
+    tensor([0., 2.])
+    """
+    if activation == "relu":
+        return torch.relu(x)
+    if activation == "tanh":
+        return torch.tanh(x)
+    return torch.sigmoid(x) if activation == "sigmoid" else x
