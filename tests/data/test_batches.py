@@ -72,6 +72,15 @@ def test_epochs_and_seeds_differ_in_order_and_distortion() -> None:
     assert not torch.equal(first(1, 0), first(2, 0))
 
 
+def test_batches_of_one_epoch_are_distorted_differently() -> None:
+    one = np.random.default_rng(2).integers(0, 256, (1, 1, 9, 8), dtype=np.uint8)
+    same = Split(np.repeat(one, 24, axis=0), np.zeros(24, dtype=np.int64))
+    batches = Batches(same, 8, shuffle=False, seed=0, augment=AUGMENTS["warped"])
+    first, second, third = (x for x, _ in batches.epoch(0))
+    assert not torch.equal(first, second)
+    assert not torch.equal(second, third)
+
+
 def test_the_pictures_themselves_are_never_changed() -> None:
     split = noisy()
     before = split.images.copy()

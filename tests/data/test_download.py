@@ -87,8 +87,12 @@ def test_a_broken_download_goes_on_where_it_stopped(server, tmp_path: Path, then
     assert not (tmp_path / "file.gz").exists()
     have = (tmp_path / "file.gz.part").stat().st_size
     assert 0 < have < len(CONTENT)
-    assert fetch(REMOTE, [f"{base}/{then}/"], tmp_path).read_bytes() == CONTENT
+    calls: list[tuple[int, int, str]] = []
+    path = fetch(REMOTE, [f"{base}/{then}/"], tmp_path, lambda *each: calls.append(each))
+    assert path.read_bytes() == CONTENT
     assert seen[-1] == (then, f"bytes={have}-")
+    assert calls[-1][:2] == (len(CONTENT), len(CONTENT))
+    assert (calls[0][0] > have) == (then == "good")
 
 
 def test_a_whole_part_file_is_taken_as_it_is(server, tmp_path: Path) -> None:
