@@ -118,6 +118,13 @@ def test_a_large_photograph_is_reduced_about_the_same_with_and_without_draft() -
     assert np.abs(small.astype(int) - whole).max() <= 2
 
 
+def test_an_image_of_the_caller_is_left_as_it_is() -> None:
+    with Image.open(io.BytesIO(encoded(color(1, 400, 300), "JPEG"))) as image:
+        assert picture(image, channels=1, size=(9, 8)).shape == (1, 9, 8)
+        assert image.size == (300, 400)
+        assert image.mode == "RGB"
+
+
 @pytest.mark.parametrize(
     ("array", "shape"),
     [

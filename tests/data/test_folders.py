@@ -154,6 +154,12 @@ def test_a_misspelled_name_is_guessed() -> None:
         load("mnits")
 
 
+@pytest.mark.parametrize("name", ["", "  ", "x" * 5000, "\0"])
+def test_a_name_that_can_be_no_file_is_told(name: str) -> None:
+    with pytest.raises(UnknownNameError, match="no data set or folder is called"):
+        load(name)
+
+
 def test_a_link_to_a_parent_does_not_go_on_for_ever(tmp_path: Path) -> None:
     folder(tmp_path, plain_classes({"a": 5, "b": 5}))
     (tmp_path / "a" / "loop").symlink_to(tmp_path, target_is_directory=True)
@@ -210,7 +216,12 @@ def test_what_is_too_large_for_memory_is_streamed_with_the_same_answer(tmp_path:
         ({"validation": -1}, "validation=-1"),
         ({"validation": True}, "validation=True"),
         ({"channels": 2}, r"1 \(gray\) or 3 \(color\) channels, not 2"),
+        ({"validation": float("nan")}, "validation=nan"),
+        ({"validation": "0.1"}, "validation='0.1'"),
         ({"size": (0, 4)}, r"a size is \(height, width\)"),
+        ({"size": 28}, r"a size is \(height, width\) of 1 or more pixels, not 28"),
+        ({"size": (28.0, 28.0)}, r"a size is \(height, width\)"),
+        ({"seed": -3}, "a seed is a whole number of 0 or more, not -3"),
     ],
 )
 def test_settings_that_cannot_be_are_told(tmp_path: Path, settings: dict, says: str) -> None:

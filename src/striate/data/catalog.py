@@ -65,15 +65,20 @@ def load(
     >>> load("digits").shape
     (1, 8, 8)
     """
-    _check(size, channels)
-    settings = {"size": size, "channels": channels, "validation": validation, "seed": seed}
+    _check(size, channels, seed)
+    settings = {
+        "size": size and (size[0], size[1]),
+        "channels": channels,
+        "validation": validation,
+        "seed": seed,
+    }
     text = str(name_or_folder)
     name = text.lower().replace("-", "_")
     if name in NAMES and isinstance(name_or_folder, str):
         place = None if data_dir is None else Path(data_dir)
         return NAMES[name](data_dir=place, progress=progress, **settings)
     folder = Path(text).expanduser()
-    if not folder.exists() and len(folder.parts) == 1:
+    if not text.strip() or (len(folder.parts) == 1 and not _exists(folder)):
         raise UnknownNameError(
             f"no data set or folder is called {text!r}",
             remedy=f"{did_you_mean(text, NAMES)} Data sets: {', '.join(NAMES)}.\n{LAYOUT}".strip(),
@@ -88,8 +93,23 @@ def load(
     )
 
 
-def _check(size: tuple[int, int] | None, channels: int | None) -> None:
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name too long for any file
+        return False
+
+
+def _check(size: tuple[int, int] | None, channels: int | None, seed: int) -> None:
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise DataError(f"a seed is a whole number of 0 or more, not {seed!r}")
     if channels not in (None, 1, 3):
         raise DataError(f"pictures have 1 (gray) or 3 (color) channels, not {channels!r}")
-    if size is not None and (len(size) != 2 or min(size) < 1):
+    legal = (
+        size is None
+        or (isinstance(size, tuple | list)
+        and len(size) == 2
+        and all(isinstance(side, int) and side > 0 for side in size))
+    )
+    if not legal:
         raise DataError(f"a size is (height, width) of 1 or more pixels, not {size!r}")

@@ -164,10 +164,10 @@ def make(
     Raises:
         DataError: the share leaves nothing to train on.
     """
-    if validation is None or isinstance(validation, int | float):
-        train, held_out = carve(train, validation, seed=seed)
+    if isinstance(validation, Split | Stream):
+        held_out: SplitT | None = validation
     else:
-        held_out = validation
+        train, held_out = carve(train, validation, seed=seed)
     summary = (summarize or summary_of)(train, classes)
     _, channels, height, width = train.images.shape
     return DataSet(
@@ -210,9 +210,12 @@ def carve(split: SplitT, share: Share, *, seed: int) -> tuple[SplitT, SplitT | N
 def _wanted(share: Share, total: int) -> int:
     if share is None:
         return 0
-    whole = isinstance(share, int | np.integer) and not isinstance(share, bool)
-    wanted = int(share) if whole else round(share * total)
-    if isinstance(share, bool) or not (whole or 0 <= share < 1) or not 0 <= wanted < total:
+    wanted = -1
+    if isinstance(share, int | np.integer) and not isinstance(share, bool):
+        wanted = int(share)
+    elif isinstance(share, float) and 0 <= share < 1:
+        wanted = round(share * total)
+    if not 0 <= wanted < total:
         raise DataError(
             f"validation={share!r} of {total:,} training pictures cannot be set aside",
             remedy=f"Give a fraction from 0 up to 1, or a count from 0 to {total - 1:,}.",

@@ -82,7 +82,7 @@ def picture(
     (3, 2, 2)
     """
     with _named(source, name), _opened(source) as image:
-        if size is not None:
+        if size is not None and image is not source:  # a caller's own image is left as it is
             _draft(image, size)
         upright = _eight_bit(_upright(image), "L" if channels == 1 else "RGB")
         if size is not None:

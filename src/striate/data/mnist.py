@@ -124,7 +124,7 @@ def data_roots(data_dir: Path | None) -> list[Path]:
     Raises:
         DataError: `data_dir` is not a folder.
     """
-    if data_dir is not None and not Path(data_dir).is_dir():
+    if data_dir is not None and not Path(data_dir).expanduser().is_dir():
         raise DataError(f"there is no folder {data_dir} to look for data in")
     named = [data_dir, os.environ.get("STRIATE_DATA")]
     return [Path(each).expanduser() for each in named if each]
