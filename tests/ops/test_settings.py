@@ -1,0 +1,161 @@
+"""Settings, inputs and targets that cannot mean anything: what the errors say."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from striate import ops
+from striate.errors import SettingError, ShapeError
+from striate.graph import Call, Operator, Spec
+from striate.ops import OPERATORS
+
+FLAT, SIGNAL, PICTURE = Spec((7,)), Spec((3, 11)), Spec((6, 5, 4))
+
+BAD_SETTINGS: list[tuple[type[Operator], tuple[object, ...], str]] = [
+    (ops.Input, ((),), "an input of nothing is empty"),
+    (ops.Input, ((1, 0, 28),), "an input of 1x0x28 is empty"),
+    (ops.Conv, (0, 3), "out_channels is 0, but it needs a whole number of 1 or more"),
+    (ops.Conv, (6, 2.5), "kernel is 2.5, but it needs a whole number"),
+    (ops.Conv, (6, (3, 0)), "kernel is 3x0"),
+    (ops.Conv, (6, 3, -1), "stride is -1"),
+    (ops.Conv, (6, 3, 1, "sane"), "padding is 'sane'"),
+    (ops.Conv, (6, 3, 1, -2), "padding is -2, but it needs whole numbers of 0 or more"),
+    (ops.Conv, (6, 3, 1, "valid", 0), "dilation is 0"),
+    (ops.Conv, (6, 3, 1, "valid", 1, 4), "6 output channels do not split into 4 groups"),
+    (ops.Dense, (0,), "out_features is 0"),
+    (ops.Dense, (True,), "out_features is True"),
+    (ops.MaxPool, (0,), "kernel is 0"),
+    (ops.MaxPool, (2, 0), "stride is 0"),
+    (ops.MaxPool, (2, 2, "valid", 0), "dilation is 0"),
+    (ops.AveragePool, ((2, 0),), "kernel is 2x0"),
+    (ops.AveragePool, (2, 2, "some"), "padding is 'some'"),
+    (ops.Dropout, (1.0,), "the dropout rate is 1.0"),
+    (ops.Dropout, (-0.1,), "the dropout rate is -0.1"),
+    (ops.Dropout, (float("nan"),), "the dropout rate is nan"),
+    (ops.BatchNorm, (0.0,), "epsilon is 0.0"),
+    (ops.BatchNorm, (1e-5, 1.5), "momentum is 1.5"),
+    (ops.CrossEntropy, (1.0,), "label smoothing is 1.0"),
+]
+"""Operator, its arguments, and what the error begins with."""
+
+BAD_INPUTS: list[tuple[Operator, tuple[Spec, ...], str, str]] = [
+    (ops.Conv(4, 3), (FLAT,), "needs a map with channels, but its input is flat (7 units)", "CONV"),
+    (ops.Conv(4, 7), (PICTURE,), "7x7 window of {self} does not fit its 5x4 input", "up to 5x4"),
+    (ops.Conv(4, 9, padding=1), (PICTURE,), "padding included: 7x6", "pad by 2 more"),
+    (ops.Conv(4, 3, groups=4), (PICTURE,), "6 input channels of {self} do not split", "divide"),
+    (ops.Conv(4, (3, 2)), (SIGNAL,), "kernel has 2 numbers, but the input has 1", "Write one"),
+    (ops.Dense(4), (PICTURE,), "needs a flat input, not 6x5x4", "FLATTEN"),
+    (ops.MaxPool(2), (FLAT,), "pools maps, but its input is flat (7 units)", "before FLATTEN"),
+    (ops.MaxPool(6), (PICTURE,), "6x6 pooling window of {self} does not fit", "Windows up to 5x4"),
+    (ops.MaxPool(2, padding=2), (PICTURE,), "could lie in the padding alone", "Pad by 1 or less"),
+    (ops.MaxPool(2, 1, 1, 2), (Spec((1, 1)),), "could lie in the padding", "dilate by 1 or less"),
+    (ops.AveragePool(3, padding=3), (PICTURE,), "could lie in the padding", "Pad by 2 or less"),
+    (ops.AveragePool(2), (FLAT,), "pools maps", "before FLATTEN"),
+    (ops.Add(), (PICTURE, FLAT), "adds maps of one size, but its inputs are 6x5x4 and 7", "equal"),
+    (ops.Multiply(), (FLAT, Spec((8,))), "multiplies maps of one size", "equal"),
+    (ops.Concat(), (PICTURE, Spec((6, 4, 5))), "inputs are 6x5x4 and 6x4x5", "equal strides"),
+    (ops.Concat(), (SIGNAL, PICTURE), "stacks maps of one height and width", "equal strides"),
+    (ops.CrossEntropy(), (PICTURE,), "compares one score a class, but its input is 6x5x4", "FC"),
+    (ops.LogLoss(), (SIGNAL,), "compares one score a class", "FC"),
+    (ops.SquaredError(), (SIGNAL,), "compares one score a class", "FC"),
+]
+"""Operator, what reaches it, and parts of the sentence and of the remedy."""
+
+
+@pytest.mark.parametrize(("kind", "arguments", "what"), BAD_SETTINGS)
+def test_bad_settings_are_named(
+    kind: type[Operator], arguments: tuple[object, ...], what: str
+) -> None:
+    with pytest.raises(SettingError) as caught:
+        kind(*arguments)
+    assert caught.value.what.startswith(what)
+    assert caught.value.remedy.endswith(".")
+
+
+@pytest.mark.parametrize(("operator", "specs", "what", "remedy"), BAD_INPUTS)
+def test_inputs_that_do_not_fit_are_named(
+    operator: Operator, specs: tuple[Spec, ...], what: str, remedy: str
+) -> None:
+    with pytest.raises((ShapeError, SettingError)) as caught:
+        operator.shape(*specs)
+    assert what in caught.value.what
+    assert remedy in caught.value.remedy
+
+
+def test_every_operator_with_settings_has_bad_ones() -> None:
+    tried = {kind for kind, _, _ in BAD_SETTINGS}
+    settable = {kind for kind in OPERATORS if dataclasses.fields(kind)}
+    assert not settable - tried
+
+
+@pytest.mark.parametrize(
+    ("one", "same"),
+    [
+        (ops.Conv(4, (5, 5)), ops.Conv(4, 5)),
+        (ops.Conv(4, 5, padding=0), ops.Conv(4, 5, padding="valid")),
+        (ops.Conv(4, 5, padding=((2, 2), (2, 2))), ops.Conv(4, 5, padding=2)),
+        (ops.Conv(4, 5, padding=((1, 1), (2, 2))), ops.Conv(4, 5, padding=(1, 2))),
+        (ops.MaxPool(2, 2), ops.MaxPool(2)),
+        (ops.MaxPool((3, 2), (3, 2)), ops.MaxPool((3, 2))),
+        (ops.AveragePool((2, 2), 2, 0), ops.AveragePool()),
+    ],
+)
+def test_settings_have_one_form(one: Operator, same: Operator) -> None:
+    assert one == same
+    assert hash(one) == hash(same)
+    assert repr(one) == repr(same)
+
+
+def test_unequal_padding_is_kept() -> None:
+    assert ops.Conv(4, 5, padding=((0, 1), (0, 1))) != ops.Conv(4, 5, padding=1)
+
+
+@pytest.mark.parametrize("loss", [ops.CrossEntropy(), ops.LogLoss(), ops.SquaredError()])
+@pytest.mark.parametrize(
+    ("target", "what"),
+    [
+        (None, "a loss needs a target"),
+        (np.array([0, 3]), "the target [0, 3] names no class"),
+        (np.array([-1, 0]), "the target [-1, 0] names no class"),
+        (np.array([0]), "the target [0] names no class"),
+    ],
+)
+def test_targets_that_mean_nothing(loss: Operator, target: np.ndarray | None, what: str) -> None:
+    with pytest.raises(SettingError, match=r"target") as caught:
+        loss.forward(Call((np.full((2, 3), 0.3),), target=target))
+    assert caught.value.what == what
+
+
+def test_dropout_without_a_mask_says_so() -> None:
+    with pytest.raises(SettingError, match="dropout has no mask"):
+        ops.Dropout().forward(Call((np.ones((2, 3)),), training=True))
+
+
+def test_batch_norm_refuses_to_train_on_one_number() -> None:
+    weights = {"weight": np.ones(3), "bias": np.zeros(3)}
+    with pytest.raises(SettingError, match="batch of 2 or more"):
+        ops.BatchNorm().forward(Call((np.ones((1, 3)),), weights, training=True))
+
+
+def test_call_without_output_is_a_mistake_of_the_engine() -> None:
+    with pytest.raises(ValueError, match="forward has not run"):
+        _ = Call((np.ones(1),)).y
+
+
+@pytest.mark.parametrize("make", [ops.Sigmoid, ops.Tanh, ops.Softmax])
+def test_squashing_does_not_overflow(make: Callable[[], Operator]) -> None:
+    call = Call((np.array([[-1e4, 0.0, 1e4]]),))
+    y = make().forward(call)
+    assert np.isfinite(y).all()
+    assert np.isfinite(make().backward(call.with_output(y), np.ones_like(y)).inputs[0]).all()
+
+
+def test_losses_stay_finite_where_probabilities_end() -> None:
+    sure = Call((np.array([[1.0, 0.0]]),), target=np.array([1]))
+    assert np.isfinite(ops.LogLoss().forward(sure)).all()
+    scores = Call((np.array([[1e4, -1e4]]),), target=np.array([1]))
+    assert ops.CrossEntropy().forward(scores).tolist() == [2e4]
