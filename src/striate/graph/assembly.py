@@ -56,6 +56,8 @@ class Assembly:
         """Let the value of `node` leave as an auxiliary output."""
         self._auxiliary.append(Auxiliary(node, weight))
 
-    def graph(self) -> Graph:
-        """The finished graph; the node added last is its output."""
-        return Graph(tuple(self._nodes), tuple(self._auxiliary))
+    def graph(self, output: str = "") -> Graph:
+        """The finished graph; `output`, or else the node added last, is what it answers."""
+        ends = [node for node in self._nodes if node.name == output]
+        nodes = [node for node in self._nodes if node.name != output]
+        return Graph((*nodes, *ends), tuple(self._auxiliary))

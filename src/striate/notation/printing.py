@@ -1,0 +1,165 @@
+"""From a graph to its canonical text."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from striate.graph import Graph, Node
+from striate.graph.spec import Spec
+from striate.notation.structure import Structure
+from striate.notation.values import write
+from striate.notation.writing import operator_text
+
+WIDTH = 100
+LONGEST_BLOCK = 64
+
+
+def text(graph: Graph) -> str:
+    """The canonical text of a graph: `parse(text(graph)) == graph`.
+
+    Repeated blocks are rolled up, names that would be given anyway and implied FLATTENs left out.
+
+    >>> from striate.notation import parse
+    >>> text(parse("INPUT 3x9x9 -> conv1: CONV 6 3 -> RELU -> CONV 6 3 -> RELU -> FLATTEN -> FC 4"))
+    'INPUT 3x9x9 -> [CONV 6 3x3 -> RELU]*2 -> FC 4'
+    """
+    return ";\n".join(_wrapped(_rolled(elements)) for elements in Printer(graph).statements())
+
+
+class Printer:
+    """Prints the nodes of one graph in the order in which the parser will name them."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.structure = Structure(graph)
+        self.counts: Counter[str] = Counter()
+        self.emitted: set[str] = set()
+        self.pending = list(reversed(graph.auxiliary))
+
+    def statements(self) -> list[list[str]]:
+        """Each chain of the text as its elements."""
+        chains = [self._chain(cut, None) for cut in self.structure.cuts if cut not in self.emitted]
+        output = self.graph.nodes[-1].name
+        last = self._chain(output, None)
+        while self.pending:
+            last.append(self._exit(output))
+        return [*(chain for chain in chains if chain), last]
+
+    def _chain(self, target: str, current: str | None) -> list[str]:
+        """The elements from the value `current` to `target`."""
+        todo = []
+        start: str | None = target
+        while start is not None and start not in self.emitted:
+            todo.append(start)
+            start = self.structure.dominator[start]
+        elements = []
+        if start is not None and start != current:
+            elements.append(f"@{start}")
+        before = start
+        for name in reversed(todo):
+            if name in self.emitted:  # a side exit went this way
+                elements.append(f"@{name}")
+            else:
+                elements += self._node(name, current if before is None else before)
+            before = name
+            elements += self._exits(name)
+        return elements
+
+    def _node(self, name: str, current: str | None) -> list[str]:
+        node = self.graph[name]
+        implied = self.structure.implied_by(node)
+        if implied and self._candidate(node) == name:
+            self._emit(node)
+            return []
+        if len(node.inputs) < 2:
+            return [self._emit(node)]
+        branches = [" -> ".join(_rolled(self._chain(each, current))) for each in node.inputs]
+        inside = " | ".join(branch or "PASS" for branch in branches)
+        return [f"{{ {inside} }} {self._emit(node)}"]
+
+    def _emit(self, node: Node) -> str:
+        """The operator of a node, with its name when another would be given."""
+        candidate = self._candidate(node)
+        self.emitted.add(node.name)
+        written = operator_text(node.operator, axes=_axes(self.graph.specs, node))
+        if candidate != node.name:
+            return f"{node.name}: {written}"
+        while self._next(node) != candidate:
+            self.counts[node.operator.label] += 1
+        self.counts[node.operator.label] += 1
+        return written
+
+    def _candidate(self, node: Node) -> str:
+        """The name that the parser would give."""
+        label = node.operator.label
+        ahead = self.counts[label]
+        while True:
+            ahead += 1
+            plain = ahead == 1 and not node.operator.numbered
+            name = label if plain else f"{label}{ahead}"
+            if name not in self.emitted:
+                return name
+
+    def _next(self, node: Node) -> str:
+        label = node.operator.label
+        count = self.counts[label] + 1
+        return label if count == 1 and not node.operator.numbered else f"{label}{count}"
+
+    def _exits(self, name: str) -> list[str]:
+        """The side exits that leave here, as long as it is their turn."""
+        found = []
+        while self.pending and self.structure.anchor(self.pending[-1].node) in self.emitted:
+            found.append(self._exit(name))
+        return found
+
+    def _exit(self, current: str) -> str:
+        auxiliary = self.pending.pop()
+        branch = " -> ".join(_rolled(self._chain(auxiliary.node, current)))
+        weight = "" if auxiliary.weight == 1 else f" {write(auxiliary.weight)}"
+        return f"{{ {branch or 'PASS'} }} AUX{weight}"
+
+
+def _axes(specs: Mapping[str, Spec], node: Node) -> int:
+    return len(specs[node.inputs[0]].spatial) if node.inputs else 1
+
+
+def _rolled(elements: list[str]) -> list[str]:
+    """Equal blocks in a row as [ … ]*n, the shortest blocks first."""
+    length = 1
+    while length <= min(LONGEST_BLOCK, len(elements) // 2):
+        elements = _rolled_by(elements, length)
+        length += 1
+    return elements
+
+
+def _rolled_by(elements: list[str], length: int) -> list[str]:
+    found: list[str] = []
+    at = 0
+    while at < len(elements):
+        block = elements[at : at + length]
+        end = at + length
+        while elements[end : end + length] == block and len(block) == length:
+            end += length
+        times = (end - at) // length
+        if times > 1:
+            found.append(f"[{' -> '.join(block)}]*{times}")
+            at = end
+        else:
+            found.append(elements[at])
+            at += 1
+    return found
+
+
+def _wrapped(elements: list[str]) -> str:
+    """The elements joined by arrows, broken into lines when they do not fit into one."""
+    whole = " -> ".join(elements)
+    if len(whole) <= WIDTH:
+        return whole
+    lines = [elements[0]]
+    for element in elements[1:]:
+        if len(lines[-1]) + len(element) + 4 <= WIDTH:
+            lines[-1] += f" -> {element}"
+        else:
+            lines.append(f"-> {element}")
+    return "\n".join(lines)

@@ -1,0 +1,176 @@
+"""One operator: from what is written to its class and settings."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from striate.errors import NotationError, SettingError, did_you_mean
+from striate.graph import Operator
+from striate.graph.settings import Setting, made, nearest, settings_of
+from striate.notation import values
+from striate.notation.faults import fault
+from striate.notation.forms import AUX, PADDING_WORDS, PASS, SHORT, Form, by_keyword, classes
+from striate.notation.syntax import Argument, Word, Written
+
+ALL = "`striate show --operators` lists all."
+
+SHORTHAND = re.compile(
+    r"(?P<keyword>[A-Z]+?)-?(?P<first>[0-9]+)(?:-(?P<second>[0-9]+))?", re.ASCII
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An operator, and its settings as they were written (5x5 where the operator keeps 5)."""
+
+    operator: Operator
+    settings: dict[str, object]
+
+
+def operator_of(written: Written, text: str) -> Reading:
+    """The operator that `written`, a part of `text`, stands for.
+
+    Raises:
+        NotationError: no operator or setting is called so.
+        SettingError: a setting cannot mean anything.
+    """
+    form, settings = _form(written.keyword, text)
+    kind = classes()[form.operator]
+    known = settings_of(kind)
+    waiting = [name for name in form.positional if name not in settings]
+    places = dict.fromkeys(settings, written.keyword.span)
+    for argument in written.arguments:
+        name = _setting(argument, form, known, waiting, text)
+        if name in settings:
+            raise fault(text, argument.span, f"{name} is given twice", "Leave one out.")
+        if name in waiting:
+            waiting.remove(name)
+        settings[name] = _value(argument, known[name], form, text)
+        places[name] = argument.span
+    for name in waiting:
+        if known[name].required:
+            what = f"{written.keyword.text} needs {name.replace('_', ' ')}"
+            raise fault(text, written.span, what, f"Write {signature(form)}.")
+    return Reading(made(kind, settings), settings)
+
+
+def _form(keyword: Word, text: str) -> tuple[Form, dict[str, object]]:
+    """The form of a keyword, and settings that stand in it (CONV3-64, POOL2, FC-4096)."""
+    name = keyword.text.upper()
+    forms = by_keyword()
+    if name in forms:
+        return forms[name], {}
+    short = SHORTHAND.fullmatch(name)
+    form = forms.get(short["keyword"]) if short else None
+    if short and form and len(name) <= values.LONGEST:
+        numbers = [int(each) for each in short.group("first", "second") if each]
+        if form.operator == "Conv" and len(numbers) == 2:
+            # cs231n's table of VGG: kernel first, and padded so that the size stays.
+            return form, {"kernel": numbers[0], "out_channels": numbers[1], "padding": "same"}
+        if form.operator in ("Dense", "MaxPool", "AveragePool") and len(numbers) == 1:
+            return form, {form.positional[0]: numbers[0]}
+    raise unknown_operator(keyword, text)
+
+
+def unknown_operator(keyword: Word, text: str) -> NotationError:
+    """What to say about a word that is no operator."""
+    name = keyword.text.upper()
+    if name == AUX:
+        return fault(text, keyword.span, "AUX stands after a brace", "Write { A -> B } AUX 0.3.")
+    near = did_you_mean(name, [*by_keyword(), PASS, AUX])
+    what = f"no layer is written {_short(keyword.text)}"
+    return fault(text, keyword.span, what, f"{near} {ALL}".strip())
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 40 else f"{name[:39]}…"
+
+
+def _setting(
+    argument: Argument, form: Form, known: dict[str, Setting], waiting: list[str], text: str
+) -> str:
+    """Which setting an argument gives."""
+    if argument.key is not None:
+        return _named_setting(argument.key, form, known, text)
+    word = argument.value.text.lower()
+    if word in PADDING_WORDS and "padding" in known:
+        return "padding"
+    full = _full(word)
+    if full in known and known[full].accepts(True):
+        return full
+    if waiting:
+        return waiting[0]
+    if word[0].isalpha() or word[0] == "_":
+        raise fault(
+            text,
+            argument.span,
+            f"{form.keyword} knows no {_short(argument.value.text)}",
+            did_you_mean(word, [*_words(known)]) or _grown(form, argument),
+        )
+    what = f"{form.keyword} takes no further number" if form.positional else (
+        f"{form.keyword} takes no number"
+    )
+    raise fault(text, argument.span, what, f"Write {signature(form)}.")
+
+
+def _grown(form: Form, argument: Argument) -> str:
+    if argument.value.text.upper() in by_keyword():
+        return f"Put -> before {argument.value.text}."
+    return f"Write {signature(form)}."
+
+
+def _words(known: dict[str, Setting]) -> list[str]:
+    flags = [name for name, each in known.items() if each.accepts(True)]
+    return [*flags, *(PADDING_WORDS if "padding" in known else ())]
+
+
+def _named_setting(key: Word, form: Form, known: dict[str, Setting], text: str) -> str:
+    name = _full(key.text.lower())
+    if name in known:
+        return name
+    what = f"{form.keyword} has no setting {_short(key.text)}"
+    shorts = {SHORT.get(each, each): setting for each, setting in known.items()}
+    raise fault(text, key.span, what, nearest(key.text, shorts))
+
+
+def _full(name: str) -> str:
+    return next((full for full, short in SHORT.items() if name == short), name)
+
+
+def _value(argument: Argument, setting: Setting, form: Form, text: str) -> object:
+    """The value of an argument; a bare flag is a yes."""
+    bare = argument.key is None and _full(argument.value.text.lower()) == setting.name
+    if bare and setting.accepts(True):
+        return True
+    try:
+        value = values.read(argument.value.text, setting)
+    except ValueError as error:
+        raise fault(text, argument.value.span, str(error), _wanted(setting, form)) from None
+    if not setting.accepts(value):
+        what = f"{setting.name} cannot be {_short(argument.value.text)}"
+        raise fault(text, argument.value.span, what, _wanted(setting, form))
+    return value
+
+
+def _wanted(setting: Setting, form: Form) -> str:
+    return f"{setting.name.replace('_', ' ')} of {form.keyword} is {setting.kind}."
+
+
+def signature(form: Form) -> str:
+    """How an operator is written, with all its settings: FC out_features [bias=yes]."""
+    known = settings_of(classes()[form.operator])
+    parts = [form.keyword]
+    for name in form.positional:
+        setting = known[name]
+        parts.append(name if setting.required else f"[{name}={values.write(setting.default)}]")
+    for name, setting in known.items():
+        if name == "padding":
+            parts.append(f"[{'|'.join(PADDING_WORDS)}|pad=…]")
+        elif name not in form.positional:
+            shown = "" if setting.required else values.write(setting.default)
+            parts.append(f"{name}=…" if setting.required else f"[{name}={shown}]")
+    return " ".join(parts)
+
+
+__all__ = ["Reading", "SettingError", "operator_of", "signature", "unknown_operator"]

@@ -1,0 +1,80 @@
+"""One operator: from its class and settings to its canonical text."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+from striate.graph import Operator
+from striate.graph.settings import settings_of
+from striate.notation import values
+from striate.notation.forms import (
+    PADDING_WORDS,
+    SHORT,
+    Form,
+    by_keyword,
+    by_operator,
+    classes,
+)
+from striate.notation.reading import signature
+
+
+def operator_text(operator: Operator, *, axes: int = 2) -> str:
+    """The canonical text of one operator, on an input of so many spatial axes.
+
+    >>> from striate.ops import Conv, MaxPool
+    >>> operator_text(Conv(16, 5, padding="same", bias=False)), operator_text(MaxPool(3, 2))
+    ('CONV 16 5x5 same bias=no', 'MAXPOOL 3 stride=2')
+    """
+    form = by_operator()[type(operator).__name__]
+    parts = [form.keyword]
+    later = []
+    for name, setting in settings_of(type(operator)).items():
+        value = getattr(operator, name)
+        if name in form.positional:
+            continue
+        if value == setting.default and type(value) is type(setting.default):
+            continue
+        if name == "padding" and value in PADDING_WORDS:
+            parts.append(str(value))
+        else:
+            later.append(f"{SHORT.get(name, name)}={values.write(value)}")
+    first = [values.write(getattr(operator, n), _axes(form, n, axes)) for n in form.positional]
+    return " ".join([parts[0], *first, *parts[1:], *later])
+
+
+def _axes(form: Form, name: str, axes: int) -> int:
+    """CONV's kernel is written out by axis (5x5), as everybody does; a pool is a number."""
+    return max(1, axes) if form.operator == "Conv" and name == "kernel" else 1
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What `striate show --operators` says about an operator.
+
+    Args:
+        keyword: its name in the notation.
+        signature: how it is written, with all settings.
+        meaning: one line.
+        aliases: other keywords for it.
+    """
+
+    keyword: str
+    signature: str
+    meaning: str
+    aliases: tuple[str, ...]
+
+
+def operators() -> tuple[Listed, ...]:
+    """Every operator, in the order of the notation's table."""
+    forms = dict.fromkeys(by_keyword().values())
+    order = sorted(forms, key=list(by_operator().values()).index)
+    return tuple(Listed(f.keyword, signature(f), _meaning(f), f.aliases) for f in order)
+
+
+def _meaning(form: Form) -> str:
+    """The first sentence of the operator's page, without its own name in front."""
+    page = sys.modules[classes()[form.operator].__module__].__doc__ or ""
+    sentence = " ".join(page.strip().split("\n\n")[0].split()).rstrip(".")
+    _, colon, rest = sentence.partition(": ")
+    return rest if colon else sentence
