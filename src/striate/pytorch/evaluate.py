@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,13 +10,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from striate.graph import Graph, Node
+from striate.graph import Graph, Node, Operator
+from striate.ops import Dropout
 from striate.pytorch.losses import loss_of_exit, picture_loss
 from striate.pytorch.modules import ABSENT, recipe
 from striate.pytorch.tree import place
 from striate.pytorch.weights import Weights, load_weights
 
 Array = NDArray[Any]
+
+
+NOISY: Mapping[type[Operator], Callable[[Any, Tensor, Tensor], Tensor]] = {
+    Dropout: lambda dropout, x, mask: x * mask / (1 - dropout.rate),
+}
+"""What random operators do in training, given what `Operator.draw` returned."""
 
 
 class Evaluation(NamedTuple):
@@ -61,10 +68,11 @@ def values_and_gradients(
     pictures = [x] if isinstance(x, np.ndarray) else list(x)
     leaves = [torch.tensor(each, dtype=dtype, requires_grad=True) for each in pictures]
     values = dict(zip((node.name for node in graph.inputs), leaves, strict=True))
+    drawn = noise if training and noise else {}
     for node in graph:
         if node.name not in values:
             inputs = [values[name] for name in node.inputs]
-            values[node.name] = _value(node, inputs, modules, wanted, noise or {})
+            values[node.name] = _value(node, inputs, modules, wanted, drawn)
     return _differentiated(graph, modules, values, _total(graph, values, wanted))
 
 
@@ -94,6 +102,9 @@ def _value(
 ) -> Tensor:
     if node.operator.is_loss:
         return picture_loss(node.operator)(inputs[0], target)
+    if node.name in noise:
+        drawn = torch.from_numpy(noise[node.name]).to(inputs[0].dtype)
+        return NOISY[type(node.operator)](node.operator, inputs[0], drawn)
     value: Tensor = modules[node.name](*inputs)
     # Some modules return what they got; a value needs a gradient of its own.
     return value.view_as(value) if any(value is each for each in inputs) else value

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+import torch
+from agreement import random_weights
+from nets import branching, lenet, with_side_exit
+
+from striate.graph import Call, Graph
+from striate.ops import OPERATORS
+from striate.ops.loss.attach import with_loss
+from striate.pytorch.evaluate import NOISY, values_and_gradients
+
+Arrays = dict[str, np.ndarray]
+
+
+def by_formulas(
+    graph: Graph,
+    weights: Mapping[str, Arrays],
+    x: np.ndarray,
+    target: np.ndarray,
+    training: bool,
+    noise: Arrays,
+) -> tuple[Arrays, Arrays, dict[str, Arrays]]:
+    """A second, shorter run of the operators' own forward and backward."""
+    calls, values = {}, {}
+    for node in graph:
+        inputs = tuple(values[name] for name in node.inputs) or (x,)
+        own = weights.get(node.name, {})
+        random = node.operator.is_random
+        call = Call(
+            inputs,
+            own,
+            training and (not random or node.name in noise),
+            noise.get(node.name),
+            target if node.operator.is_loss else None,
+        )
+        values[node.name] = node.operator.forward(call)
+        calls[node.name] = call.with_output(values[node.name])
+    errors = {name: np.zeros_like(value) for name, value in values.items()}
+    errors[graph.nodes[-1].name] += 1 / len(x)
+    found = {}
+    for node in reversed(graph.nodes):
+        gradients = node.operator.backward(calls[node.name], errors[node.name])
+        found[node.name] = dict(gradients.weights)
+        for name, part in zip(node.inputs, gradients.inputs, strict=False):
+            errors[name] += part
+    return values, errors, found
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("net", [lenet, branching])
+def test_every_node_is_answered(net: object, training: bool) -> None:
+    graph = with_loss(net())  # type: ignore[operator]
+    rng = np.random.default_rng(0)
+    weights = random_weights(graph, rng)
+    x = rng.standard_normal((4, *graph.specs["input"].shape))
+    target = np.array([3, 0, 4, 1])
+    noise = {}
+    if training and "dropout" in graph:
+        noise["dropout"] = (rng.random((4, *graph.specs["dropout"].shape)) > 0.4).astype(float)
+    values, gradients, by_weight = values_and_gradients(
+        graph, weights, x, target, training=training, noise=noise
+    )
+    wanted = by_formulas(graph, weights, x, target, training, noise)
+    assert list(values) == list(gradients) == [node.name for node in graph]
+    for name in values:
+        np.testing.assert_allclose(values[name], wanted[0][name], rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(gradients[name], wanted[1][name], rtol=1e-9, atol=1e-9)
+    for node, own in by_weight.items():
+        assert own.keys() == wanted[2][node].keys()
+        for name, gradient in own.items():
+            np.testing.assert_allclose(gradient, wanted[2][node][name], rtol=1e-9, atol=1e-9)
+
+
+def test_stored_values_are_float32() -> None:
+    graph = lenet()
+    weights = random_weights(graph, np.random.default_rng(0))
+    x = np.random.default_rng(1).standard_normal((2, 1, 13, 12))
+    found = values_and_gradients(graph, weights, x, np.array([1, 2]), torch.float32)
+    exact = values_and_gradients(graph, weights, x, np.array([1, 2]))
+    for name, value in found.values.items():
+        assert value.dtype == np.float32
+        np.testing.assert_allclose(value, exact.values[name], rtol=1e-3, atol=1e-3)
+
+
+def test_side_exits_add_to_the_gradient() -> None:
+    graph = with_side_exit()
+    weights = random_weights(graph, np.random.default_rng(0))
+    x = np.random.default_rng(1).standard_normal((2, 2, 7, 6))
+    found = values_and_gradients(graph, weights, x, np.array([1, 2]))
+    z = found.values["side"]
+    said = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True) - np.eye(4)[[1, 2]]
+    np.testing.assert_allclose(found.gradients["side"], 0.3 * said / 2, rtol=1e-9)
+
+
+def test_every_random_operator_takes_its_noise() -> None:
+    assert {kind for kind in OPERATORS if kind.is_random} == set(NOISY)
