@@ -1,0 +1,141 @@
+"""The exact products behind any one number of a network.
+
+Forward, an output is the sum of its operator's `terms`. Backward, the gradient of a number is
+
+    Σ  error of an output it goes into  ×  derivative of that output by the number
+
+over the `uses` of all nodes that read it; a weight is read by its own node only. No scan over
+outputs: a layer has millions of products, one number a few thousand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+
+from striate.graph import OUTPUT, Index, Node, Ref
+from striate.graph import Factor as Local
+from striate.reference.backward import Backward
+from striate.reference.run import Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """The address of one number: of a node's output, of a weight, or of a gradient of either.
+
+    Args:
+        node: the node's name.
+        index: position, without the batch axis.
+        weight: the weight's name, or nothing for the node's output.
+        gradient: whether the gradient is meant.
+
+    >>> str(Number("conv1", (3, 0, 2), "weight", gradient=True))
+    'conv1.weight[3,0,2].grad'
+    """
+
+    node: str
+    index: Index
+    weight: str = ""
+    gradient: bool = False
+
+    def __str__(self) -> str:
+        place = f"[{','.join(map(str, self.index))}]" if self.index else ""
+        weight = f".{self.weight}" if self.weight else ""
+        return f"{self.node}{weight}{place}{'.grad' if self.gradient else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """One factor of a product, named so that it can be asked about in turn.
+
+    Args:
+        what: how it reads: conv1[0,2,3], or relu'(conv1[0,2,3]), or a constant.
+        value: the number.
+        refs: the numbers it is made of; none for a constant.
+    """
+
+    what: str
+    value: float
+    refs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """One product of a sum."""
+
+    factors: tuple[Factor, ...]
+
+    @property
+    def value(self) -> float:
+        """The product of the factors."""
+        return prod(factor.value for factor in self.factors)
+
+
+def behind(
+    trace: Trace, number: Number, backward: Backward | None = None, *, picture: int = 0
+) -> list[Product]:
+    """The products that sum to `number`, for one picture of the batch.
+
+    A weight that is no gradient has none: it is given. The gradient of a weight sums over the
+    whole batch; in the products of another picture of it the batch index is not shown.
+
+    Args:
+        backward: the gradients, needed for a gradient.
+    """
+    if not number.gradient:
+        return [] if number.weight else _behind_value(trace, number, picture)
+    if backward is None:
+        raise ValueError("the products behind a gradient need the gradients")
+    return list(_behind_gradient(backward, number, picture))
+
+
+def _behind_value(trace: Trace, number: Number, picture: int) -> list[Product]:
+    trace.reach([number.node])
+    node, call = trace.graph[number.node], trace.calls[number.node]
+    terms = node.operator.terms(call, (picture, *number.index))
+    return [Product(tuple(named(node, each) for each in term.factors)) for term in terms]
+
+
+def _behind_gradient(backward: Backward, number: Number, picture: int) -> Iterator[Product]:
+    trace = backward.trace
+    if number.weight:
+        backward.reach([number.node])
+        node = trace.graph[number.node]
+        yield from _uses(backward, node, Ref(number.weight, number.index))
+        return
+    readers = [name for name in trace.graph.consumers[number.node] if name in trace.values]
+    backward.reach(readers)
+    for name in readers:
+        reader = trace.graph[name]
+        for slot, source in enumerate(reader.inputs):
+            if source == number.node:
+                yield from _uses(backward, reader, Ref(slot, (picture, *number.index)))
+
+
+def _uses(backward: Backward, node: Node, ref: Ref) -> Iterator[Product]:
+    error = backward.nodes[node.name]
+    for use in node.operator.uses(backward.trace.calls[node.name], ref):
+        what = str(Number(node.name, use.output[1:], gradient=True))
+        arriving = Factor(what, error[use.output].item(), (what,))
+        yield Product((arriving, *(named(node, each) for each in use.derivative)))
+
+
+def named(node: Node, factor: Local) -> Factor:
+    """An operator's factor with the names of the graph in it."""
+    refs = tuple(_name(node, ref) for ref in factor.refs)
+    what = factor.label
+    if what == "{0}":
+        what = refs[0]
+    else:
+        for k in reversed(range(len(refs))):
+            what = what.replace(f"{{{k}}}", refs[k])
+    return Factor(what, float(factor.value), refs)
+
+
+def _name(node: Node, ref: Ref) -> str:
+    if ref.source == OUTPUT:
+        return str(Number(node.name, ref.index[1:]))
+    if isinstance(ref.source, str):
+        return str(Number(node.name, ref.index, ref.source))
+    return str(Number(node.inputs[ref.source], ref.index[1:]))
