@@ -1,14 +1,19 @@
 """A graph as an ordinary PyTorch module, fast by default, and as plain PyTorch text."""
 
+from striate.pytorch.evaluate import Evaluation, values_and_gradients
 from striate.pytorch.losses import Loss, loss_function
 from striate.pytorch.lower import Network, lower
+from striate.pytorch.optimizers import optimizer
 from striate.pytorch.weights import load_weights, weights_of
 
 __all__ = [
+    "Evaluation",
     "Loss",
     "Network",
     "load_weights",
     "loss_function",
     "lower",
+    "optimizer",
+    "values_and_gradients",
     "weights_of",
 ]

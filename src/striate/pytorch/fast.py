@@ -4,7 +4,7 @@
   weight gradient of a first layer, and PyTorch max-pooling, several times as fast. Only the
   values change their layout. Weights stay row-major: oneDNN reorders them in any case, and fused
   optimizers silently mix up the numbers of a weight and of a restored momentum whose layouts
-  differ.
+  differ. (DROPOUT draws in the order of memory: the same seed switches off other units.)
 * Activations that never fall are computed after max-pooling instead of before: the largest of
   f(x) is f of the largest x, on a quarter of the numbers. For ReLU values and gradients are the
   same to the last bit, ties included. Sigmoid and tanh can round two different numbers to one;
@@ -72,6 +72,8 @@ def recipes(graph: Graph, plain: Mapping[str, Recipe]) -> dict[str, Recipe]:
     if not any(made.kind is nn.Conv2d for made in plain.values()):
         return found
     found = {name: _guarded(made) for name, made in found.items()}
+    if any(_is_trap(made) for made in found.values() if made.kind is not SlicedConv2d):
+        return found  # one-sided padding on top: too rare to be worth a layer of its own
     found |= {n.name: Recipe(ChannelsLast) for n in graph.inputs if graph.specs[n.name].rank == 3}
     return found
 
@@ -108,8 +110,12 @@ def _in_place(graph: Graph, node: Node, made: Recipe) -> Recipe:
 
 def _guarded(made: Recipe) -> Recipe:
     """A strided 1x1 convolution of few channels, sliced (see `SlicedConv2d`)."""
-    if made.kind is not nn.Conv2d or "stride" not in made.settings or "padding" in made.settings:
-        return made
+    is_plain = made.kind is nn.Conv2d and "padding" not in made.settings
+    return replace(made, kind=SlicedConv2d) if is_plain and _is_trap(made) else made
+
+
+def _is_trap(made: Recipe) -> bool:
+    if not issubclass(made.kind, nn.Conv2d) or "stride" not in made.settings:
+        return False
     into, _, kernel = made.arguments
-    few = into // made.settings.get("groups", 1) < FEW_CHANNELS
-    return replace(made, kind=SlicedConv2d) if few and kernel == 1 else made
+    return kernel == 1 and into // made.settings.get("groups", 1) < FEW_CHANNELS
