@@ -1,0 +1,62 @@
+"""`striate export`: the network as plain PyTorch source text."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from striate.cli import network as networks
+from striate.cli import terminal
+
+
+class Form(StrEnum):
+    """What a network can be written as."""
+
+    python = "python"
+    notation = "notation"
+    json = "json"
+
+
+def run(
+    network: Annotated[str, typer.Argument(help=networks.HELP)],
+    to: Annotated[Form, typer.Option(help="The form to write.")] = Form.python,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A new file; else standard output.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print what was written where, as JSON.")
+    ] = False,
+) -> None:
+    """Write a network as plain PyTorch, which runs without Striate, or as text or JSON.
+
+    Example: striate export "INPUT 1x28x28 -> CONV 6 5x5 -> RELU -> FC 10" --to python
+    """
+    written = _written(networks.graph_of(network), to)
+    if output is not None:
+        networks.checked_output(output).write_text(written, encoding="utf-8")
+    if as_json:
+        place = str(output) if output else None
+        terminal.print_json({"schema_version": 1, "form": to.value, "file": place, "text": written})
+    elif output is None:
+        print(written, end="")
+    else:
+        print(f"wrote {output}")
+
+
+def _written(graph: networks.Graph, form: Form) -> str:
+    if form is Form.notation:
+        from striate.notation import text
+
+        return text(graph) + "\n"
+    if form is Form.json:
+        import json
+
+        from striate.exchange.json import to_json
+
+        return json.dumps(to_json(graph), indent=2) + "\n"
+    from striate.pytorch import source
+
+    return source(graph)

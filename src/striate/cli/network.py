@@ -1,0 +1,91 @@
+"""What NETWORK and FILE may be on the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from striate.errors import NotationError, StriateError, UnknownNameError, did_you_mean
+from striate.graph import Graph
+from striate.networks import NETWORKS
+from striate.networks import network as network_called
+from striate.notation import parse
+
+if TYPE_CHECKING:
+    from striate.model import Model
+
+HELP = (
+    "A network in the notation, a name (striate networks lists them), a .net file, or a model "
+    "file (.safetensors)."
+)
+FILE_HELP = "A model file (.safetensors) or a run folder."
+
+
+def graph_of(network: str) -> Graph:
+    """The graph that `network` names.
+
+    Raises:
+        UnknownNameError: it is no text, no name and no file.
+        NotationError: the text or file is malformed.
+    """
+    subject = subject_of(network)
+    return subject if isinstance(subject, Graph) else subject.graph
+
+
+def subject_of(network: str) -> Graph | Model:
+    """The graph that `network` names, or the model when it is a file with weights."""
+    if network.endswith(".safetensors") or Path(network).is_dir():
+        return model_of(network)
+    if network.endswith(".net"):
+        return parse(_read(Path(network)))
+    if _looks_like_notation(network):
+        return parse(network)
+    return parse(network_called(network).notation)
+
+
+def name_of(network: str) -> str:
+    """A short name for a run folder."""
+    if network.lower() in NETWORKS:
+        return network.lower()
+    return Path(network).stem if network.endswith((".net", ".safetensors")) else "network"
+
+
+def model_of(file: str) -> Model:
+    """The model in a file, or the best one of a run folder.
+
+    Raises:
+        ModelFileError: there is none, or it is damaged.
+    """
+    from striate.model import Model
+
+    path = Path(file)
+    return Model.load(path / "best.safetensors" if path.is_dir() else path)
+
+
+def _looks_like_notation(network: str) -> bool:
+    return "->" in network or "→" in network or any(each.isspace() for each in network.strip())
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        near = did_you_mean(path.name, [each.name for each in path.parent.glob("*.net")])
+        raise UnknownNameError(f"there is no file {path}", remedy=near) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise NotationError(
+            f"{path} cannot be read as text", remedy=f"{type(error).__name__}: {error}"
+        ) from None
+
+
+def checked_output(path: Path) -> Path:
+    """`path`, which does not exist yet, in a folder that does.
+
+    Raises:
+        StriateError: nothing that is there may be lost.
+    """
+    if path.exists():
+        raise StriateError(f"{path} exists already", remedy="Name another file, or remove it.")
+    if not path.parent.is_dir():
+        raise StriateError(f"there is no folder {path.parent}", remedy="Make it first.")
+    return path

@@ -1,0 +1,48 @@
+"""`striate verify`: the reference formulas against PyTorch, node by node."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from striate.cli import network as networks
+from striate.cli import terminal
+
+
+def run(
+    network: Annotated[str, typer.Argument(help=networks.HELP)],
+    seed: Annotated[
+        int, typer.Option(help="Of the random picture and, without a file, weights.")
+    ] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Compare the hand-derived formulas with PyTorch in float64, forward and backward.
+
+    The exit code is 1 when an error exceeds its bound.
+
+    Example: striate verify "INPUT 1x28x28 -> CONV 6 5x5 -> RELU -> MAXPOOL 2 -> FC 10"
+    """
+    from striate.analysis.verify import verify
+
+    answer = verify(networks.subject_of(network), seed=seed)
+    if as_json:
+        terminal.print_json(answer.to_json())
+        _leave(answer.ok)
+    out = terminal.console()
+    rows = [
+        (node.name, node.operator, _error(node.forward_error), _error(node.backward_error))
+        for node in answer.nodes
+    ]
+    out.print(terminal.grid(("name", "operator", "forward", "backward"), rows, left=(0, 1)))
+    verdict = "every error is below" if answer.ok else "NOT verified: an error exceeds"
+    out.print(f"{verdict} {answer.bound:g}: reference formulas against PyTorch, float64, relative")
+    _leave(answer.ok)
+
+
+def _leave(ok: bool) -> None:
+    raise typer.Exit(0 if ok else 1)
+
+
+def _error(error: float) -> str:
+    return f"{error:.1e}" if error else "0"

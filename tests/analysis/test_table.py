@@ -1,0 +1,51 @@
+"""The table: hand-counted examples, sums that add up, and the form that programs read."""
+
+from __future__ import annotations
+
+import json
+
+from striate.notation import parse
+
+from striate.analysis.table import table
+
+
+def test_the_five_totals_network_counts_exact_multiply_adds() -> None:
+    answer = table(
+        parse(
+            "INPUT 1x28x28 -> CONV 32 3x3 same -> RELU -> MAXPOOL 2 -> CONV 64 3x3 same -> RELU"
+            " -> MAXPOOL 2 -> FC 128 -> RELU -> FC 10"
+        )
+    )
+    assert answer.totals["multiply_adds"] == 4_241_152
+
+
+def test_lecuns_first_layers() -> None:
+    rows = {row.name: row for row in table(parse("INPUT 1x32x32 -> C1: CONV 6 5x5")).rows}
+    assert (rows["C1"].parameters, rows["C1"].connections) == (156, 122_304)
+
+
+def test_totals_are_the_sums_of_the_columns() -> None:
+    answer = table(parse("INPUT 3x9x8 -> CONV 4 3x3 -> BN -> RELU -> AVGPOOL 2 -> FC 5 -> SOFTMAX"))
+    form = json.loads(json.dumps(answer.to_json()))
+    assert form["schema_version"] == 1
+    for key in ("parameters", "connections", "multiply_adds"):
+        assert form["totals"][key] == sum(layer[key] for layer in form["layers"])
+    assert form["totals"]["parameters"] == (4 * 27 + 4) + 2 * 4 + (4 * 3 * 3 * 5 + 5)
+
+
+def test_json_has_the_promised_keys() -> None:
+    (layer, *_) = table(parse("INPUT 1x8x8 -> CONV 2 3x3")).to_json()["layers"][1:]
+    assert layer["output"] == [2, 6, 6]
+    assert layer["operator"] == "CONV"
+    assert layer["receptive_field"] == {"size": [3, 3], "stride": [1, 1], "offset": [0, 0]}
+
+
+def test_statistics_are_no_parameters() -> None:
+    (_, bn) = table(parse("INPUT 5x4x4 -> BN")).rows
+    assert bn.parameters == 10
+
+
+def test_peak_memory_drops_what_is_used_up() -> None:
+    answer = table(parse("INPUT 10 -> FC 20 -> FC 30 -> FC 5"))
+    assert answer.peak_bytes == 4 * (20 + 30)
+    assert answer.totals["activation_bytes"] == 4 * (10 + 20 + 30 + 5)
