@@ -1,0 +1,172 @@
+"""An independent judge for every operator: the same function in PyTorch, in float64.
+
+Nothing of Striate's PyTorch engine is used, and no window arithmetic of `striate.graph`: sides
+are padded first, by rules written again here, and PyTorch slides over the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+from promises import Case
+from striate import ops
+from striate.graph import Operator, Padding
+
+
+@dataclass(frozen=True)
+class Twin:
+    """A case as tensors that remember their gradients."""
+
+    operator: Any
+    inputs: tuple[Tensor, ...]
+    weights: Mapping[str, Tensor]
+    training: bool
+    noise: Tensor | None
+    target: Tensor | None
+
+    @classmethod
+    def of(cls, case: Case) -> Twin:
+        call = case.call
+        return cls(
+            case.operator,
+            tuple(_tensor(x).requires_grad_() for x in call.inputs),
+            {n: _tensor(w).requires_grad_(n in case.trainable) for n, w in call.weights.items()},
+            call.training,
+            None if call.noise is None else _tensor(call.noise),
+            None if call.target is None else _tensor(call.target),
+        )
+
+    @property
+    def x(self) -> Tensor:
+        return self.inputs[0]
+
+    def forward(self) -> Tensor:
+        return JUDGES[type(self.operator)](self)
+
+    def gradient(self, source: int | str) -> Any:
+        of = self.weights[source] if isinstance(source, str) else self.inputs[source]
+        return torch.zeros_like(of).numpy() if of.grad is None else of.grad.numpy()
+
+
+def _tensor(array: Any) -> Tensor:
+    return torch.from_numpy(array.copy())
+
+
+def _sides(padding: Padding, kernel: list[int], dilation: list[int]) -> list[tuple[int, int]]:
+    """(before, after) an axis, from the words of the notation."""
+    reach = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
+    if padding == "valid":
+        return [(0, 0) for _ in reach]
+    if padding == "full":
+        return [(n, n) for n in reach]
+    if padding == "same":
+        return [(n // 2, n - n // 2) for n in reach]
+    each = padding if isinstance(padding, tuple) else (padding,) * len(reach)
+    return [side if isinstance(side, tuple) else (int(side), int(side)) for side in each]
+
+
+def _axes(value: Any, rank: int) -> list[int]:
+    return list(value) if isinstance(value, tuple) else [value] * rank
+
+
+def _pad(x: Tensor, sides: list[tuple[int, int]], value: float = 0.0) -> Tensor:
+    return F.pad(x, [n for side in reversed(sides) for n in side], value=value)
+
+
+def _conv(twin: Twin) -> Tensor:
+    conv, rank = twin.operator, twin.x.ndim - 2
+    kernel, stride, dilation = (_axes(n, rank) for n in (conv.kernel, conv.stride, conv.dilation))
+    slide = F.conv1d if rank == 1 else F.conv2d
+    x = _pad(twin.x, _sides(conv.padding, kernel, dilation))
+    weight, bias = twin.weights["weight"], twin.weights.get("bias")
+    return slide(x, weight, bias, stride, 0, dilation, conv.groups)
+
+
+def _max_pool(twin: Twin) -> Tensor:
+    pool, rank = twin.operator, twin.x.ndim - 2
+    kernel, dilation = _axes(pool.kernel, rank), _axes(pool.dilation, rank)
+    stride = _axes(pool.stride or pool.kernel, rank)
+    slide: Any = F.max_pool1d if rank == 1 else F.max_pool2d
+    sides = _sides(pool.padding, kernel, dilation)
+    if pool.ceil:  # drawn with equal sides only
+        return slide(twin.x, kernel, stride, [n for n, _ in sides], dilation, ceil_mode=True)
+    return slide(_pad(twin.x, sides, -torch.inf), kernel, stride, 0, dilation)
+
+
+def _average_pool(twin: Twin) -> Tensor:
+    pool, rank = twin.operator, twin.x.ndim - 2
+    kernel, stride = _axes(pool.kernel, rank), _axes(pool.stride or pool.kernel, rank)
+    slide: Any = F.avg_pool1d if rank == 1 else F.avg_pool2d
+    sides = _sides(pool.padding, kernel, [1] * rank)
+    if pool.ceil:
+        pads = [n for n, _ in sides]
+        return slide(twin.x, kernel, stride, pads, True, pool.include_padding)
+    mean = slide(_pad(twin.x, sides), kernel, stride)
+    if pool.include_padding:
+        return mean
+    return mean / slide(_pad(torch.ones_like(twin.x), sides), kernel, stride)
+
+
+def _batch_norm(twin: Twin) -> Tensor:
+    weights, bn = twin.weights, twin.operator
+    return F.batch_norm(
+        twin.x,
+        weights["running_mean"],
+        weights["running_var"],
+        weights["weight"],
+        weights["bias"],
+        twin.training,
+        bn.momentum,
+        bn.epsilon,
+    )
+
+
+def _dropout(twin: Twin) -> Tensor:
+    if twin.noise is None:
+        return twin.x
+    return torch.where(twin.noise > 0, twin.x / (1 - twin.operator.rate), 0.0)
+
+
+def _cross_entropy(twin: Twin) -> Tensor:
+    smoothing = twin.operator.smoothing
+    return F.cross_entropy(twin.x, twin.target, reduction="none", label_smoothing=smoothing)
+
+
+def _hot(twin: Twin) -> Tensor:
+    assert twin.target is not None
+    if twin.target.is_floating_point():
+        return twin.target
+    return F.one_hot(twin.target, twin.x.shape[1]).to(twin.x.dtype)
+
+
+def _product(tensors: tuple[Tensor, ...]) -> Tensor:
+    return torch.stack(tensors).prod(dim=0)
+
+
+JUDGES: Mapping[type[Operator], Callable[[Twin], Tensor]] = {
+    ops.Input: lambda twin: twin.x * 1,
+    ops.Conv: _conv,
+    ops.Dense: lambda twin: F.linear(twin.x, twin.weights["weight"], twin.weights.get("bias")),
+    ops.Flatten: lambda twin: twin.x.flatten(1),
+    ops.MaxPool: _max_pool,
+    ops.AveragePool: _average_pool,
+    ops.ReLU: lambda twin: F.relu(twin.x),
+    ops.Sigmoid: lambda twin: torch.sigmoid(twin.x),
+    ops.Tanh: lambda twin: torch.tanh(twin.x),
+    ops.Softmax: lambda twin: torch.softmax(twin.x, dim=1),
+    ops.BatchNorm: _batch_norm,
+    ops.Dropout: _dropout,
+    ops.Add: lambda twin: torch.stack(twin.inputs).sum(dim=0),
+    ops.Concat: lambda twin: torch.cat(twin.inputs, dim=1),
+    ops.Multiply: lambda twin: _product(twin.inputs),
+    ops.CrossEntropy: _cross_entropy,
+    ops.LogLoss: lambda twin: -(_hot(twin) * twin.x.log()).sum(dim=1),
+    ops.SquaredError: lambda twin: F.mse_loss(twin.x, _hot(twin), reduction="none").sum(dim=1) / 2,
+}
+"""One function an operator."""

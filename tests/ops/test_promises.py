@@ -1,0 +1,348 @@
+"""The promises of the operator contract, each tried on every operator there is.
+
+What is drawn stands in `promises.SETTINGS`, who judges in `judges.JUDGES`. A new operator is
+found by itself; `test_every_operator_is_tried` names the lines it lacks.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import sys
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from judges import JUDGES, Twin
+
+from promises import SETTINGS, Case, cases
+from striate.graph import Call, Index, Operator, Reach, Ref, Spec, Window
+from striate.ops import OPERATORS
+
+kinds = pytest.mark.parametrize("kind", OPERATORS, ids=lambda kind: kind.__name__)
+"""Every operator."""
+
+quickly = settings(
+    max_examples=20,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def test_every_operator_is_tried() -> None:
+    missing = {
+        "promises.SETTINGS": [k.__name__ for k in OPERATORS if k not in SETTINGS],
+        "judges.JUDGES": [k.__name__ for k in OPERATORS if k not in JUDGES],
+    }
+    assert not any(missing.values()), f"operators without a line: {missing}"
+    assert len(set(OPERATORS)) == len(OPERATORS)
+
+
+@kinds
+@given(st.data())
+@quickly
+def test_shape_is_the_shape_that_comes_out(kind: type[Operator], data: st.DataObject) -> None:
+    case = data.draw(cases(kind))
+    assert case.call.y.shape == (len(case.call.x), *case.operator.shape(*case.specs).shape)
+
+
+@kinds
+@given(st.data())
+@quickly
+def test_forward_is_pytorch(kind: type[Operator], data: st.DataObject) -> None:
+    case = data.draw(cases(kind))
+    agree(case.call.y, Twin.of(case).forward().detach().numpy(), 1e-9)
+
+
+@kinds
+@given(st.data())
+@settings(quickly, max_examples=40)
+def test_backward_is_autograd(kind: type[Operator], data: st.DataObject) -> None:
+    case = data.draw(cases(kind))
+    twin = Twin.of(case)
+    twin.forward().backward(torch.from_numpy(case.error.copy()))
+    found = gradients(case)
+    assert set(found) == set(case.sources())
+    for source, gradient in found.items():
+        assert gradient.shape == case.array(source).shape
+        agree(gradient, twin.gradient(source), 1e-9)
+
+
+@kinds
+@given(st.data())
+@quickly
+def test_backward_is_the_slope(kind: type[Operator], data: st.DataObject) -> None:
+    """Central differences along a random direction. Ties are corners, so there are none here."""
+    case = data.draw(cases(kind, ties=False))
+    rng = np.random.default_rng(case.error.size)
+    for source, gradient in gradients(case).items():
+        direction = rng.standard_normal(gradient.shape)
+        step = 1e-6 * direction
+        ends = [
+            case.operator.forward(case.changed(source, case.array(source) + side * step))
+            for side in (1, -1)
+        ]
+        slope = ((ends[0] - ends[1]) * case.error).sum() / 2e-6
+        agree((gradient * direction).sum(), slope, 1e-5)
+
+
+@kinds
+@given(st.data())
+@quickly
+def test_terms_sum_to_the_value(kind: type[Operator], data: st.DataObject) -> None:
+    case = data.draw(cases(kind))
+    for index in some(case.call.y.shape, 12):
+        terms = case.operator.terms(case.call, index)
+        agree(sum(term.value for term in terms), case.call.y[index], 1e-9)
+        for factor in (factor for term in terms for factor in term.factors):
+            check_factor(case, factor)
+
+
+@kinds
+@given(st.data())
+@quickly
+def test_uses_sum_to_the_gradient(kind: type[Operator], data: st.DataObject) -> None:
+    case = data.draw(cases(kind))
+    if not case.specs:
+        return  # an input's gradient is asked of the nodes that read it
+    for source, gradient in gradients(case).items():
+        for index in some(gradient.shape, 8):
+            uses = case.operator.uses(case.call, Ref(source, index))
+            total = sum(case.error[use.output] * use.value for use in uses)
+            agree(total, gradient[index], 1e-9)
+            for factor in (factor for use in uses for factor in use.derivative):
+                check_factor(case, factor)
+
+
+@kinds
+@given(st.data())
+@quickly
+def test_field_is_what_moves_the_output(kind: type[Operator], data: st.DataObject) -> None:
+    case = data.draw(cases(kind, training=False))
+    field = case.operator.field(*case.specs)
+    for source in range(len(case.specs)):
+        sizes = case.specs[source].spatial
+        for position in np.ndindex(*sizes):
+            moved = moved_by(case, source, position)
+            if isinstance(field, tuple):
+                expected = seen_by(field, position, moved.shape)
+                np.testing.assert_array_equal(moved, expected)
+            elif field is Reach.EVERYTHING:
+                assert moved.all() or not sizes
+            elif moved.shape == sizes:
+                assert np.argwhere(moved).tolist() == [list(position)]
+    if field is Reach.POINT and len(case.specs) == 1 and not case.call.y.shape[2:]:
+        check_units_see_one_place(case)
+
+
+@kinds
+@given(st.data())
+@quickly
+def test_cost_is_what_is_counted(kind: type[Operator], data: st.DataObject) -> None:
+    """Padding is made part of the input, then every product and every connection is listed."""
+    case = unpadded(data.draw(cases(kind, training=False)))
+    cost = case.operator.cost(*case.specs)
+    assert all(type(n) is int and n >= 0 for n in dataclasses.astuple(cost))
+    roles = {weight.role for weight in case.operator.weights(*case.specs).values()}
+    connects = "kernel" in roles or isinstance(case.operator.field(*case.specs), tuple)
+    counted = listed(case) if connects else (0, 0)
+    assert (cost.multiply_adds, cost.connections) == counted
+
+
+@kinds
+@given(st.data())
+@quickly
+def test_float32_stays_float32(kind: type[Operator], data: st.DataObject) -> None:
+    case = data.draw(cases(kind, dtype=np.float32))
+    assert case.call.y.dtype == np.float32
+    for gradient in gradients(case).values():
+        assert gradient.dtype == np.float32
+    if case.call.training:
+        for statistic in case.operator.update(case.call).values():
+            assert statistic.dtype == np.float32
+
+
+@kinds
+@given(st.data())
+@quickly
+def test_values_are_frozen_final_and_equal(kind: type[Operator], data: st.DataObject) -> None:
+    operator, _ = data.draw(SETTINGS[kind])
+    again = dataclasses.replace(operator)
+    assert again == operator
+    assert hash(again) == hash(operator)
+    assert getattr(kind, "__final__", False), f"{kind.__name__} is not @final"
+    assert kind.__doc__
+    assert kind.label.isidentifier()
+    for field in dataclasses.fields(operator):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(operator, field.name, getattr(operator, field.name))
+        assert getattr(again, field.name) == getattr(operator, field.name)
+
+
+@kinds
+def test_the_file_is_a_page_of_a_textbook(kind: type[Operator]) -> None:
+    """An executed example, under 300 lines, and the contract's order."""
+    source = inspect.getsource(sys.modules[kind.__module__])
+    page = sys.modules[kind.__module__].__doc__
+    assert page
+    assert ">>> " in page
+    assert len(source.splitlines()) < 300
+    order = ["shape", "weights", "cost", "field", "draw", "forward", "backward", "terms", "uses"]
+    places = [source.find(f"    def {name}(self") for name in order]
+    found = [place for place in places if place >= 0]
+    assert found == sorted(found), f"the methods stand in the order {order}"
+
+
+@kinds
+@given(st.data())
+@quickly
+def test_formulas_read(kind: type[Operator], data: st.DataObject) -> None:
+    """Formulas have places for the inputs and for the node, and nothing else in braces."""
+    case = data.draw(cases(kind))
+    names = [f"node{k}" for k in range(len(case.specs))]
+    index = tuple(n - 1 for n in case.call.y.shape[1:])
+    assert case.operator.formula(index, *case.specs).format(*names, self="this")
+    for source in case.sources() if case.specs else ():
+        shape = case.array(source).shape
+        ref = Ref(source, tuple(n - 1 for n in (shape if isinstance(source, str) else shape[1:])))
+        assert "{" not in case.operator.gradient_formula(ref, *case.specs).format(
+            *names, self="this"
+        )
+
+
+@kinds
+@given(st.data())
+@quickly
+def test_statistics_follow(kind: type[Operator], data: st.DataObject) -> None:
+    """What `update` returns is what PyTorch's function leaves in its buffers."""
+    case = data.draw(cases(kind, training=True))
+    weights = case.operator.weights(*case.specs)
+    new = case.operator.update(case.call)
+    assert set(new) == {name for name, w in weights.items() if not w.trainable}
+    twin = Twin.of(case)
+    twin.forward()
+    for name, statistic in new.items():
+        agree(statistic, twin.weights[name].numpy(), 1e-9)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in OPERATORS if kind.is_random])
+def test_noise_is_drawn_from_the_generator(kind: type[Operator]) -> None:
+    operator, x = kind(), np.ones((40, 50))
+    first, same, other = (operator.draw(np.random.default_rng(seed), x) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, same)
+    assert (first != other).any()
+
+
+def gradients(case: Case) -> dict[int | str, np.ndarray]:
+    """Every gradient that `backward` returns, by its source."""
+    found = case.operator.backward(case.call, case.error)
+    return dict(enumerate(found.inputs)) | dict(found.weights)
+
+
+def agree(found: object, wanted: object, tolerance: float) -> None:
+    """Equal up to `tolerance`, relative for numbers above 1."""
+    np.testing.assert_allclose(found, wanted, rtol=tolerance, atol=tolerance)
+
+
+def some(shape: tuple[int, ...], count: int) -> list[Index]:
+    """The first and the last index, and others at random."""
+    every = list(np.ndindex(*shape))
+    chosen = np.random.default_rng(len(every)).permutation(len(every))[:count]
+    return list(dict.fromkeys([every[0], every[-1], *(every[k] for k in chosen)]))
+
+
+def check_factor(case: Case, factor: object) -> None:
+    """A label has a name for every place; a plain reference has the value it refers to."""
+    names = [f"{ref.source}{list(ref.index)}" for ref in factor.refs]
+    assert "{" not in factor.label.format(*names)
+    values = [case.value(ref) for ref in factor.refs]
+    if factor.label == "{0}":
+        assert factor.value == pytest.approx(values[0], rel=1e-12, abs=1e-12)
+
+
+def moved_by(case: Case, source: int, position: Index) -> np.ndarray:
+    """Which output positions change when the cells at one input position change much."""
+    rng = np.random.default_rng(len(position))
+    moved = np.zeros(case.call.y.shape, dtype=bool)
+    for sign in (1, -1):
+        x = case.call.inputs[source].copy()
+        # Each channel and each picture by another amount: a softmax ignores a common one.
+        x[(..., *position)] = sign * (5 + 90 * rng.random(x.shape[:2]))
+        if (case.call.inputs[source] > 0).all():
+            x = np.abs(x)
+        call = case.changed(source, x)
+        moved |= case.operator.forward(call) != case.call.y
+    return moved.any(axis=tuple(range(min(2, moved.ndim))))
+
+
+def seen_by(field: tuple[Window, ...], position: Index, outputs: tuple[int, ...]) -> np.ndarray:
+    """Which outputs have a tap on the position, by the definition of a window."""
+    expected = np.zeros(outputs, dtype=bool)
+    for output in np.ndindex(*outputs):
+        places = [
+            {o * w.stride - w.before + u * w.dilation for u in range(w.kernel)}
+            for o, w in zip(output, field, strict=True)
+        ]
+        expected[output] = all(p in taps for p, taps in zip(position, places, strict=True))
+    return expected
+
+
+def check_units_see_one_place(case: Case) -> None:
+    """A flat output that is no window: each unit is moved from one position only."""
+    seen = np.zeros(case.call.y.shape[1:], dtype=int)
+    for position in np.ndindex(*case.specs[0].spatial):
+        x = case.call.x.copy()
+        x[(..., *position)] += 50 * (1 + np.random.default_rng(1).random(x.shape[:2]))
+        moved = case.operator.forward(case.changed(0, x)) != case.call.y
+        seen += moved.any(axis=0)
+    assert (seen <= 1).all()
+
+
+def unpadded(case: Case) -> Case:
+    """The same windows over an input that has the zeros of the padding in it."""
+    if not hasattr(case.operator, "padding"):
+        return case
+    (x,) = case.specs
+    axes = case.operator.field(x)
+    sides = [(w.before, w.overhang(n)) for w, n in zip(axes, x.spatial, strict=True)]
+    values = np.pad(case.call.x, [(0, 0), (0, 0), *sides])
+    rounded = {"ceil": False} if hasattr(case.operator, "ceil") else {}
+    operator = dataclasses.replace(case.operator, padding="valid", **rounded)
+    assert operator.cost(Spec(values.shape[1:])) == case.operator.cost(x)
+    call = Call((values,), case.call.weights)
+    call = call.with_output(operator.forward(call))
+    return Case(operator, (Spec(values.shape[1:]),), call, case.error)
+
+
+def listed(case: Case) -> tuple[int, int]:
+    """Multiply-adds and connections of one picture, listed one by one.
+
+    A sum's products are its terms: those with two factors are multiplied and added, all are
+    connections. Where the terms name a winner only, its rivals are connected as well.
+    """
+    products = connections = 0
+    for index in np.ndindex(1, *case.call.y.shape[1:]):
+        terms = case.operator.terms(case.call, index)
+        weighted = [term for term in terms if {0, "weight"} <= sources(term)]
+        products += len(weighted)
+        connections += rivals(case, index) if len(terms) == 1 and not weighted else len(terms)
+    return products, connections
+
+
+def sources(term: object) -> set[int | str]:
+    return {ref.source for factor in term.factors for ref in factor.refs}
+
+
+def rivals(case: Case, index: Index) -> int:
+    """How many cells, made large one at a time, change one output."""
+    picture = case.call.x[index[0]]
+    cells = np.arange(picture.size)
+    x = np.repeat(picture[None], len(cells), axis=0)
+    x[(cells, *np.unravel_index(cells, picture.shape))] = 1e3
+    y = case.operator.forward(case.changed(0, x))[(slice(None), *index[1:])]
+    return int((y != case.call.y[index]).sum())

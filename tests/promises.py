@@ -1,0 +1,275 @@
+"""What the contract's promises are tried on: for every operator, settings and inputs at random.
+
+`SETTINGS` has a line an operator: a Hypothesis strategy for the operator and the specs of its
+inputs. `cases` fills them with numbers. Sizes are all different, so that swapped axes show;
+values are sometimes whole numbers, so that there are ties.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from striate import ops
+from striate.graph import Call, Operator, Padding, Ref, Spec, Weight, Window
+from striate.graph.window import windows
+
+Array: TypeAlias = NDArray[Any]
+Setting: TypeAlias = tuple[Operator, tuple[Spec, ...]]
+Draw: TypeAlias = Callable[[st.SearchStrategy[Any]], Any]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One evaluation of an operator, and a random gradient of its output.
+
+    The arrays are read-only: an operator that writes into what it is given fails at once.
+    """
+
+    operator: Operator
+    specs: tuple[Spec, ...]
+    call: Call
+    error: Array
+
+    @property
+    def trainable(self) -> list[str]:
+        """Names of the weights that a gradient reaches."""
+        return [name for name, w in self.operator.weights(*self.specs).items() if w.trainable]
+
+    def value(self, ref: Ref) -> float:
+        """The number that `ref` means."""
+        return float(self.array(ref.source)[ref.index])
+
+    def array(self, source: int | str) -> Array:
+        """What a `Ref.source` names."""
+        if isinstance(source, str):
+            return self.call.weights[source]
+        return self.call.y if source < 0 else self.call.inputs[source]
+
+    def changed(self, source: int | str, values: Array) -> Call:
+        """The same call with another input or weight, and without its output."""
+        if isinstance(source, str):
+            return replace(self.call, weights={**self.call.weights, source: values}, output=None)
+        inputs = (*self.call.inputs[:source], values, *self.call.inputs[source + 1 :])
+        return replace(self.call, inputs=inputs, output=None)
+
+    def sources(self) -> Iterator[int | str]:
+        """Every input, and every weight that learns."""
+        yield from range(len(self.call.inputs))
+        yield from self.trainable
+
+
+@st.composite
+def cases(
+    draw: Draw,
+    kind: type[Operator],
+    ties: bool = True,
+    training: bool | None = None,
+    dtype: type = np.float64,
+) -> Case:
+    """An operator of a kind, called with random numbers.
+
+    Args:
+        kind: the class of the operator.
+        ties: whether the numbers may be small whole numbers.
+        training: how it is called; None for either.
+        dtype: float type of all numbers.
+    """
+    operator, specs = draw(SETTINGS[kind])
+    rng = np.random.default_rng(draw(st.integers(0, 2**16)))
+    batch = draw(st.integers(2, 3))
+    tied = ties and draw(st.booleans())
+
+    def numbers(shape: tuple[int, ...]) -> Array:
+        if kind in DOMAIN:
+            return DOMAIN[kind](rng, shape)
+        values = rng.standard_normal(shape) * 2
+        return np.round(values) if tied else values
+
+    sizes = [(batch, *spec.shape) for spec in specs or (operator.shape(),)]
+    inputs = tuple(fixed(numbers(size).astype(dtype)) for size in sizes)
+    weights = {n: weight(w, rng, dtype) for n, w in operator.weights(*specs).items()}
+    call = Call(inputs, weights, draw(st.booleans()) if training is None else training)
+    if operator.is_random and call.training:
+        call = replace(call, noise=fixed(operator.draw(rng, *inputs)))
+    if operator.is_loss:
+        wanted = target(kind, specs[0].channels, batch, draw(st.booleans()), rng)
+        call = replace(call, target=wanted if wanted.dtype.kind == "i" else wanted.astype(dtype))
+    call = call.with_output(fixed(np.asarray(operator.forward(call))))
+    error = fixed(rng.standard_normal(call.y.shape).astype(dtype))
+    return Case(operator, specs, call, error)
+
+
+def fixed(values: Array) -> Array:
+    """`values`, read-only."""
+    values = values.view()
+    values.flags.writeable = False
+    return values
+
+
+def weight(kind: Weight, rng: np.random.Generator, dtype: type) -> Array:
+    """Random numbers for a weight; what starts at one as a statistic is a variance."""
+    values = rng.standard_normal(kind.shape)
+    if kind.role == "statistic_one":
+        values = 0.5 + np.abs(values)
+    return fixed(values.astype(dtype))
+
+
+def target(
+    kind: type[Operator], classes: int, batch: int, plain: bool, rng: np.random.Generator
+) -> Array:
+    """Class numbers, or a wanted value for every score (shares that sum to 1)."""
+    if plain:
+        return rng.integers(0, classes, batch)
+    shares = rng.random((batch, classes)) + 0.1
+    return shares / shares.sum(axis=1, keepdims=True)
+
+
+def probabilities(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Shares that sum to one, none of them near zero."""
+    shares = rng.random(shape) + 0.2
+    return shares / shares.sum(axis=1, keepdims=True)
+
+
+DOMAIN: Mapping[type[Operator], Callable[[np.random.Generator, tuple[int, ...]], Array]] = {
+    ops.LogLoss: probabilities,
+}
+"""What inputs are drawn from where any real number will not do."""
+
+
+@st.composite
+def shapes(draw: Draw, ranks: tuple[int, ...] = (1, 2, 3)) -> Spec:
+    """A spec with axes of different lengths."""
+    return Spec(tuple(draw(st.permutations([2, 3, 4, 5]))[: draw(st.sampled_from(ranks))]))
+
+
+@st.composite
+def paddings(draw: Draw, kernels: tuple[int, ...], most: int) -> Padding:
+    """Any way to say a padding of up to `most` on a side."""
+    cells = st.integers(0, most)
+    words: list[st.SearchStrategy[Any]] = [cells, st.tuples(*[cells] * len(kernels))]
+    words.append(st.tuples(*[st.tuples(cells, cells)] * len(kernels)))
+    return draw(st.one_of(st.just("valid"), *words))
+
+
+@st.composite
+def spatial(draw: Draw, axes: tuple[Window, ...]) -> tuple[int, ...]:
+    """Lengths, different an axis, in which the windows fit at least once."""
+    found: list[int] = []
+    for axis in axes:
+        least = max(1, axis.extent - axis.before - axis.after)
+        size = draw(st.integers(least, least + 5))
+        found.append(size + (size in found))
+    return tuple(found)
+
+
+def numbers_an_axis(rank: int, most: int) -> st.SearchStrategy[tuple[int, ...]]:
+    """Whole numbers from 1, one an axis."""
+    return st.tuples(*[st.integers(1, most)] * rank)
+
+
+@st.composite
+def conv(draw: Draw) -> Setting:
+    """One or two axes, every setting of its own on each."""
+    rank = draw(st.integers(1, 2))
+    groups = draw(st.integers(1, 3))
+    kernel, stride, dilation = (draw(numbers_an_axis(rank, most)) for most in (4, 3, 3))
+    pad = draw(st.one_of(st.sampled_from(["same", "full"]), paddings(kernel, 3)))
+    out = groups * draw(st.integers(1, 3))
+    made = ops.Conv(out, kernel, stride, pad, dilation, groups, draw(st.booleans()))
+    axes = windows(rank, kernel, stride, pad, dilation)
+    channels = groups * draw(st.integers(1, 2))
+    return made, (Spec((channels, *draw(spatial(axes)))),)
+
+
+@st.composite
+def max_pool(draw: Draw) -> Setting:
+    """Overlapping windows, and windows with gaps, over one or two axes."""
+    rank, kernel, stride, pad, ceil = draw(pools())
+    dilation = draw(st.integers(1, 2))
+    made = ops.MaxPool(kernel, stride, pad, dilation, ceil)
+    axes = windows(rank, kernel, stride or kernel, pad, dilation)
+    sizes = tuple(max(dilation, size) for size in draw(spatial(axes)))
+    return made, (Spec((3, *sizes)),)
+
+
+@st.composite
+def average_pool(draw: Draw) -> Setting:
+    """Every way to count the cells at a border."""
+    rank, kernel, stride, pad, ceil = draw(pools())
+    made = ops.AveragePool(kernel, stride, pad, ceil, draw(st.booleans()))
+    axes = windows(rank, kernel, stride or kernel, pad)
+    return made, (Spec((3, *draw(spatial(axes)))),)
+
+
+@st.composite
+def pools(draw: Draw) -> tuple[int, Any, Any, Padding, bool]:
+    """Rank, kernel, stride, padding and rounding. Sizes are rounded up only where PyTorch can."""
+    rank = draw(st.integers(1, 2))
+    kernel = draw(numbers_an_axis(rank, 4))
+    stride = draw(st.one_of(st.none(), numbers_an_axis(rank, 3)))
+    ceil = draw(st.booleans())
+    if ceil:
+        return rank, kernel, stride, draw(st.integers(0, min(kernel) // 2)), ceil
+    return rank, kernel, stride, draw(paddings(kernel, min(kernel) - 1)), ceil
+
+
+@st.composite
+def dense(draw: Draw) -> Setting:
+    return ops.Dense(draw(st.integers(1, 5)), draw(st.booleans())), (draw(shapes((1,))),)
+
+
+@st.composite
+def branches(draw: Draw, kind: Callable[[], Operator]) -> Setting:
+    """Two or three inputs of one size."""
+    return kind(), (draw(shapes()),) * draw(st.integers(2, 3))
+
+
+@st.composite
+def stacked(draw: Draw) -> Setting:
+    """Two or three inputs that differ in channels."""
+    spec = draw(shapes())
+    channels = draw(st.permutations([1, 2, 3]))[: draw(st.integers(2, 3))]
+    return ops.Concat(), tuple(Spec((c, *spec.spatial)) for c in channels)
+
+
+def alone(
+    operators: st.SearchStrategy[Any], ranks: tuple[int, ...] = (1, 2, 3)
+) -> st.SearchStrategy[Setting]:
+    """An operator that takes any shape of these ranks."""
+    return st.tuples(operators, st.tuples(shapes(ranks)))
+
+
+def plain(kind: Callable[[], Operator]) -> st.SearchStrategy[Setting]:
+    """An operator without settings that takes any shape."""
+    return alone(st.builds(kind))
+
+
+RATES = st.floats(0, 0.9)
+
+SETTINGS: Mapping[type[Operator], st.SearchStrategy[Setting]] = {
+    ops.Input: st.tuples(st.builds(lambda spec: ops.Input(spec.shape), shapes()), st.just(())),
+    ops.Conv: conv(),
+    ops.Dense: dense(),
+    ops.Flatten: plain(ops.Flatten),
+    ops.MaxPool: max_pool(),
+    ops.AveragePool: average_pool(),
+    ops.ReLU: plain(ops.ReLU),
+    ops.Sigmoid: plain(ops.Sigmoid),
+    ops.Tanh: plain(ops.Tanh),
+    ops.Softmax: plain(ops.Softmax),
+    ops.BatchNorm: alone(st.builds(ops.BatchNorm, st.floats(1e-5, 1.0), st.floats(0, 1))),
+    ops.Dropout: alone(st.builds(ops.Dropout, RATES)),
+    ops.Add: branches(ops.Add),
+    ops.Concat: stacked(),
+    ops.Multiply: branches(ops.Multiply),
+    ops.CrossEntropy: alone(st.builds(ops.CrossEntropy, st.one_of(st.just(0.0), RATES)), (1,)),
+    ops.LogLoss: alone(st.builds(ops.LogLoss), (1,)),
+    ops.SquaredError: alone(st.builds(ops.SquaredError), (1,)),
+}
+"""Settings and input specs of every operator."""
