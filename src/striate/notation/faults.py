@@ -28,6 +28,8 @@ def marked(text: str, span: Span) -> str:
     INPUT 1x28x28 -> CONVV 6
                      ^^^^^
     """
+    if not text.strip():
+        return ""
     first = text.rfind("\n", 0, span.start) + 1
     last = text.find("\n", first)
     line = text[first:] if last < 0 else text[first:last]

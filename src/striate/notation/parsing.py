@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from lark import UnexpectedInput
 
-from striate.errors import NotationError
+from striate.errors import NotationError, SettingError
 from striate.graph import Graph, Operator
 from striate.notation import syntax
 from striate.notation.assembling import Assembler
-from striate.notation.faults import fault
+from striate.notation.faults import fault, placed
+from striate.notation.mistakes import BRACKETS, explained
 from striate.notation.reading import operator_of
-from striate.notation.syntax import Span
+from striate.notation.syntax import Chain, Span, Written
+
+DEEPEST = 100
+LONGEST = 5_000_000
 
 
 def parse(text: str) -> Graph:
@@ -21,23 +25,60 @@ def parse(text: str) -> Graph:
 
     Raises:
         NotationError: the text is malformed; the message shows the place.
-        ShapeError, SettingError, GraphError: it is well written, but no network.
+        ShapeError, SettingError, GraphError: it is well written, but no legal network; the
+            message shows the operator.
     """
-    return Assembler(text).graph(read(text))
-
-
-def read(text: str) -> tuple[syntax.Chain, ...]:
-    try:
-        return syntax.read(text)
-    except UnexpectedInput as error:
-        start = min(max(error.pos_in_stream or 0, 0), len(text))
-        raise fault(text, Span(start, start + 1), "this cannot be read", "") from None
+    chains, text = _read(text)
+    return Assembler(text).graph(chains)
 
 
 def parse_operator(text: str) -> Operator:
-    """One operator from its text."""
-    chains = read(text)
-    (element,) = chains[0]
-    if not isinstance(element, syntax.Written):
-        raise NotationError("not one operator")
-    return operator_of(element, text).operator
+    """The operator that a text stands for.
+
+    >>> parse_operator("MAXPOOL 3 stride=2").stride
+    2
+
+    Raises:
+        NotationError, SettingError: it stands for none, or for more than one.
+    """
+    chains, text = _read(text)
+    element = chains[0][0]
+    alone = len(chains) == 1 and len(chains[0]) == 1
+    if not alone or not isinstance(element, Written) or element.name:
+        whole = Span(0, len(text))
+        raise fault(text, whole, "this is not one operator", "Write one alone: CONV 16 5x5.")
+    try:
+        return operator_of(element, text).operator
+    except SettingError as error:
+        raise placed(text, element.span, error) from None
+
+
+def _read(text: str) -> tuple[tuple[Chain, ...], str]:
+    """The chains of `text`, and the text that their places refer to."""
+    if not isinstance(text, str):
+        raise NotationError(
+            f"a network is written as text, not as {type(text).__name__}",
+            remedy='Write parse("INPUT 1x28x28 -> FC 10").',
+        )
+    text = text.removeprefix("\ufeff")
+    if len(text) > LONGEST:
+        raise NotationError(
+            f"a text of {len(text):,} characters is no network",
+            remedy=f"Write it in {LONGEST:,} or fewer; [ ... ]*n repeats a block.",
+        )
+    _check_depth(text)
+    try:
+        return syntax.read(text), text
+    except UnexpectedInput as error:
+        raise explained(text, error) from None
+
+
+def _check_depth(text: str) -> None:
+    """Refuse brackets that nest deeper than anybody reads (and than the stack bears)."""
+    depth = 0
+    for found in BRACKETS.finditer(text):
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(found[0], 0)
+        if depth > DEEPEST:
+            span = Span(found.start(), found.end())
+            what = f"brackets nest more than {DEEPEST} deep"
+            raise fault(text, span, what, "Name a node and go on from it: ; @name -> ...")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from striate.graph import Graph, Node
 from striate.graph.spec import Spec
+from striate.notation.forms import AUX, PASS
 from striate.notation.structure import Structure
 from striate.notation.values import write
 from striate.notation.writing import operator_text
@@ -36,15 +37,17 @@ class Printer:
         self.counts: Counter[str] = Counter()
         self.emitted: set[str] = set()
         self.pending = list(reversed(graph.auxiliary))
+        self.with_exits = False
 
     def statements(self) -> list[list[str]]:
         """Each chain of the text as its elements."""
-        chains = [self._chain(cut, None) for cut in self.structure.cuts if cut not in self.emitted]
+        chains = [self._chain(cut, None) for cut in self.structure.cuts]
+        self.with_exits = True
         output = self.graph.nodes[-1].name
         last = self._chain(output, None)
         while self.pending:
             last.append(self._exit(output))
-        return [*(chain for chain in chains if chain), last]
+        return [*chains, last]
 
     def _chain(self, target: str, current: str | None) -> list[str]:
         """The elements from the value `current` to `target`."""
@@ -53,71 +56,57 @@ class Printer:
         while start is not None and start not in self.emitted:
             todo.append(start)
             start = self.structure.dominator[start]
-        elements = []
-        if start is not None and start != current:
-            elements.append(f"@{start}")
-        before = start
+        elements = [] if start in (None, current) else [f"@{start}"]
+        value = current if start is None else start
         for name in reversed(todo):
-            if name in self.emitted:  # a side exit went this way
-                elements.append(f"@{name}")
-            else:
-                elements += self._node(name, current if before is None else before)
-            before = name
-            elements += self._exits(name)
+            elements += [*self._node(self.graph[name], value), *self._exits(name)]
+            value = name
         return elements
 
-    def _node(self, name: str, current: str | None) -> list[str]:
-        node = self.graph[name]
-        implied = self.structure.implied_by(node)
-        if implied and self._candidate(node) == name:
+    def _node(self, node: Node, value: str | None) -> list[str]:
+        if self.structure.implied(node) and self._given(node)[0] == node.name:
             self._emit(node)
             return []
         if len(node.inputs) < 2:
             return [self._emit(node)]
-        branches = [" -> ".join(_rolled(self._chain(each, current))) for each in node.inputs]
-        inside = " | ".join(branch or "PASS" for branch in branches)
+        branches = [" -> ".join(_rolled(self._chain(each, value))) for each in node.inputs]
+        inside = " | ".join(branch or PASS for branch in branches)
         return [f"{{ {inside} }} {self._emit(node)}"]
 
     def _emit(self, node: Node) -> str:
         """The operator of a node, with its name when another would be given."""
-        candidate = self._candidate(node)
+        given, count = self._given(node)
         self.emitted.add(node.name)
         written = operator_text(node.operator, axes=_axes(self.graph.specs, node))
-        if candidate != node.name:
+        if given != node.name:
             return f"{node.name}: {written}"
-        while self._next(node) != candidate:
-            self.counts[node.operator.label] += 1
-        self.counts[node.operator.label] += 1
+        self.counts[node.operator.label] = count
         return written
 
-    def _candidate(self, node: Node) -> str:
-        """The name that the parser would give."""
+    def _given(self, node: Node) -> tuple[str, int]:
+        """The name that the parser would give, as `Assembly.fresh` does, and its count."""
         label = node.operator.label
-        ahead = self.counts[label]
+        count = self.counts[label]
         while True:
-            ahead += 1
-            plain = ahead == 1 and not node.operator.numbered
-            name = label if plain else f"{label}{ahead}"
+            count += 1
+            plain = count == 1 and not node.operator.numbered
+            name = label if plain else f"{label}{count}"
             if name not in self.emitted:
-                return name
-
-    def _next(self, node: Node) -> str:
-        label = node.operator.label
-        count = self.counts[label] + 1
-        return label if count == 1 and not node.operator.numbered else f"{label}{count}"
+                return name, count
 
     def _exits(self, name: str) -> list[str]:
-        """The side exits that leave here, as long as it is their turn."""
+        """The side exits that are complete at a node of the main way, as it is their turn."""
         found = []
-        while self.pending and self.structure.anchor(self.pending[-1].node) in self.emitted:
-            found.append(self._exit(name))
+        if self.with_exits and name in self.structure.main:
+            while self.pending and self.structure.leaves(self.pending[-1].node) <= self.emitted:
+                found.append(self._exit(name))
         return found
 
     def _exit(self, current: str) -> str:
         auxiliary = self.pending.pop()
         branch = " -> ".join(_rolled(self._chain(auxiliary.node, current)))
         weight = "" if auxiliary.weight == 1 else f" {write(auxiliary.weight)}"
-        return f"{{ {branch or 'PASS'} }} AUX{weight}"
+        return f"{{ {branch or PASS} }} {AUX}{weight}"
 
 
 def _axes(specs: Mapping[str, Spec], node: Node) -> int:

@@ -17,6 +17,7 @@ class Structure:
     Attributes:
         dominator: the nearest node that every way from an input to this one goes through, or
             None.
+        main: the nodes that the output needs.
         cuts: nodes to print as chains of their own, so that braces nest less than DEEPEST deep.
     """
 
@@ -28,7 +29,7 @@ class Structure:
         self._nesting: dict[str, int] = {}
         for node in graph:
             self._place(node)
-        self._main = self._needed(graph.nodes[-1].name)
+        self.main = self._needed(graph.nodes[-1].name)
 
     def _place(self, node: Node) -> None:
         above = self._common(node.inputs)
@@ -76,14 +77,21 @@ class Structure:
                 waiting += self.graph[name].inputs
         return found
 
-    def anchor(self, exit_: str) -> str | None:
-        """The node of the main way where the way to a side exit leaves it."""
-        name: str | None = exit_
-        while name is not None and name not in self._main:
-            name = self.dominator[name]
-        return name
+    def leaves(self, exit_: str) -> set[str]:
+        """The nodes of the main way that a side exit starts from."""
+        found: set[str] = set()
+        seen: set[str] = set()
+        waiting = [exit_]
+        while waiting:
+            name = waiting.pop()
+            if name in self.main:
+                found.add(name)
+            elif name not in seen:
+                seen.add(name)
+                waiting += self.graph[name].inputs
+        return found
 
-    def implied_by(self, node: Node) -> bool:
+    def implied(self, node: Node) -> bool:
         """Whether the only reader of `node` would put it there by itself."""
         readers = self.graph.consumers[node.name]
         if len(node.inputs) != 1 or len(readers) != 1:
