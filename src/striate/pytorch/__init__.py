@@ -4,6 +4,7 @@ from striate.pytorch.evaluate import Evaluation, values_and_gradients
 from striate.pytorch.losses import Loss, loss_function
 from striate.pytorch.lower import Network, lower
 from striate.pytorch.optimizers import optimizer
+from striate.pytorch.source import source
 from striate.pytorch.weights import load_weights, weights_of
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "loss_function",
     "lower",
     "optimizer",
+    "source",
     "values_and_gradients",
     "weights_of",
 ]

@@ -6,18 +6,37 @@ copies the text of those it uses.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 
 class PaddedConv1d(nn.Conv1d):
-    """A convolution whose zero padding differs between the two ends."""
+    """A convolution whose zero padding differs between the two ends.
 
-    def __init__(self, *arguments: Any, sides: tuple[int, ...], **settings: Any) -> None:
-        super().__init__(*arguments, **settings)
+    `sides` are before and after, as `torch.nn.functional.pad` counts them.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        sides: tuple[int, ...],
+        stride: int = 1,
+        dilation: int = 1,
+        groups: int = 1,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride=stride,
+            dilation=dilation,
+            groups=groups,
+            bias=bias,
+        )
         self.sides = sides
 
     def forward(self, x: Tensor) -> Tensor:
@@ -27,11 +46,29 @@ class PaddedConv1d(nn.Conv1d):
 class PaddedConv2d(nn.Conv2d):
     """A convolution whose zero padding differs between opposite sides.
 
-    `sides` are left, right, top, bottom, as `torch.nn.functional.pad` counts them.
+    `sides` are left, right, top and bottom, as `torch.nn.functional.pad` counts them.
     """
 
-    def __init__(self, *arguments: Any, sides: tuple[int, ...], **settings: Any) -> None:
-        super().__init__(*arguments, **settings)
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int, int],
+        sides: tuple[int, ...],
+        stride: int | tuple[int, int] = 1,
+        dilation: int | tuple[int, int] = 1,
+        groups: int = 1,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride=stride,
+            dilation=dilation,
+            groups=groups,
+            bias=bias,
+        )
         self.sides = sides
 
     def forward(self, x: Tensor) -> Tensor:
@@ -39,10 +76,16 @@ class PaddedConv2d(nn.Conv2d):
 
 
 class PaddedMaxPool1d(nn.MaxPool1d):
-    """Max-pooling whose padding differs between the ends or is wider than half the window."""
+    """Max-pooling whose padding differs between the two ends or is wider than half the window."""
 
-    def __init__(self, *arguments: Any, sides: tuple[int, ...], **settings: Any) -> None:
-        super().__init__(*arguments, **settings)
+    def __init__(
+        self,
+        kernel_size: int,
+        sides: tuple[int, ...],
+        stride: int | None = None,
+        dilation: int = 1,
+    ) -> None:
+        super().__init__(kernel_size, stride=stride, dilation=dilation)
         self.sides = sides
 
     def forward(self, x: Tensor) -> Tensor:
@@ -50,10 +93,16 @@ class PaddedMaxPool1d(nn.MaxPool1d):
 
 
 class PaddedMaxPool2d(nn.MaxPool2d):
-    """Max-pooling whose padding differs between sides or is wider than half the window."""
+    """Max-pooling whose padding differs between opposite sides or is wider than half the window."""
 
-    def __init__(self, *arguments: Any, sides: tuple[int, ...], **settings: Any) -> None:
-        super().__init__(*arguments, **settings)
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, int],
+        sides: tuple[int, ...],
+        stride: int | tuple[int, int] | None = None,
+        dilation: int | tuple[int, int] = 1,
+    ) -> None:
+        super().__init__(kernel_size, stride=stride, dilation=dilation)
         self.sides = sides
 
     def forward(self, x: Tensor) -> Tensor:
@@ -66,9 +115,9 @@ class SharedAvgPool1d(nn.AvgPool1d):
     cells: Tensor
 
     def __init__(
-        self, kernel_size: int, stride: int, sides: tuple[int, ...], cells: list[int]
+        self, kernel_size: int, sides: tuple[int, ...], cells: list[int], stride: int | None = None
     ) -> None:
-        super().__init__(kernel_size, stride)
+        super().__init__(kernel_size, kernel_size if stride is None else stride)
         self.sides = sides
         self.taps = kernel_size
         self.register_buffer("cells", torch.tensor(cells).float(), persistent=False)
@@ -85,9 +134,9 @@ class SharedAvgPool2d(nn.AvgPool2d):
     def __init__(
         self,
         kernel_size: int | tuple[int, int],
-        stride: int | tuple[int, int],
         sides: tuple[int, ...],
         cells: list[list[int]],
+        stride: int | tuple[int, int] | None = None,
     ) -> None:
         super().__init__(kernel_size, stride, divisor_override=1)
         self.sides = sides

@@ -72,7 +72,7 @@ def lower(graph: Graph, weights: Weights | None = None, *, fast: bool = True) ->
         WeightsError: the weights do not fit.
     """
     graph = speed.reordered(graph) if fast else graph
-    made = _recipes(graph)
+    made = recipes(graph)
     made = speed.recipes(graph, made) if fast else made
     exits = [graph.scores.name, *(each.node for each in graph.auxiliary)]
     plans = [
@@ -88,7 +88,8 @@ def lower(graph: Graph, weights: Weights | None = None, *, fast: bool = True) ->
     return network
 
 
-def _recipes(graph: Graph) -> dict[str, Recipe]:
+def recipes(graph: Graph) -> dict[str, Recipe]:
+    """How the module of each node is made, where it has one."""
     found = {}
     for node in graph:
         if type(node.operator) not in ABSENT and not node.operator.is_loss:

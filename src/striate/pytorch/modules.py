@@ -95,8 +95,7 @@ def _average_pool(pool: AveragePool, inputs: tuple[Spec, ...]) -> Recipe:
             settings["count_include_pad"] = False
         return Recipe(_by_rank(x, nn.AvgPool1d, nn.AvgPool2d), (kernel,), settings)
     overhangs = [(w.before, w.overhang(n)) for w, n in zip(axes, x.spatial, strict=True)]
-    settings = {"stride": _short(w.stride for w in axes), "sides": _sides(overhangs)}
-    settings["cells"] = _cells(pool, x)
+    settings |= {"sides": _sides(overhangs), "cells": _cells(pool, x)}
     return Recipe(_by_rank(x, layers.SharedAvgPool1d, layers.SharedAvgPool2d), (kernel,), settings)
 
 

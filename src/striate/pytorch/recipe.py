@@ -27,11 +27,20 @@ class Recipe:
         """Whether the class is Striate's, so that plain source must bring it along."""
         return not self.kind.__module__.startswith("torch.")
 
+    @property
+    def name(self) -> str:
+        """How the class is written."""
+        return self.kind.__name__ if self.is_own else f"nn.{self.kind.__name__}"
+
+    @property
+    def written_arguments(self) -> list[str]:
+        """How the arguments and settings are written."""
+        settings = (f"{name}={value!r}" for name, value in self.settings.items())
+        return [*map(repr, self.arguments), *settings]
+
     def module(self) -> nn.Module:
         """A new module."""
         return self.kind(*self.arguments, **self.settings)
 
     def __str__(self) -> str:
-        settings = (f"{name}={value!r}" for name, value in self.settings.items())
-        name = self.kind.__name__ if self.is_own else f"nn.{self.kind.__name__}"
-        return f"{name}({', '.join([*map(repr, self.arguments), *settings])})"
+        return f"{self.name}({', '.join(self.written_arguments)})"
