@@ -1,0 +1,155 @@
+"""One number of a network, and the products that sum to it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from striate.errors import ExplanationError
+from striate.reference import Factor, Product
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a unit sees along one axis of the input: positions, both ends included."""
+
+    axis: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a number is what it is.
+
+    Args:
+        what: the number's name, as it can be asked about.
+        formula: how it is computed, with the network's own names.
+        terms: the products that sum to it, in the order of the formula.
+        reference: the number as the reference engine has it, from whole arrays in float64.
+        stored: the number as PyTorch has it in float32; None when it is no number of the network.
+        arguments: for a function such as relu(conv1[0,2,3]), the numbers it is a function of.
+        target: the class that losses and gradients are taken for; "" where none matters.
+        sees: the part of the input that it depends on at most; empty where that is not known.
+        notes: what a reader should know besides.
+    """
+
+    what: str
+    formula: str
+    terms: tuple[Product, ...]
+    reference: float
+    stored: float | None = None
+    arguments: tuple[Factor, ...] = ()
+    target: str = ""
+    sees: tuple[Seen, ...] = ()
+    notes: tuple[str, ...] = ()
+    asker: Callable[[str], Explanation] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def value(self) -> float:
+        """The sum of the terms."""
+        return exact_sum([term.value for term in self.terms])
+
+    @property
+    def sum(self) -> float:
+        """The sum of the terms."""
+        return self.value
+
+    @property
+    def magnitude(self) -> float:
+        """What residuals are relative to: the value or, where terms cancel, Σ |term|."""
+        return max(abs(self.value), exact_sum([abs(term.value) for term in self.terms]))
+
+    @property
+    def residual(self) -> float | None:
+        """What PyTorch has, less the sum of the terms: float32 rounding on the way."""
+        return None if self.stored is None else self.stored - self.value
+
+    @property
+    def relative_residual(self) -> float | None:
+        """|residual| relative to the `magnitude`."""
+        return None if self.residual is None else _relative(self.residual, self.magnitude)
+
+    @property
+    def reference_residual(self) -> float:
+        """|sum of the terms - reference| relative to the `magnitude`."""
+        return _relative(self.value - self.reference, self.magnitude)
+
+    def largest(self, count: int) -> list[Product]:
+        """The `count` terms of largest size, largest first."""
+        return sorted(self.terms, key=lambda term: -abs(term.value))[:count]
+
+    @property
+    def askable(self) -> tuple[str, ...]:
+        """Everything that this answer refers to, each of which can be asked about in turn."""
+        factors = [factor for term in self.terms for factor in term.factors]
+        found = dict.fromkeys(each for factor in factors for each in factor.refs)
+        found |= dict.fromkeys(each.what for each in self.arguments)
+        found.pop(self.what, None)
+        return tuple(found)
+
+    def ask(self, what: str | int) -> Explanation:
+        """The explanation of another number of the same picture.
+
+        Args:
+            what: its name, or k for the k-th of `askable`.
+
+        Raises:
+            ExplanationError: there is no such number.
+        """
+        if self.asker is None:
+            raise ExplanationError(
+                "this explanation stands alone", remedy="Ask striate.why for the next one."
+            )
+        if isinstance(what, int):
+            if not 0 <= what < len(self.askable):
+                raise ExplanationError(
+                    f"{self.what} refers to {len(self.askable)} numbers, not {what + 1}",
+                    remedy="`askable` lists them.",
+                )
+            what = self.askable[what]
+        return self.asker(what)
+
+    def to_json(self) -> dict[str, object]:
+        """The answer as plain numbers, lists and text."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "what": self.what,
+            "formula": self.formula,
+            "value": self.value,
+            "stored": self.stored,
+            "residual": self.residual,
+            "terms": [
+                {"value": term.value, "factors": [_json(each) for each in term.factors]}
+                for term in self.terms
+            ],
+            "products": len(self.terms),
+            "reference_residual": self.reference_residual,
+            "arguments": [{"what": each.what, "value": each.value} for each in self.arguments],
+            "target": self.target or None,
+            "sees": [
+                {"axis": each.axis, "first": each.first, "last": each.last} for each in self.sees
+            ],
+            "notes": list(self.notes),
+        }
+
+
+def exact_sum(values: Sequence[float]) -> float:
+    """The sum, rounded once; NaN or infinite where a value is."""
+    try:
+        return math.fsum(values)
+    except (OverflowError, ValueError):
+        return float(sum(values))
+
+
+def _relative(difference: float, magnitude: float) -> float:
+    return abs(difference) / magnitude if magnitude else abs(difference)
+
+
+def _json(factor: Factor) -> dict[str, object]:
+    """A factor; what it is made of is named where that is not the factor itself."""
+    shown: dict[str, object] = {"what": factor.what, "value": factor.value}
+    return shown if factor.refs == (factor.what,) else shown | {"refs": list(factor.refs)}

@@ -1,0 +1,67 @@
+"""Finding a function such as relu'(conv1[0,2,3]) among the products of a network.
+
+Operators write their factors themselves, so a function is understood by writing the factors
+around its arguments again and taking the one that reads the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from striate.graph import Call, Index, Node, Operator, Ref
+from striate.graph import Factor as Local
+from striate.reference import Factor, Number
+from striate.reference.products import named
+
+_MOST_OUTPUTS = 16
+"""Outputs whose terms are written out; a function stands in the first of them or in all."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A factor, the node whose formula it belongs to, and the number it was found by."""
+
+    factor: Factor
+    node: str
+    operator: Operator
+    number: Number
+
+
+def find(node: Node, call: Call, number: Number, text: str) -> Found | None:
+    """The factor of `node` that involves `number` and reads `text`, if there is one."""
+    wanted = "".join(text.split())
+    for local in _factors(node, call, number):
+        if local.label != "{0}" and local.refs:
+            factor = named(node, local)
+            if "".join(factor.what.split()) == wanted:
+                return Found(factor, node.name, node.operator, number)
+    return None
+
+
+def _factors(node: Node, call: Call, number: Number) -> Iterator[Local]:
+    outputs: list[Index] = []
+    for ref in _refs(node, call, number):
+        for use in node.operator.uses(call, ref):
+            yield from use.derivative
+            outputs.append(use.output)
+    own = (0, *number.index)
+    if call.y.ndim > 1 and not outputs:
+        # A statistic has no uses; every output of its channel is made with it.
+        outputs.append((0, *number.index[:1], *[0] * (call.y.ndim - 2)))
+    for output in sorted(dict.fromkeys(outputs), key=lambda index: index != own)[:_MOST_OUTPUTS]:
+        if all(place < size for place, size in zip(output, call.y.shape, strict=True)):
+            for term in node.operator.terms(call, output):
+                yield from term.factors
+
+
+def _refs(node: Node, call: Call, number: Number) -> Iterator[Ref]:
+    """The references of `node` that stand for `number`, or for its counterpart in the input."""
+    if number.weight:
+        yield Ref(number.weight, number.index)
+        return
+    index = (0, *number.index)
+    for slot, source in enumerate(node.inputs):
+        same_shape = node.name == number.node and call.inputs[slot].shape == call.y.shape
+        if source == number.node or same_shape:
+            yield Ref(slot, index)

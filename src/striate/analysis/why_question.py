@@ -1,0 +1,136 @@
+"""Reading what is asked: conv2[3,4,7], fc1.weight[3,0].grad, probability[seven], loss."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from striate.errors import ExplanationError, did_you_mean
+from striate.graph import Graph, Spec, Weight
+from striate.reference import Number
+
+FORMS = (
+    "Ask for node[channel,row,column], node[unit], node.weight[o,c,u,v], node.bias[o], "
+    "input[..], probability[class] or loss; with .grad behind it for the gradient."
+)
+PROBABILITY = "probability"
+
+_REFERENCE = re.compile(
+    r"(?P<name>[A-Za-z_]\w*(?:\.\w+)*?)(?:\[(?P<index>[^\[\]]*)\])?(?P<gradient>\.grad)?",
+    re.ASCII,
+)
+_INSIDE = re.compile(r"[A-Za-z_]\w*(?:\.\w+)*\[[\d,]*\]", re.ASCII)
+_CONSTANT = re.compile(r"(-?\d+(?:\.\d+)?(?:e-?\d+)?)(?:/(\d+(?:\.\d+)?))?( \(.*\))?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Turns text into addresses of numbers of one network.
+
+    Args:
+        graph: with its loss, when it can have one, and the node of PROBABILITY.
+        classes: names that stand for the units of the scores.
+        aliases: other names of nodes: loss, probability, logit.
+    """
+
+    graph: Graph
+    classes: Sequence[str] = ()
+    aliases: Mapping[str, str] = field(default_factory=dict)
+
+    def number(self, what: str) -> Number | None:
+        """The number that `what` names, or None when it has not the form of a name.
+
+        Raises:
+            ExplanationError: no such node or weight, or an index that does not exist.
+        """
+        text = "".join(what.split()) if isinstance(what, str) else ""
+        match = _REFERENCE.fullmatch(text)
+        if match is None:
+            return None
+        node, weight = self._place(match["name"])
+        known = self.graph.weights(self.graph[node]).get(weight)
+        spec = Spec(known.shape) if known else self.graph.specs[node]
+        gradient = bool(match["gradient"])
+        index = self._index(match["name"], node, spec, match["index"], known)
+        if gradient and known and not known.trainable:
+            raise ExplanationError(
+                f"{match['name']} is counted, not learned: it has no gradient",
+                remedy=f"Ask for {match['name']} itself.",
+            )
+        return Number(node, index, weight, gradient)
+
+    def inside(self, what: str) -> list[Number]:
+        """The numbers that a function such as relu(conv1[0,2,3]) refers to."""
+        found = []
+        for text in _INSIDE.findall("".join(what.split())):
+            try:
+                number = self.number(text)
+            except ExplanationError:
+                continue
+            if number is not None:
+                found.append(number)
+        return found
+
+    def _place(self, name: str) -> tuple[str, str]:
+        """Node and weight of a dotted name; nodes may have dots in their names too."""
+        if name in self.graph:
+            return name, ""
+        if name in self.aliases:
+            return self.aliases[name], ""
+        node, _, weight = name.rpartition(".")
+        if node in self.graph and weight in self.graph.weights(self.graph[node]):
+            return node, weight
+        if node in self.graph:
+            weights = list(self.graph.weights(self.graph[node]))
+            near = did_you_mean(weight, weights) or (
+                f"It has {' and '.join(weights)}." if weights else "It has no weights."
+            )
+            raise ExplanationError(f"{node} has no {weight}", remedy=near)
+        known = [each.name for each in self.graph]
+        weights = [f"{each}.{w}" for each in known for w in self.graph.weights(self.graph[each])]
+        shown = ", ".join(known[:12]) + (" …" if len(known) > 12 else "")
+        raise ExplanationError(
+            f"nothing is called {name}",
+            remedy=did_you_mean(name, [*known, *weights, *self.aliases]) or f"There are: {shown}.",
+        )
+
+    def _index(
+        self, name: str, node: str, spec: Spec, text: str | None, weight: Weight | None
+    ) -> tuple[int, ...]:
+        sizes = " and ".join(f"0 to {n - 1}" for n in spec.shape)
+        axes = "" if weight or not spec.shape else f" ({', '.join(spec.axes)})"
+        whole = f"{name} is {spec}{axes}" if spec.shape else f"{name} is one number"
+        example = f"Write {name}[{','.join(str(n // 2) for n in spec.shape)}]"
+        example = f"{example}: indices run from {sizes}." if spec.shape else f"Write {name}."
+        if text is None and spec.shape:
+            raise ExplanationError(f"{whole}: which number of it?", remedy=example)
+        parts = text.split(",") if text else []
+        if len(parts) != len(spec.shape):
+            raise ExplanationError(
+                f"{whole}, but {name}[{text}] has {len(parts)} "
+                f"{'index' if len(parts) == 1 else 'indices'}",
+                remedy=example,
+            )
+        named = [self._unit(node, part) for part in parts] if not weight else parts
+        for part, size in zip(named, spec.shape, strict=True):
+            if not (part.isascii() and part.isdigit() and len(part) < 10 and int(part) < size):
+                raise ExplanationError(f"{whole}, so it has no [{text}]", remedy=example)
+        return tuple(int(part) for part in named)
+
+    def _unit(self, node: str, part: str) -> str:
+        """A class name becomes the number of its score."""
+        spec = self.graph.specs[node]
+        names = ["".join(each.split()) for each in self.classes]
+        if part.isdigit() or spec.rank != 1 or spec.size != len(names) or names.count(part) != 1:
+            return part
+        return str(names.index(part))
+
+
+def constant(what: str) -> float | None:
+    """The value of a constant factor such as 0.5, 1/9 or 1 (the largest of its window)."""
+    match = _CONSTANT.fullmatch(what.strip())
+    if match is None:
+        return None
+    below = float(match[2] or 1)
+    return float(match[1]) / below if below else None
