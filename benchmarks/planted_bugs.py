@@ -1,0 +1,299 @@
+"""Are the promises of the operator contract worth anything? Plant bugs and see.
+
+Every bug changes one line of `striate.ops` or `striate.graph` in a temporary copy of the tree;
+then the operator tests run there. A bug that no test sees is a hole in the suite.
+
+    python benchmarks/planted_bugs.py            all of them, some seconds each
+    python benchmarks/planted_bugs.py softmax    those whose description has this word
+
+Exit code 0: every bug was caught, and the tree without a bug passes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+TESTS = ("tests/ops/test_promises.py", "tests/graph/test_window.py")
+
+
+@dataclass(frozen=True)
+class Bug:
+    """One mistake.
+
+    Args:
+        what: in words.
+        file: where, below src/striate.
+        right: text that stands there once.
+        wrong: what it becomes.
+    """
+
+    what: str
+    file: str
+    right: str
+    wrong: str
+
+
+CONV, BN = "ops/convolution/conv.py", "ops/normalization/batch_norm.py"
+MAX, AVERAGE = "ops/pooling/max_pool.py", "ops/pooling/average_pool.py"
+ENTROPY, SLIDING = "ops/loss/cross_entropy.py", "ops/sliding.py"
+
+BUGS = (
+    Bug(
+        "convolution: height and width of the kernel swapped",
+        CONV,
+        "return weight.reshape(self.groups",
+        "return weight.swapaxes(-1, -2).reshape(self.groups",
+    ),
+    Bug(
+        "convolution: kernel not rotated in the input's gradient",
+        CONV,
+        "np.flip(weight, axis=tuple(range(2, weight.ndim)))",
+        "weight",
+    ),
+    Bug(
+        "convolution: bias gradient averaged",
+        CONV,
+        "error.sum(axis=(0, ",
+        "error.mean(axis=(0, ",
+    ),
+    Bug(
+        "convolution: dilation ignored where a weight is used",
+        CONV,
+        "w.start(p) + u * w.dilation for",
+        "w.start(p) + u for",
+    ),
+    Bug(
+        "convolution: every group reads the channels of the first",
+        CONV,
+        "first = o // (self.out_channels // self.groups) * weight.shape[1]",
+        "first = 0",
+    ),
+    Bug(
+        "convolution: connections without the bias",
+        CONV,
+        "units * (fan_in + self.bias)",
+        "units * fan_in",
+    ),
+    Bug(
+        "convolution: input gradient shifted by one on the last axis when padded",
+        CONV,
+        "Window(w.kernel, 1, w.dilation, w.extent - 1 - w.before, n + w.before - length)",
+        "Window(w.kernel, 1, w.dilation, w.extent - 1 - w.after, n + w.after - length)",
+    ),
+    Bug(
+        "windows: mirrored, padding before and after swapped",
+        SLIDING,
+        "[(w.before, w.overhang(n)) for",
+        "[(w.overhang(n), w.before) for",
+    ),
+    Bug(
+        "windows: stride ignored when gradients are scattered back",
+        SLIDING,
+        "slice(u * w.dilation, u * w.dilation + (n - 1) * w.stride + 1, w.stride)",
+        "slice(u * w.dilation, u * w.dilation + n)",
+    ),
+    Bug(
+        "windows: padding forgotten in the start",
+        "graph/window.py",
+        "return output * self.stride - self.before",
+        "return output * self.stride",
+    ),
+    Bug(
+        "windows: a window that starts in the padding counts when rounding up",
+        "graph/window.py",
+        "last_start < size + self.before",
+        "last_start < size + self.before + self.after",
+    ),
+    Bug(
+        "windows: the odd cell of same goes before",
+        "graph/window.py",
+        "(reach // 2, reach - reach // 2)",
+        "(reach - reach // 2, reach // 2)",
+    ),
+    Bug(
+        "dense: weight gradient averaged over the batch",
+        "ops/convolution/dense.py",
+        '"weight": error.T @ call.x}',
+        '"weight": error.T @ call.x / len(error)}',
+    ),
+    Bug(
+        "flatten: column by column",
+        "ops/shaping/flatten.py",
+        "call.x.reshape(len(call.x), -1)",
+        "call.x.swapaxes(1, -1).reshape(len(call.x), -1)",
+    ),
+    Bug(
+        "max-pooling: the last of equals wins",
+        MAX,
+        "windows.argmax(axis=-1)",
+        "windows.shape[-1] - 1 - windows[..., ::-1].argmax(axis=-1)",
+    ),
+    Bug("max-pooling: padding can win", MAX, "fill=-np.inf", "fill=0.0"),
+    Bug(
+        "average pooling: padding after the input not counted",
+        AVERAGE,
+        "size + window.after) - start",
+        "size) - start",
+    ),
+    Bug(
+        "average pooling: gradient divided by the whole window at borders",
+        AVERAGE,
+        "shares = (error / self._cells(axes, call.x))",
+        "shares = (error / prod(w.kernel for w in axes))",
+    ),
+    Bug(
+        "sigmoid: derivative of the input instead of the output",
+        "ops/activation/sigmoid.py",
+        "return y * (1 - y)",
+        "return y * (1 - x)",
+    ),
+    Bug(
+        "tanh: derivative without the square",
+        "ops/activation/tanh.py",
+        "1 - np.tanh(x) ** 2",
+        "1 - np.tanh(x)",
+    ),
+    Bug("relu: slope 1 at the corner", "ops/activation/relu.py", "(x > 0)", "(x >= 0)"),
+    Bug(
+        "softmax: gradient without the sum over the other shares",
+        "ops/activation/softmax.py",
+        "call.y * (error - mean_error)",
+        "call.y * (1 - call.y) * error",
+    ),
+    Bug(
+        "softmax: over the last axis",
+        "ops/activation/softmax.py",
+        "y / y.sum(axis=1, keepdims=True)",
+        "y / y.sum(axis=-1, keepdims=True)",
+    ),
+    Bug("batch norm: running variance biased", BN, "axis=axes, ddof=1", "axis=axes"),
+    Bug(
+        "batch norm: gradient without the mean",
+        BN,
+        "error - follows_mean - follows_variance",
+        "error - follows_variance",
+    ),
+    Bug(
+        "batch norm: gradient without the variance",
+        BN,
+        "error - follows_mean - follows_variance",
+        "error - follows_mean",
+    ),
+    Bug(
+        "batch norm: uses of one cell without the variance",
+        BN,
+        " - 1 / m - own * x_hat[cell].item() / m",
+        " - 1 / m",
+    ),
+    Bug(
+        "batch norm: momentum the wrong way round",
+        BN,
+        "keep = 1 - self.momentum",
+        "keep = self.momentum",
+    ),
+    Bug(
+        "dropout: gradient not scaled up",
+        "ops/normalization/dropout.py",
+        "error * self._mask(call) / (1 - self.rate)",
+        "error * self._mask(call)",
+    ),
+    Bug(
+        "add: gradient shared out among the branches",
+        "ops/merging/add.py",
+        "(error,) * len(call.inputs)",
+        "(error / len(call.inputs),) * len(call.inputs)",
+    ),
+    Bug(
+        "multiply: a branch is its own factor in the gradient",
+        "ops/merging/multiply.py",
+        "_product(_others(call, b), call.x)",
+        "_product(call.inputs, call.x)",
+    ),
+    Bug(
+        "concat: branches start at the next one's channels",
+        "ops/merging/concat.py",
+        "accumulate(channels[:-1])",
+        "accumulate(channels[1:])",
+    ),
+    Bug(
+        "cross-entropy: sign of the gradient",
+        ENTROPY,
+        "(said - self._wanted(call))",
+        "(self._wanted(call) - said)",
+    ),
+    Bug(
+        "cross-entropy: smoothing forgotten in the gradient",
+        ENTROPY,
+        "(said - self._wanted(call))",
+        "(said - one_hot(call))",
+    ),
+    Bug(
+        "log-loss: gradient not divided by the probability",
+        "ops/loss/log_loss.py",
+        "* one_hot(call) / _positive(call.x),",
+        "* one_hot(call),",
+    ),
+    Bug(
+        "squared error: mean instead of sum",
+        "ops/loss/squared_error.py",
+        "** 2).sum(axis=1) / 2",
+        "** 2).mean(axis=1) / 2",
+    ),
+    Bug(
+        "losses: a float64 target makes a float64 loss",
+        "ops/loss/target.py",
+        "np.eye(classes, dtype=call.x.dtype)",
+        "np.eye(classes)",
+    ),
+)
+
+
+def failures(bug: Bug | None) -> list[str]:
+    """Names of the tests that fail with `bug` in a copy of the tree, their operator in brackets."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder)
+        for name in ("src", "tests"):
+            shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(ROOT / "pyproject.toml", copy)
+        if bug is not None:
+            plant(bug, copy / "src/striate" / bug.file)
+        command = [sys.executable, "-m", "pytest", *TESTS, "--tb=no", "-p", "no:cacheprovider"]
+        environment = {**os.environ, "PYTHONPATH": str(copy / "src"), "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True)
+        if done.returncode > 1:
+            raise SystemExit(f"the tests did not run:\n{done.stdout}{done.stderr}")
+        return re.findall(r"^FAILED \S+::test_(\S+)", done.stdout, re.MULTILINE)
+
+
+def plant(bug: Bug, file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    if text.count(bug.right) != 1:
+        raise SystemExit(f"{bug.file} has {bug.right!r} {text.count(bug.right)} times, not once")
+    file.write_text(text.replace(bug.right, bug.wrong), encoding="utf-8")
+
+
+def main() -> int:
+    words = sys.argv[1:]
+    chosen = [bug for bug in BUGS if all(word in bug.what for word in words)]
+    if failures(None):
+        print("the tree fails without any bug; nothing can be learned from it")
+        return 1
+    missed = 0
+    for bug in chosen:
+        seen = sorted({name.split("[")[0] for name in failures(bug)})
+        missed += not seen
+        print(f"{bug.what}\n    {', '.join(seen) or 'NOT CAUGHT'}", flush=True)
+    print(f"{len(chosen) - missed} of {len(chosen)} bugs caught")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
