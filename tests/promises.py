@@ -251,6 +251,7 @@ def plain(kind: Callable[[], Operator]) -> st.SearchStrategy[Setting]:
 
 
 RATES = st.floats(0, 0.9)
+FACTORS = st.floats(0.1, 2.0)
 
 SETTINGS: Mapping[type[Operator], st.SearchStrategy[Setting]] = {
     ops.Input: st.tuples(st.builds(lambda spec: ops.Input(spec.shape), shapes()), st.just(())),
@@ -259,11 +260,17 @@ SETTINGS: Mapping[type[Operator], st.SearchStrategy[Setting]] = {
     ops.Flatten: plain(ops.Flatten),
     ops.MaxPool: max_pool(),
     ops.AveragePool: average_pool(),
+    ops.GlobalAveragePool: alone(st.builds(ops.GlobalAveragePool), (2, 3)),
     ops.ReLU: plain(ops.ReLU),
+    ops.ReLU6: plain(ops.ReLU6),
     ops.Sigmoid: plain(ops.Sigmoid),
     ops.Tanh: plain(ops.Tanh),
+    ops.ScaledTanh: alone(st.builds(ops.ScaledTanh, FACTORS, FACTORS)),
     ops.Softmax: plain(ops.Softmax),
     ops.BatchNorm: alone(st.builds(ops.BatchNorm, st.floats(1e-5, 1.0), st.floats(0, 1))),
+    ops.LocalResponseNorm: alone(
+        st.builds(ops.LocalResponseNorm, st.integers(1, 6), FACTORS, FACTORS, FACTORS), (2, 3)
+    ),
     ops.Dropout: alone(st.builds(ops.Dropout, RATES)),
     ops.Add: branches(ops.Add),
     ops.Concat: stacked(),

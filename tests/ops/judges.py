@@ -138,6 +138,11 @@ def _cross_entropy(twin: Twin) -> Tensor:
     return F.cross_entropy(twin.x, twin.target, reduction="none", label_smoothing=smoothing)
 
 
+def _local_response_norm(twin: Twin) -> Tensor:
+    lrn = twin.operator
+    return F.local_response_norm(twin.x, lrn.size, lrn.alpha, lrn.beta, lrn.k)
+
+
 def _hot(twin: Twin) -> Tensor:
     assert twin.target is not None
     if twin.target.is_floating_point():
@@ -156,11 +161,15 @@ JUDGES: Mapping[type[Operator], Callable[[Twin], Tensor]] = {
     ops.Flatten: lambda twin: twin.x.flatten(1),
     ops.MaxPool: _max_pool,
     ops.AveragePool: _average_pool,
+    ops.GlobalAveragePool: lambda twin: twin.x.mean(tuple(range(2, twin.x.ndim)), keepdim=True),
     ops.ReLU: lambda twin: F.relu(twin.x),
+    ops.ReLU6: lambda twin: F.relu6(twin.x),
     ops.Sigmoid: lambda twin: torch.sigmoid(twin.x),
     ops.Tanh: lambda twin: torch.tanh(twin.x),
+    ops.ScaledTanh: lambda twin: twin.operator.amplitude * torch.tanh(twin.operator.slope * twin.x),
     ops.Softmax: lambda twin: torch.softmax(twin.x, dim=1),
     ops.BatchNorm: _batch_norm,
+    ops.LocalResponseNorm: _local_response_norm,
     ops.Dropout: _dropout,
     ops.Add: lambda twin: torch.stack(twin.inputs).sum(dim=0),
     ops.Concat: lambda twin: torch.cat(twin.inputs, dim=1),

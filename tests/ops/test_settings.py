@@ -39,6 +39,11 @@ BAD_SETTINGS: list[tuple[type[Operator], tuple[object, ...], str]] = [
     (ops.BatchNorm, (0.0,), "epsilon is 0.0"),
     (ops.BatchNorm, (1e-5, 1.5), "momentum is 1.5"),
     (ops.CrossEntropy, (1.0,), "label smoothing is 1.0"),
+    (ops.ScaledTanh, (0.0,), "amplitude is 0.0"),
+    (ops.ScaledTanh, (1.7, float("inf")), "slope is inf"),
+    (ops.LocalResponseNorm, (0,), "size is 0, but it needs a whole number"),
+    (ops.LocalResponseNorm, (5, -1.0), "alpha is -1.0"),
+    (ops.LocalResponseNorm, (5, 1.0, 0.5, -0.5), "k is -0.5"),
 ]
 """Operator, its arguments, and what the error begins with."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from striate.graph import Operator
 from striate.ops.activation.relu import ReLU
+from striate.ops.activation.relu6 import ReLU6
+from striate.ops.activation.scaled_tanh import ScaledTanh
 from striate.ops.activation.sigmoid import Sigmoid
 from striate.ops.activation.softmax import Softmax
 from striate.ops.activation.tanh import Tanh
@@ -17,7 +19,9 @@ from striate.ops.merging.concat import Concat
 from striate.ops.merging.multiply import Multiply
 from striate.ops.normalization.batch_norm import BatchNorm
 from striate.ops.normalization.dropout import Dropout
+from striate.ops.normalization.local_response_norm import LocalResponseNorm
 from striate.ops.pooling.average_pool import AveragePool
+from striate.ops.pooling.global_average_pool import GlobalAveragePool
 from striate.ops.pooling.max_pool import MaxPool
 from striate.ops.shaping.flatten import Flatten
 from striate.ops.shaping.input import Input
@@ -29,11 +33,15 @@ OPERATORS: tuple[type[Operator], ...] = (
     Flatten,
     MaxPool,
     AveragePool,
+    GlobalAveragePool,
     ReLU,
+    ReLU6,
     Sigmoid,
     Tanh,
+    ScaledTanh,
     Softmax,
     BatchNorm,
+    LocalResponseNorm,
     Dropout,
     Add,
     Concat,
@@ -55,11 +63,15 @@ __all__ = [
     "Dense",
     "Dropout",
     "Flatten",
+    "GlobalAveragePool",
     "Input",
+    "LocalResponseNorm",
     "LogLoss",
     "MaxPool",
     "Multiply",
     "ReLU",
+    "ReLU6",
+    "ScaledTanh",
     "Sigmoid",
     "Softmax",
     "SquaredError",

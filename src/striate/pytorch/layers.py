@@ -201,3 +201,15 @@ class ChannelsLast(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x.to(memory_format=torch.channels_last) if x.device.type == "cpu" else x
+
+
+class ScaledTanh(nn.Module):
+    """LeCun's hyperbolic tangent: amplitude · tanh(slope · x)."""
+
+    def __init__(self, amplitude: float, slope: float) -> None:
+        super().__init__()
+        self.amplitude = amplitude
+        self.slope = slope
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.amplitude * torch.tanh(self.slope * x)

@@ -21,10 +21,14 @@ from striate.ops import (
     Dense,
     Dropout,
     Flatten,
+    GlobalAveragePool,
     Input,
+    LocalResponseNorm,
     MaxPool,
     Multiply,
     ReLU,
+    ReLU6,
+    ScaledTanh,
     Sigmoid,
     Softmax,
     Tanh,
@@ -127,6 +131,20 @@ def _softmax(softmax: Softmax, inputs: tuple[Spec, ...]) -> Recipe:
     return Recipe(nn.Softmax, (), {"dim": 1})
 
 
+def _scaled_tanh(tanh: ScaledTanh, inputs: tuple[Spec, ...]) -> Recipe:
+    return Recipe(layers.ScaledTanh, (tanh.amplitude, tanh.slope))
+
+
+def _global_average_pool(pool: GlobalAveragePool, inputs: tuple[Spec, ...]) -> Recipe:
+    return Recipe(_by_rank(inputs[0], nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d), (1,))
+
+
+def _local_response_norm(lrn: LocalResponseNorm, inputs: tuple[Spec, ...]) -> Recipe:
+    given = {"alpha": lrn.alpha, "beta": lrn.beta, "k": lrn.k}
+    usual = {"alpha": 1e-4, "beta": 0.75, "k": 1.0}
+    return Recipe(nn.LocalResponseNorm, (lrn.size,), _unless(usual, given))
+
+
 def _plain(kind: type[nn.Module]) -> Maker:
     """An operator without settings."""
     return lambda operator, inputs: Recipe(kind)
@@ -138,11 +156,15 @@ MODULES: Mapping[type[Operator], Maker] = {
     Flatten: _plain(nn.Flatten),
     MaxPool: _max_pool,
     AveragePool: _average_pool,
+    GlobalAveragePool: _global_average_pool,
     ReLU: _plain(nn.ReLU),
+    ReLU6: _plain(nn.ReLU6),
     Sigmoid: _plain(nn.Sigmoid),
     Tanh: _plain(nn.Tanh),
+    ScaledTanh: _scaled_tanh,
     Softmax: _softmax,
     BatchNorm: _batch_norm,
+    LocalResponseNorm: _local_response_norm,
     Dropout: _dropout,
     Add: _plain(layers.Add),
     Concat: _plain(layers.Concat),

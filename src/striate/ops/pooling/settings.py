@@ -44,11 +44,7 @@ def pool_windows(pool: Pooling, x: Spec, dilation: Sizes = 1) -> tuple[Window, .
         ShapeError: the input is flat.
         SettingError: a window could lie in the padding alone.
     """
-    if x.rank < 2:
-        raise ShapeError(
-            f"{{self}} pools maps, but its input is flat ({x} units)",
-            remedy="Put pooling before FLATTEN and FC.",
-        )
+    needs_maps(x)
     stride = pool.kernel if pool.stride is None else pool.stride
     axes = windows(len(x.spatial), pool.kernel, stride, pool.padding, dilation, ceil=pool.ceil)
     for axis, size in zip(axes, x.spatial, strict=True):
@@ -62,3 +58,16 @@ def pool_windows(pool: Pooling, x: Spec, dilation: Sizes = 1) -> tuple[Window, .
                 remedy=f"Pad by {axis.extent - 1} or less, and dilate by {size} or less.",
             )
     return axes
+
+
+def needs_maps(x: Spec) -> None:
+    """Refuse to pool a flat value.
+
+    Raises:
+        ShapeError: the input has no spatial axis.
+    """
+    if x.rank < 2:
+        raise ShapeError(
+            f"{{self}} pools maps, but its input is flat ({x} units)",
+            remedy="Put pooling before FLATTEN and FC.",
+        )

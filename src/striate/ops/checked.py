@@ -1,0 +1,50 @@
+"""What operators check about settings that are plain numbers."""
+
+from __future__ import annotations
+
+from math import isfinite
+
+from striate.errors import SettingError
+
+
+def finite(name: str, value: float, usual: float) -> None:
+    """Refuse what is not a number of the real line.
+
+    Raises:
+        SettingError: not a number, or infinite.
+    """
+    if not isfinite(value):
+        raise SettingError(f"{name} is {value}", remedy=f"Give a number; {usual:g} is usual.")
+
+
+def positive(name: str, value: float, usual: float) -> None:
+    """Refuse what is not above zero.
+
+    Raises:
+        SettingError: zero, below it, or no number.
+    """
+    if not (isfinite(value) and value > 0):
+        remedy = f"Give a number above 0; {usual:g} is usual."
+        raise SettingError(f"{name} is {value}", remedy=remedy)
+
+
+def not_negative(name: str, value: float, usual: float) -> None:
+    """Refuse what is below zero.
+
+    Raises:
+        SettingError: below zero, or no number.
+    """
+    if not (isfinite(value) and value >= 0):
+        remedy = f"Give a number of 0 or more; {usual:g} is usual."
+        raise SettingError(f"{name} is {value}", remedy=remedy)
+
+
+def count(name: str, value: int, usual: int) -> None:
+    """Refuse what is not a whole number of at least one.
+
+    Raises:
+        SettingError: zero, below it, or no whole number.
+    """
+    if type(value) is not int or value < 1:
+        what = f"{name} is {value}, but it needs a whole number of 1 or more"
+        raise SettingError(what, remedy=f"Give a whole number; {usual} is usual.")
