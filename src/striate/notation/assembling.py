@@ -34,7 +34,9 @@ class Assembler:
         for chain in chains:
             end = self._chain(chain, None, is_start=True)
         if end is None:
-            raise GraphError("a network needs at least an input", remedy="Start with INPUT 1x28x28.")
+            raise GraphError(
+                "a network needs at least an input", remedy="Start with INPUT 1x28x28."
+            )
         return self._finished(end)
 
     def _finished(self, end: str) -> Graph:
@@ -68,7 +70,7 @@ class Assembler:
                 raise fault(
                     self.text,
                     written.span,
-                    f"{written.keyword.text} takes nothing, so it can only start a chain or a branch",
+                    f"{written.keyword.text} reads nothing: it can only start a chain or a branch",
                     "Write { PASS | INPUT 10 } CONCAT to bring in something more.",
                 )
             return self._add(written, reading, [])
@@ -97,7 +99,7 @@ class Assembler:
 
     def _add(self, written: Written, reading: Reading, inputs: list[str]) -> str:
         operator = reading.operator
-        self._check_arity(written, reading, len(inputs))
+        self._check_inputs(written, reading, inputs)
         name = self._name(written.name) if written.name else ""
         try:
             for each in inputs[:1]:
@@ -109,8 +111,11 @@ class Assembler:
         self.spans[added] = written.span
         return added
 
-    def _check_arity(self, written: Written, reading: Reading, count: int) -> None:
+    def _check_inputs(self, written: Written, reading: Reading, inputs: list[str]) -> None:
+        if any(self.assembly.spec(each).rank == 0 for each in inputs):
+            raise fault(self.text, written.span, "nothing can come after a loss", "End with it.")
         least, most = reading.operator.arity
+        count = len(inputs)
         if count >= least and (most is None or count <= most):
             return
         wanted = f"{least}" if least == most else f"{least} or more"

@@ -39,5 +39,12 @@ def marked(text: str, span: Span) -> str:
     right = left + WIDTH
     length = min(length, right - start)
     before, after = "…" * (left > 0), "…" * (right < len(line))
-    shown = "".join(each if each.isprintable() else "·" for each in line[left:right].replace("\t", " "))
-    return f"{before}{shown}{after}".rstrip() + "\n" + " " * (len(before) + start - left) + "^" * length
+    shown = "".join(
+        each if each.isprintable() else "·" for each in line[left:right].replace("\t", " ")
+    )
+    return (
+        f"{before}{shown}{after}".rstrip()
+        + "\n"
+        + " " * (len(before) + start - left)
+        + "^" * length
+    )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TypeAlias
 
-from lark import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+from lark import UnexpectedInput, UnexpectedToken
 
 from striate.errors import NotationError
 from striate.notation import syntax
@@ -227,7 +227,12 @@ MISTAKES = (
     Mistake(
         "@ is followed by the name of a node, not by {found}",
         "Write { @conv1 | PASS } ADD.",
-        ("INPUT 5 -> { @ | PASS } ADD", "INPUT 5 -> { @3 | PASS } ADD", "INPUT 5; @", "INPUT 5; @ -> RELU"),
+        (
+            "INPUT 5 -> { @ | PASS } ADD",
+            "INPUT 5 -> { @3 | PASS } ADD",
+            "INPUT 5; @",
+            "INPUT 5; @ -> RELU",
+        ),
     ),
     Mistake(
         "@ takes a name and nothing more",
@@ -242,10 +247,7 @@ MISTAKES = (
     Mistake(
         "an arrow is written ->",
         "Write INPUT 1x28x28 -> FC 10.",
-        (
-            "INPUT 5 > FC 3", "INPUT 5 - FC 3", "INPUT 5 – FC 3", "INPUT 5 — FC 3", "INPUT 5 ⇒ FC 3",
-            "INPUT 5 ➔ FC 3", "INPUT 5 ⟶ FC 3",
-        ),
+        tuple(f"INPUT 5 {each} FC 3" for each in (">", "-", "–", "—", "⇒", "➔", "⟶")),
     ),
     Mistake(
         "round brackets mean nothing here",
@@ -264,7 +266,7 @@ MISTAKES = (
     ),
     Mistake("a sign needs a number", "Write 2, -1 or 0.5.", ("INPUT 5 + 3",)),
     Mistake("a number cannot start with a point", "Write 0.5.", ("INPUT 5 -> .FC",)),
-)  # fmt: skip
+)
 
 BRACKETS = re.compile(r'"(?:[^"\\\n]|\\.)*"|#[^\n]*|[\[\]{}]')
 CLOSING = {"RSQB", "RBRACE", "VBAR", "SEMICOLON", "$END"}
@@ -291,9 +293,8 @@ def explained(text: str, error: UnexpectedInput) -> NotationError:
 def clue_of(text: str, error: UnexpectedInput) -> tuple[Clue, Span]:
     """What a mistake is recognized by, and the place of it."""
     start = error.pos_in_stream or 0
-    if isinstance(error, UnexpectedCharacters):
+    if not isinstance(error, UnexpectedToken):
         return ("character", text[start]), Span(start, start + 1)
-    assert isinstance(error, UnexpectedToken)  # noqa: S101
     kind = error.token.type
     if kind == "$END":
         start = len(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 
@@ -14,6 +15,8 @@ from striate.notation.writing import operator_text
 
 WIDTH = 100
 LONGEST_BLOCK = 64
+LEADERS = ("CONV", "FC", "{", "[")
+MARKS = re.compile(r'"(?:[^"\\]|\\.)*"|[{|}]')
 
 
 def text(graph: Graph) -> str:
@@ -126,18 +129,26 @@ def _rolled_by(elements: list[str], length: int) -> list[str]:
     found: list[str] = []
     at = 0
     while at < len(elements):
-        block = elements[at : at + length]
         end = at + length
-        while elements[end : end + length] == block and len(block) == length:
-            end += length
-        times = (end - at) // length
-        if times > 1:
-            found.append(f"[{' -> '.join(block)}]*{times}")
-            at = end
-        else:
+        while end < len(elements) and elements[end] == elements[end - length]:
+            end += 1
+        times, rest = divmod(end - at, length)
+        if times < 2:
             found.append(elements[at])
             at += 1
+            continue
+        lead = _lead(elements[at : at + rest + 1])
+        start = at + lead
+        block = elements[start : start + length]
+        found += [*elements[at:start], f"[{' -> '.join(block)}]*{times}"]
+        at = start + times * length
     return found
+
+
+def _lead(starts: list[str]) -> int:
+    """Which of several equally good starts a block has: a layer with weights, if there is one."""
+    leaders = (k for k, each in enumerate(starts) if each.startswith(LEADERS))
+    return next(leaders, 0)
 
 
 def _wrapped(elements: list[str]) -> str:
@@ -145,10 +156,26 @@ def _wrapped(elements: list[str]) -> str:
     whole = " -> ".join(elements)
     if len(whole) <= WIDTH:
         return whole
-    lines = [elements[0]]
+    lines = [_broken(elements[0])]
     for element in elements[1:]:
-        if len(lines[-1]) + len(element) + 4 <= WIDTH:
+        if len(lines[-1].rpartition("\n")[2]) + len(element) + 4 <= WIDTH:
             lines[-1] += f" -> {element}"
         else:
-            lines.append(f"-> {element}")
+            lines.append(_broken(f"-> {element}"))
     return "\n".join(lines)
+
+
+def _broken(line: str) -> str:
+    """A line that is too long, broken before the bars of its outermost braces."""
+    if len(line) <= WIDTH:
+        return line
+    depth, bars = 0, []
+    for found in MARKS.finditer(line):
+        depth += {"{": 1, "}": -1}.get(found[0], 0)
+        if found[0] == "|":
+            bars.append((depth, found.start()))
+    outermost = min((each for each, _ in bars), default=0)
+    for each, place in reversed(bars):
+        if each == outermost:
+            line = f"{line[: place - 1]}\n   {line[place:]}"
+    return line

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from striate.errors import NotationError, SettingError, did_you_mean
+from striate.errors import NotationError, did_you_mean
 from striate.graph import Operator
 from striate.graph.settings import Setting, made, nearest, settings_of
 from striate.notation import values
@@ -15,9 +16,7 @@ from striate.notation.syntax import Argument, Word, Written
 
 ALL = "`striate show --operators` lists all."
 
-SHORTHAND = re.compile(
-    r"(?P<keyword>[A-Z]+?)-?(?P<first>[0-9]+)(?:-(?P<second>[0-9]+))?", re.ASCII
-)
+SHORTHAND = re.compile(r"(?P<keyword>[A-Z]+?)-?(?P<first>[0-9]+)(?:-(?P<second>[0-9]+))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,6 @@ def operator_of(written: Written, text: str) -> Reading:
     kind = classes()[form.operator]
     known = settings_of(kind)
     waiting = [name for name in form.positional if name not in settings]
-    places = dict.fromkeys(settings, written.keyword.span)
     for argument in written.arguments:
         name = _setting(argument, form, known, waiting, text)
         if name in settings:
@@ -47,7 +45,6 @@ def operator_of(written: Written, text: str) -> Reading:
         if name in waiting:
             waiting.remove(name)
         settings[name] = _value(argument, known[name], form, text)
-        places[name] = argument.span
     for name in waiting:
         if known[name].required:
             what = f"{written.keyword.text} needs {name.replace('_', ' ')}"
@@ -88,7 +85,7 @@ def _short(name: str) -> str:
 
 
 def _setting(
-    argument: Argument, form: Form, known: dict[str, Setting], waiting: list[str], text: str
+    argument: Argument, form: Form, known: Mapping[str, Setting], waiting: list[str], text: str
 ) -> str:
     """Which setting an argument gives."""
     if argument.key is not None:
@@ -108,8 +105,10 @@ def _setting(
             f"{form.keyword} knows no {_short(argument.value.text)}",
             did_you_mean(word, [*_words(known)]) or _grown(form, argument),
         )
-    what = f"{form.keyword} takes no further number" if form.positional else (
-        f"{form.keyword} takes no number"
+    what = (
+        f"{form.keyword} takes no further number"
+        if form.positional
+        else (f"{form.keyword} takes no number")
     )
     raise fault(text, argument.span, what, f"Write {signature(form)}.")
 
@@ -120,12 +119,12 @@ def _grown(form: Form, argument: Argument) -> str:
     return f"Write {signature(form)}."
 
 
-def _words(known: dict[str, Setting]) -> list[str]:
+def _words(known: Mapping[str, Setting]) -> list[str]:
     flags = [name for name, each in known.items() if each.accepts(True)]
     return [*flags, *(PADDING_WORDS if "padding" in known else ())]
 
 
-def _named_setting(key: Word, form: Form, known: dict[str, Setting], text: str) -> str:
+def _named_setting(key: Word, form: Form, known: Mapping[str, Setting], text: str) -> str:
     name = _full(key.text.lower())
     if name in known:
         return name
@@ -171,6 +170,3 @@ def signature(form: Form) -> str:
             shown = "" if setting.required else values.write(setting.default)
             parts.append(f"{name}=…" if setting.required else f"[{name}={shown}]")
     return " ".join(parts)
-
-
-__all__ = ["Reading", "SettingError", "operator_of", "signature", "unknown_operator"]

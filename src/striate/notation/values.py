@@ -21,13 +21,20 @@ def read(text: str, setting: Setting) -> object:
         ValueError: it stands for none; the message says why, without a period.
     """
     if text.startswith('"'):
-        return json.loads(text)
+        return _unquoted(text)
     if text[0] in "+-." or text[0].isdigit():
         return _shaped(number(text), setting)
     word = text.lower()
     if word in TRUE + FALSE and setting.accepts(True):
         return word in TRUE
     return None if word == NONE and setting.accepts(None) else word
+
+
+def _unquoted(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise ValueError(f"{_short(text)} cannot be read") from None
 
 
 def _shaped(value: object, setting: Setting) -> object:
@@ -87,8 +94,11 @@ def write(value: object, axes: int = 1) -> str:
         special = value in (*TRUE, *FALSE, NONE)
         return value if PLAIN.fullmatch(value) and not special else json.dumps(value)
     if isinstance(value, tuple):
-        return "x".join(_written_row(row) if isinstance(row, tuple) else write(row) for row in value)
-    return "x".join([repr(value)] * axes)
+        return "x".join(
+            _written_row(row) if isinstance(row, tuple) else write(row) for row in value
+        )
+    # 1e+16 without its sign, which would join a row.
+    return "x".join([repr(value).replace("e+", "e")] * axes)
 
 
 def _written_row(row: tuple[object, ...]) -> str:

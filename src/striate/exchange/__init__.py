@@ -1,0 +1,1 @@
+"""Foreign and plain file formats: one table a format, both directions."""
