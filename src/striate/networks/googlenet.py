@@ -78,6 +78,6 @@ NETWORKS = (
         notation=notation(exits=False),
         source=f"{SOURCE}; without the side exits",
         figures=Figures(parameters=6_998_552),
-        small=notation(32, exits=False),
+        small=notation(48, exits=False),
     ),
 )
