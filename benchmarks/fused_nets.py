@@ -104,7 +104,9 @@ def stepper(name: str, net: nn.Module, quick: bool) -> Callable[[Tensor, Tensor]
 def digits() -> tuple[Tensor, Tensor]:
     folder = Path(os.environ["STRIATE_DATA"]) / "mnist"
     read = [
-        np.frombuffer(gzip.open(folder / f"train-{name}-ubyte.gz").read(), np.uint8, offset=skip)
+        np.frombuffer(
+            gzip.decompress((folder / f"train-{name}-ubyte.gz").read_bytes()), np.uint8, offset=skip
+        )
         for name, skip in (("images-idx3", 16), ("labels-idx1", 8))
     ]
     pictures = torch.from_numpy(read[0].reshape(-1, 1, 28, 28).astype(np.float32) / 255)

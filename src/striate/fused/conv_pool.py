@@ -10,11 +10,14 @@ and to weights each need at most a quarter of a dense convolution's products.
 
 from __future__ import annotations
 
+from types import ModuleType
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
 from striate.errors import SettingError, ShapeError
-from striate.fused import build, max_pool
+from striate.fused import avg_pool, build, max_pool
 from striate.fused.layer import ACTIVATIONS, LARGEST_KERNEL, POOLS, Activation, Pool, plain
 
 Padding = int | tuple[int, int]
@@ -41,8 +44,8 @@ def conv_pool(
         padding: zeros added on every side, or (top and bottom, left and right).
         activation: "identity", "relu", "tanh" or "sigmoid".
         pool: "max" or "avg".
-        channels_last: memory layout of the result: best before another convolution; False is best
-            before flattening.
+        channels_last: memory layout the kernels write: best before another convolution; False is
+            best before flattening. Plain PyTorch chooses its own.
 
     Returns:
         (batch, outputs, pooled height, pooled width).
@@ -61,13 +64,29 @@ def conv_pool(
     """
     pads = (padding, padding) if isinstance(padding, int) else padding
     _check(x, weight, bias, pads, activation, pool)
-    layout = torch.channels_last if channels_last else torch.contiguous_format
-    if pool != "max" or not supports(x, weight, bias) or not max_pool.available():
-        return plain(x, weight, bias, pads, activation, pool).contiguous(memory_format=layout)
-    return _max(x, weight, bias, pads, ACTIVATIONS.index(activation), channels_last)
+    if not supports(x, weight, bias) or not available(pool):
+        return plain(x, weight, bias, pads, activation, pool)
+    kernels = max_pool if pool == "max" else avg_pool
+    return _run(kernels, x, weight, bias, pads, ACTIVATIONS.index(activation), channels_last)
 
 
-def _max(
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def available(pool: Pool) -> bool:
+    """Whether the kernels for that pool are there, building them on the first question.
+
+    Raises:
+        Unavailable: they are not, and `STRIATE_FUSED=require`.
+    """
+    try:
+        (max_pool if pool == "max" else avg_pool).library()
+    except build.Unavailable as reason:
+        build.fall_back(reason)
+        return False
+    return True
+
+
+def _run(
+    kernels: ModuleType,
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None,
@@ -79,12 +98,12 @@ def _max(
         t is not None and t.requires_grad for t in (x, weight, bias)
     )
     if traced(x):
-        y: Tensor = max_pool.operator(x, weight, bias, *padding, activation, last, keep)[0]
-        return y
-    if keep:
-        direct: Tensor = max_pool.Direct.apply(x, weight, bias, padding, activation, last)
-        return direct
-    return max_pool.run_forward(x, weight, bias, padding, activation, last, keep=False)[0]
+        result = kernels.operator(x, weight, bias, *padding, activation, last, keep)[0]
+    elif keep:
+        result = kernels.Direct.apply(x, weight, bias, padding, activation, last)
+    else:
+        result = kernels.run_forward(x, weight, bias, padding, activation, last, keep=False)[0]
+    return cast(Tensor, result)
 
 
 def traced(x: Tensor) -> bool:
@@ -108,8 +127,9 @@ def supports(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> bool:
     kinds = all(t.dtype == torch.float32 and t.device.type == "cpu" for t in given)
     small = max(weight.shape[2:]) <= LARGEST_KERNEL and min(weight.shape) > 0
     whole = min(x.shape) > 0 and not torch.is_autocast_enabled("cpu")
-    alone = torch._C._functorch.peek_interpreter_stack() is None
-    return build.mode() != "off" and kinds and small and whole and alone
+    if build.mode() == "off" or not (kinds and small and whole):
+        return False
+    return torch.compiler.is_compiling() or torch._C._functorch.peek_interpreter_stack() is None
 
 
 def _check(
@@ -208,7 +228,7 @@ def _padding(conv: nn.Conv2d) -> tuple[int, int]:
         )
     if conv.padding == "same":
         return rows // 2, columns // 2
-    if conv.padding == "valid":
+    if isinstance(conv.padding, str):
         return 0, 0
     top, left = conv.padding
-    return int(top), int(left)
+    return top, left

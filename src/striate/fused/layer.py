@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -24,7 +24,7 @@ LARGEST_KERNEL = 7
 class Shape(ctypes.Structure):
     """Mirrors `Shape` in csrc/layer.hpp, field by field."""
 
-    _fields_ = [  # noqa: RUF012 - ctypes asks for a list
+    _fields_ = [
         (name, ctypes.c_int32)
         for name in (
             "batch",
@@ -49,6 +49,21 @@ def pooled_size(x: Tensor, weight: Tensor, padding: tuple[int, int]) -> tuple[in
     height = x.shape[2] + 2 * padding[0] - weight.shape[2] + 1
     width = x.shape[3] + 2 * padding[1] - weight.shape[3] + 1
     return x.shape[0], weight.shape[0], height // 2, width // 2
+
+
+def shape_numbers(
+    x: Tensor, weight: Tensor, padding: tuple[int, int], activation: int, x_last: bool, y_last: bool
+) -> tuple[int, ...]:
+    """The fields of `Shape`, in their order."""
+    outputs, _, kernel_h, kernel_w = weight.shape
+    layout = (int(x_last), int(y_last))
+    threads = torch.get_num_threads()
+    return (*x.shape, outputs, kernel_h, kernel_w, *padding, activation, threads, *layout)
+
+
+def shape_of(numbers: tuple[int, ...]) -> Any:
+    """A `Shape` as a kernel takes it; worth keeping, a small network calls it often."""
+    return ctypes.byref(Shape(*numbers))
 
 
 def new_map(x: Tensor, size: tuple[int, ...], last: bool) -> Tensor:
@@ -110,6 +125,20 @@ def plain(
     if pool == "max":
         return apply(functional.max_pool2d(y, 2), activation)
     return functional.avg_pool2d(apply(y, activation), 2)
+
+
+def plain_gradients(
+    gradient: Tensor,
+    inputs: tuple[Tensor, Tensor, Tensor | None],
+    settings: tuple[tuple[int, int], int, bool],
+    pool: Pool,
+) -> list[Tensor | None]:
+    """The gradients of x, weight and bias by PyTorch's operators, themselves differentiable."""
+    padding, activation, _ = settings
+    y = plain(*inputs, padding, ACTIVATIONS[activation], pool)
+    wanted = [t for t in inputs if t is not None and t.requires_grad]
+    found = iter(torch.autograd.grad(y, wanted, gradient, create_graph=True))
+    return [next(found) if t is not None and t.requires_grad else None for t in inputs]
 
 
 def apply(x: Tensor, activation: Activation) -> Tensor:

@@ -13,16 +13,17 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from striate.fused import build
 from striate.fused.layer import (
-    Shape,
     in_layout,
     lies_last,
     new_map,
+    plain_gradients,
     pointer,
     pooled_size,
+    shape_numbers,
+    shape_of,
     workspace,
 )
 
@@ -40,35 +41,16 @@ def library() -> ctypes.CDLL:
     return built
 
 
-def available() -> bool:
-    """Whether the kernels are there, building them on the first question."""
-    try:
-        library()
-    except build.Unavailable as reason:
-        build.fall_back(reason)
-        return False
-    return True
-
-
 @lru_cache(maxsize=256)
 def _forward_call(numbers: tuple[int, ...]) -> tuple[Any, int]:
-    shape = ctypes.byref(Shape(*numbers))
+    shape = shape_of(numbers)
     return shape, library().max_forward_workspace(shape)
 
 
 @lru_cache(maxsize=256)
 def _backward_call(numbers: tuple[int, ...], wants_dx: bool) -> tuple[Any, int]:
-    shape = ctypes.byref(Shape(*numbers))
+    shape = shape_of(numbers)
     return shape, library().max_backward_workspace(shape, int(wants_dx))
-
-
-def _numbers(
-    x: Tensor, weight: Tensor, padding: tuple[int, int], activation: int, x_last: bool, y_last: bool
-) -> tuple[int, ...]:
-    outputs, _, kernel_h, kernel_w = weight.shape
-    layout = (int(x_last), int(y_last))
-    threads = torch.get_num_threads()
-    return (*x.shape, outputs, kernel_h, kernel_w, *padding, activation, threads, *layout)
 
 
 def places_size(size: tuple[int, int, int, int]) -> tuple[int, int, int]:
@@ -96,7 +78,7 @@ def run_forward(
     size = pooled_size(x, weight, padding)
     y = new_map(x, size, last)
     places = x.new_empty(places_size(size) if keep else (0,), dtype=torch.uint8)
-    shape, floats = _forward_call(_numbers(x, weight, padding, activation, x_last, last))
+    shape, floats = _forward_call(shape_numbers(x, weight, padding, activation, x_last, last))
     memory = workspace(floats)
     library().max_forward_run(
         shape,
@@ -128,7 +110,7 @@ def run_backward(
     dx = new_map(x, tuple(x.shape), x_last) if wants_dx else x.new_empty(0)
     dweight = torch.empty_like(weight, memory_format=torch.contiguous_format)
     dbias = weight.new_empty(weight.shape[0])
-    numbers = _numbers(x, weight, padding, activation, x_last, last)
+    numbers = shape_numbers(x, weight, padding, activation, x_last, last)
     shape, floats = _backward_call(numbers, wants_dx)
     memory = workspace(floats)
     library().max_backward_run(
@@ -207,7 +189,7 @@ def _(
     last: bool,
     wants_dx: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    dx = torch.empty_like(x) if wants_dx else x.new_empty(0)
+    dx = new_map(x, tuple(x.shape), lies_last(x)) if wants_dx else x.new_empty(0)
     dweight = torch.empty_like(weight, memory_format=torch.contiguous_format)
     return dx, dweight, weight.new_empty(weight.shape[0])
 
@@ -242,16 +224,18 @@ class Direct(torch.autograd.Function):
         last: bool,
     ) -> Tensor:
         y, places = run_forward(x, weight, bias, padding, activation, last, keep=True)
-        ctx.save_for_backward(x, weight, y, places)
+        ctx.save_for_backward(x, weight, bias, y, places)
         ctx.settings = (padding, activation, last)
-        ctx.has_bias = bias is not None
         return y
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, bias, y, places = ctx.saved_tensors
+        if torch.is_grad_enabled():  # somebody wants the gradient of this gradient
+            return *plain_gradients(gradient, (x, weight, bias), ctx.settings, "max"), *[None] * 3
         wants_dx = ctx.needs_input_grad[0]
-        saved = ctx.saved_tensors
-        dx, dweight, dbias = run_backward(gradient, *saved, *ctx.settings, wants_dx)
-        bias = dbias if ctx.has_bias else None
-        return dx if wants_dx else None, dweight, bias, None, None, None
+        padding, activation, last = ctx.settings
+        dx, dweight, dbias = run_backward(
+            gradient, x, weight, y, places, padding, activation, last, wants_dx
+        )
+        return dx if wants_dx else None, dweight, None if bias is None else dbias, None, None, None

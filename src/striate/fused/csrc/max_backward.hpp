@@ -54,13 +54,14 @@ struct Buffers {
     threads = space.take(per_thread * p.threads);
   }
   struct OneThread {
-    float *padded, *patch, *dpadded, *gradient, *result, *dw, *db;
+    float *padded, *patch, *dpadded, *gradient, *result, *dw, *db, *image_db;
     float *by_output, *by_place, *group;          // gradients in the lists
     int32_t *output_place, *place_output, *group_output;  // and where they belong
     int32_t *count, *start;
     OneThread(const Plan& p, Workspace& space) {
       int64_t all = (int64_t)p.places * p.outputs;
       dw = space.take(p.dw_floats()), db = space.take(p.lanes_k);
+      image_db = space.take(p.lanes_k);
       padded = space.take(p.image);
       patch = space.take(p.patches ? 2ll * p.band * p.dw_line + p.row + 2 * LANES : 0);
       dpadded = space.take(p.wants_dx ? p.image : 0);
@@ -79,16 +80,15 @@ struct Buffers {
 };
 
 // sum += gradient[e] * rows[offset[e] * SCALE] over the list, `VECTORS` vectors wide, in registers.
-// Short rows run several sums side by side, or each addition would wait for the one before.
+// Short rows run several sums side by side, or each addition would wait for the one before. The
+// list is added up first and `sum` last: a long sum in parts loses fewer bits.
 template <int VECTORS, int SCALE>
 INLINE void add_rows(float* sum, const float* rows, const float* gradient, const int32_t* offset,
                      int count) {
   constexpr int SIDE = VECTORS <= 2 ? 4 : VECTORS <= 4 ? 2 : 1;
   Vec part[SIDE][VECTORS];
-#pragma GCC unroll 28
-  for (int v = 0; v < VECTORS; ++v) part[0][v] = load(sum + v * LANES);
 #pragma GCC unroll 4
-  for (int s = 1; s < SIDE; ++s)
+  for (int s = 0; s < SIDE; ++s)
 #pragma GCC unroll 28
     for (int v = 0; v < VECTORS; ++v) part[s][v] = Vec{};
   int e = 0;
@@ -110,7 +110,7 @@ INLINE void add_rows(float* sum, const float* rows, const float* gradient, const
   for (int v = 0; v < VECTORS; ++v) {
 #pragma GCC unroll 4
     for (int s = 1; s < SIDE; ++s) part[0][v] += part[s][v];
-    store(sum + v * LANES, part[0][v]);
+    store(sum + v * LANES, load(sum + v * LANES) + part[0][v]);
   }
 }
 
@@ -167,7 +167,7 @@ void make_lists(const Plan& p, int first, int last, const float* gradient, const
         } else if constexpr (ACT != IDENTITY) {
           g = chain<ACT>(g, load(result + position * p.lanes_k + v));
         }
-        store(own.db + v, load(own.db + v) + g);
+        store(own.image_db + v, load(own.image_db + v) + g);
         store(live, g);
         int outputs = std::min(LANES, p.outputs - v);
         for (int e = 0; e < outputs; ++e) {
@@ -243,6 +243,7 @@ void one_image(const Plan& p, const float* gradient, const float* x, const float
     if (reads_result) read_pooled(p, y, own.result), y = own.result;
   }
   pad_rows(p, x, 0, p.padded_h, own.padded);
+  std::memset(own.image_db, 0, 4 * p.lanes_k);
   if (dx) std::memset(own.dpadded, 0, 4 * p.image);
   for (int first = 0; first < p.pool_h; first += p.band) {
     int last = std::min(first + p.band, p.pool_h);
@@ -252,6 +253,7 @@ void one_image(const Plan& p, const float* gradient, const float* x, const float
     add_dw(p, rows, own);
     if (dx) add_dx(p, first, last, shared.packed, own);
   }
+  for (int o = 0; o < p.lanes_k; ++o) own.db[o] += own.image_db[o];
   if (dx) unpad(p, own.dpadded, dx);
 }
 

@@ -52,30 +52,61 @@ inline void pack(const Layer& l, const float* weight, float* packed, int block, 
   }
 }
 
+// One kernel row: its products are added up before they join `out` (a long sum in parts loses
+// fewer bits).
+template <int PIXELS, int VECTORS>
+INLINE void add_kernel_row(const float* x, int pixel, int row, const float* w, float* out) {
+  Vec sum[PIXELS][VECTORS] = {};
+  for (int k = 0; k < row; ++k, w += VECTORS * LANES) {
+    Vec weights[VECTORS];
+#pragma GCC unroll 4
+    for (int v = 0; v < VECTORS; ++v) weights[v] = load(w + v * LANES);
+#pragma GCC unroll 16
+    for (int p = 0; p < PIXELS; ++p) {
+      Vec value = splat(x[p * pixel + k]);
+#pragma GCC unroll 4
+      for (int v = 0; v < VECTORS; ++v) sum[p][v] += value * weights[v];
+    }
+  }
+#pragma GCC unroll 16
+  for (int p = 0; p < PIXELS; ++p)
+#pragma GCC unroll 4
+    for (int v = 0; v < VECTORS; ++v) {
+      float* total = out + (p * VECTORS + v) * LANES;
+      store(total, load(total) + sum[p][v]);
+    }
+}
+
 template <int PIXELS, int VECTORS>
 INLINE void tile(const float* x, int pixel, int line, int rows, int row, const float* w,
                  const float* bias, float* out) {
+  constexpr int RUN = 32;  // products too few to be worth a sum of their own
   Vec sum[PIXELS][VECTORS];
 #pragma GCC unroll 16
   for (int p = 0; p < PIXELS; ++p)
 #pragma GCC unroll 4
     for (int v = 0; v < VECTORS; ++v) sum[p][v] = load(bias + v * LANES);
-  for (int r = 0; r < rows; ++r, x += line)
-    for (int k = 0; k < row; ++k, w += VECTORS * LANES) {
-      Vec weights[VECTORS];
+  if (row <= RUN) {
+    for (int r = 0; r < rows; ++r, x += line)
+      for (int k = 0; k < row; ++k, w += VECTORS * LANES) {
+        Vec weights[VECTORS];
 #pragma GCC unroll 4
-      for (int v = 0; v < VECTORS; ++v) weights[v] = load(w + v * LANES);
+        for (int v = 0; v < VECTORS; ++v) weights[v] = load(w + v * LANES);
 #pragma GCC unroll 16
-      for (int p = 0; p < PIXELS; ++p) {
-        Vec value = splat(x[p * pixel + k]);
+        for (int p = 0; p < PIXELS; ++p) {
+          Vec value = splat(x[p * pixel + k]);
 #pragma GCC unroll 4
-        for (int v = 0; v < VECTORS; ++v) sum[p][v] += value * weights[v];
+          for (int v = 0; v < VECTORS; ++v) sum[p][v] += value * weights[v];
+        }
       }
-    }
+    rows = 0;
+  }
 #pragma GCC unroll 16
   for (int p = 0; p < PIXELS; ++p)
 #pragma GCC unroll 4
     for (int v = 0; v < VECTORS; ++v) store(out + (p * VECTORS + v) * LANES, sum[p][v]);
+  for (int r = 0; r < rows; ++r)
+    add_kernel_row<PIXELS, VECTORS>(x + r * line, pixel, row, w + r * row * VECTORS * LANES, out);
 }
 
 // The later candidate wins when it is greater or NaN: PyTorch's rule, so the first maximum stays.

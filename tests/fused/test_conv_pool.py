@@ -1,0 +1,308 @@
+"""Fused convolution, activation and pool against PyTorch in float64, on shapes drawn at random."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch._dynamo.backends.common import aot_autograd
+from torch._functorch.aot_autograd import make_boxed_func
+
+from striate.errors import SettingError, ShapeError
+from striate.fused import build
+from striate.fused.conv_pool import ConvPool, conv_pool, supports
+from striate.fused.layer import ACTIVATIONS, POOLS, Activation, Pool, plain
+
+pytestmark = pytest.mark.compiler
+Grads = tuple[Tensor, ...]
+
+
+@pytest.fixture(autouse=True)
+def _required(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("STRIATE_FUSED", "require")
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+
+
+def gradients(
+    function: Callable[..., Tensor], given_: list[Tensor], dtype: torch.dtype, seed: int
+) -> Grads:
+    """The result and the gradient of each input, for a cotangent of small integers."""
+    inputs = [t.detach().to(dtype).requires_grad_() for t in given_]
+    y = function(*inputs)
+    generator = torch.Generator().manual_seed(seed)
+    y.backward(torch.randint(-3, 4, y.shape, generator=generator).to(dtype))
+    return (y.detach(), *(t.grad for t in inputs if t.grad is not None))
+
+
+def case(seed: int, x: tuple[int, ...], w: tuple[int, ...], last: bool, top: int) -> list[Tensor]:
+    """Small integers: every sum is exact in float32, and windows are full of ties."""
+    generator = torch.Generator().manual_seed(seed)
+    shapes = (x, w, w[:1])
+    tensors = [torch.randint(-top, top + 1, s, generator=generator).float() for s in shapes]
+    if last:
+        tensors[0] = tensors[0].contiguous(memory_format=torch.channels_last)
+    return tensors
+
+
+@st.composite
+def layers(draw: st.DrawFn) -> tuple[list[Tensor], tuple[int, int], int, bool]:
+    kernel = draw(st.integers(1, 7)), draw(st.integers(1, 7))
+    padding = draw(st.integers(0, 4)), draw(st.integers(0, 4))
+    size = [
+        max(1, k - 2 * p + 1) + draw(st.integers(0, 12))
+        for k, p in zip(kernel, padding, strict=True)
+    ]
+    batch = draw(st.sampled_from([1, 2, 3, 5, 17, 19]))
+    channels = draw(st.sampled_from([1, 2, 3, 5, 8, 17, 33]))
+    outputs = draw(st.sampled_from([1, 2, 6, 9, 16, 31, 50, 70]))
+    seed, last = draw(st.integers(0, 999)), draw(st.booleans())
+    tensors = case(seed, (batch, channels, *size), (outputs, channels, *kernel), last, 3)
+    return tensors, padding, draw(st.integers(1, 3)), draw(st.booleans())
+
+
+@pytest.mark.parametrize("pool", POOLS)
+@given(layer=layers(), activation=st.sampled_from(["identity", "relu"]))
+@settings(max_examples=60, deadline=None, derandomize=True)
+def test_integers_are_exact(
+    pool: Pool,
+    layer: tuple[list[Tensor], tuple[int, int], int, bool],
+    activation: Activation,
+) -> None:
+    tensors, padding, threads, last = layer
+    torch.set_num_threads(threads)
+    ours = gradients(
+        lambda x, w, b: conv_pool(x, w, b, padding, activation, pool, last),
+        tensors,
+        torch.float32,
+        5,
+    )
+    judge = gradients(
+        lambda x, w, b: plain(x, w, b, padding, activation, pool), tensors, torch.float64, 5
+    )
+    for mine, true in zip(ours, judge, strict=True):
+        assert torch.equal(mine.double(), true)
+
+
+@pytest.mark.parametrize("pool", POOLS)
+@given(layer=layers(), activation=st.sampled_from(["tanh", "sigmoid"]))
+@settings(max_examples=30, deadline=None, derandomize=True)
+def test_smooth_activations(
+    pool: Pool,
+    layer: tuple[list[Tensor], tuple[int, int], int, bool],
+    activation: Activation,
+) -> None:
+    tensors, padding, threads, last = layer
+    tensors = [tensors[0] / 8, tensors[1] / 8, tensors[2] / 8]
+    torch.set_num_threads(threads)
+    ours = gradients(
+        lambda x, w, b: conv_pool(x, w, b, padding, activation, pool, last),
+        tensors,
+        torch.float32,
+        5,
+    )
+    judge = gradients(
+        lambda x, w, b: plain(x, w, b, padding, activation, pool), tensors, torch.float64, 5
+    )
+    for mine, true in zip(ours, judge, strict=True):
+        assert (mine - true).abs().max() <= 2e-6 * true.abs().max() + 1e-12
+
+
+REAL = [
+    ((9, 1, 28, 28), (32, 1, 5, 5), (2, 2)),
+    ((5, 32, 14, 14), (64, 32, 5, 5), (2, 2)),
+    ((11, 20, 12, 12), (50, 20, 5, 5), (0, 0)),
+    ((33, 6, 14, 14), (16, 6, 5, 5), (0, 0)),
+]
+
+
+@pytest.mark.parametrize("pool", POOLS)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize(("x_shape", "w_shape", "padding"), REAL)
+def test_error_is_at_most_twice_that_of_pytorch(
+    pool: Pool,
+    activation: Activation,
+    x_shape: tuple[int, ...],
+    w_shape: tuple[int, ...],
+    padding: tuple[int, int],
+) -> None:
+    torch.manual_seed(2)
+    fan_in = w_shape[1] * w_shape[2] * w_shape[3]
+    tensors = [torch.randn(x_shape), torch.randn(w_shape) / fan_in**0.5, torch.randn(w_shape[0])]
+
+    def plainly(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
+        return plain(x, w, b, padding, activation, pool)
+
+    def fused(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
+        return conv_pool(x, w, b, padding, activation, pool)
+
+    true = gradients(plainly, tensors, torch.float64, 3)
+    theirs = gradients(plainly, tensors, torch.float32, 3)
+    ours = gradients(fused, tensors, torch.float32, 3)
+    for mine, their, exact in zip(ours, theirs, true, strict=True):
+        scale = exact.abs().max()
+        error, yardstick = (mine - exact).abs().max() / scale, (their - exact).abs().max() / scale
+        assert error <= 2 * yardstick + 2e-7
+
+
+@pytest.mark.parametrize("pool", POOLS)
+def test_the_same_bits_every_time(pool: Pool) -> None:
+    tensors = [torch.randn(37, 5, 13, 11), torch.randn(21, 5, 3, 4), torch.randn(21)]
+
+    def fused(x: Tensor, w: Tensor, b: Tensor) -> Tensor:
+        return conv_pool(x, w, b, (1, 2), "tanh", pool)
+
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        first, second = (gradients(fused, tensors, torch.float32, 1) for _ in range(2))
+        assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize("pool", POOLS)
+@pytest.mark.parametrize("batch", [1, 3, 40])
+def test_inference_gives_the_same_bits(pool: Pool, batch: int) -> None:
+    x, w = torch.randn(batch, 3, 13, 11), torch.randn(21, 3, 3, 4, requires_grad=True)
+    trained = conv_pool(x, w, None, 1, "sigmoid", pool)
+    with torch.no_grad():
+        assert torch.equal(conv_pool(x, w, None, 1, "sigmoid", pool), trained)
+
+
+def test_the_first_maximum_has_the_gradient() -> None:
+    x = torch.zeros(1, 1, 2, 4, requires_grad=True)
+    conv_pool(x, torch.ones(1, 1, 1, 1)).sum().backward()
+    assert torch.equal(x.grad, torch.tensor([[[[1.0, 0, 1, 0], [0, 0, 0, 0]]]]))
+
+
+@pytest.mark.parametrize("pool", POOLS)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_nan_and_infinity_go_where_pytorch_lets_them(pool: Pool, activation: Activation) -> None:
+    x = torch.randn(3, 2, 10, 12)
+    x[0, 0, 0, 0], x[1, 1, 5, 6], x[2, 0, 9, 2] = torch.nan, torch.inf, -torch.inf
+    weight = torch.randn(19, 2, 3, 3)
+    ours = conv_pool(x, weight, None, 1, activation, pool)
+    theirs = plain(x, weight, None, (1, 1), activation, pool)
+    assert torch.isnan(ours).any()
+    torch.testing.assert_close(ours, theirs, equal_nan=True)
+
+
+def test_extreme_values_do_not_overflow() -> None:
+    x = torch.tensor([-1e38, -200.0, -88.0, -20.0, -1e-30, 0.0, 1e-30, 0.3, 9.5, 90.0, 3e38])
+    maps = x.repeat_interleave(4).reshape(11, 1, 2, 2)
+    for name in ("tanh", "sigmoid"):
+        ours = conv_pool(maps, torch.ones(1, 1, 1, 1), None, 0, name).flatten()
+        true = getattr(torch, name)(x.double())
+        assert ((ours - true).abs() <= 2e-7 * true.abs() + 1e-37).all()
+
+
+@pytest.mark.parametrize("pool", POOLS)
+def test_compilers_see_one_operator(pool: Pool) -> None:
+    module = ConvPool(nn.Conv2d(3, 7, (3, 4), padding=(2, 1)), "tanh", pool)
+    x = torch.randn(5, 3, 9, 8, requires_grad=True)
+    expected = gradients(lambda a: module(a), [x], torch.float32, 1)
+    seen: list[str] = []
+
+    def backend(graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Callable[..., object]:
+        seen.append(str(graph.graph))
+        return aot_autograd(fw_compiler=lambda g, _: make_boxed_func(g))(graph, inputs)
+
+    compiled = torch.compile(module, backend=backend, fullgraph=True)
+    for mine, true in zip(gradients(compiled, [x], torch.float32, 1), expected, strict=True):
+        torch.testing.assert_close(mine, true, rtol=0, atol=0)
+    assert f"striate.conv_{pool}_pool" in seen[0]
+    program = torch.export.export(module, (x.detach(),))
+    assert torch.equal(program.module()(x.detach()), expected[0])
+    assert f"striate.conv_{pool}_pool" in str(program.graph)
+
+
+@pytest.mark.parametrize("pool", POOLS)
+@pytest.mark.parametrize("last", [False, True])
+def test_operators_keep_the_rules_of_the_dispatcher(pool: Pool, last: bool) -> None:
+    tensors = [torch.randn(3, 2, 9, 8), torch.randn(5, 2, 3, 2), torch.randn(5)]
+    if last:
+        tensors[0] = tensors[0].contiguous(memory_format=torch.channels_last)
+    inputs = [t.requires_grad_() for t in tensors]
+    operator = getattr(torch.ops.striate, f"conv_{pool}_pool")
+    torch.library.opcheck(operator, (*inputs, 1, 0, 3, last, True))
+
+
+def test_a_copy_shares_nothing() -> None:
+    module = ConvPool(nn.Conv2d(2, 3, 3), "relu", "max")
+    twin = copy.deepcopy(module)
+    with torch.no_grad():
+        twin.conv.weight.zero_()
+    assert list(twin.state_dict()) == ["conv.weight", "conv.bias"]
+    assert module.conv.weight.abs().max() > 0
+
+
+@pytest.mark.parametrize("pool", POOLS)
+def test_two_threads_at_once(pool: Pool) -> None:
+    x, w = torch.randn(40, 3, 16, 18), torch.randn(9, 3, 5, 5)
+    expected = conv_pool(x, w, None, 2, "relu", pool)
+    right: list[bool] = []
+
+    def work() -> None:
+        results = [conv_pool(x, w, None, 2, "relu", pool) for _ in range(20)]
+        right.append(all(torch.equal(result, expected) for result in results))
+
+    started = [threading.Thread(target=work) for _ in range(3)]
+    for thread in started:
+        thread.start()
+    for thread in started:
+        thread.join()
+    assert right == [True] * 3
+
+
+def test_what_the_kernels_do_not_know_runs_in_pytorch() -> None:
+    x, w = torch.randn(2, 3, 9, 9).double(), torch.randn(4, 3, 3, 3).double()
+    assert not supports(x, w)
+    assert torch.equal(conv_pool(x, w, None, 1, "relu"), plain(x, w, None, (1, 1), "relu", "max"))
+    big = torch.randn(4, 3, 8, 8)
+    assert not supports(x.float(), big)
+    per_image = torch.vmap(lambda one: conv_pool(one[None], w, None, 1, "relu")[0])(x)
+    torch.testing.assert_close(per_image, conv_pool(x, w, None, 1, "relu"))
+
+
+@pytest.mark.parametrize("pool", POOLS)
+def test_gradients_of_gradients(pool: Pool) -> None:
+    tensors = [torch.randn(2, 2, 6, 7), torch.randn(3, 2, 3, 2), torch.randn(3)]
+
+    def penalty(function: Callable[..., Tensor], dtype: torch.dtype) -> Grads:
+        x, w, b = (t.to(dtype).requires_grad_() for t in tensors)
+        y = function(x, w, b, (0, 1), "tanh", pool)
+        (dx,) = torch.autograd.grad(y.square().sum(), x, create_graph=True)
+        return torch.autograd.grad(dx.square().sum(), (x, w, b))
+
+    ours, true = penalty(conv_pool, torch.float32), penalty(plain, torch.float64)
+    for mine, exact in zip(ours, true, strict=True):
+        torch.testing.assert_close(mine.double(), exact, rtol=1e-4, atol=1e-4)
+
+
+def test_wrong_requests_say_what_would_fit() -> None:
+    x, w = torch.zeros(1, 3, 6, 6), torch.zeros(4, 3, 5, 6)
+    with pytest.raises(ShapeError, match="too little for a 2x2 pool"):
+        conv_pool(x, w)
+    with pytest.raises(ShapeError, match="do not fit maps"):
+        conv_pool(x[:, :2], w)
+    with pytest.raises(ShapeError, match="a bias of"):
+        conv_pool(x, w, torch.zeros(3), 1)
+    with pytest.raises(SettingError, match="softplus"):
+        conv_pool(x, w, None, 1, "softplus")  # type: ignore[arg-type]
+    with pytest.raises(SettingError, match="stride 1"):
+        ConvPool(nn.Conv2d(3, 4, 3, stride=2))
+    with pytest.raises(SettingError, match="opposite sides"):
+        ConvPool(nn.Conv2d(3, 4, 4, padding="same"))
+
+
+def test_off_means_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRIATE_FUSED", "off")
+    x, w = torch.randn(2, 3, 9, 9), torch.randn(4, 3, 3, 3)
+    assert not supports(x, w)
+    assert torch.equal(conv_pool(x, w, None, 1, "relu"), plain(x, w, None, (1, 1), "relu", "max"))
+    assert build.mode() == "off"
