@@ -101,7 +101,7 @@ def _value(
     noise: Mapping[str, Array],
 ) -> Tensor:
     if node.operator.is_loss:
-        return picture_loss(node.operator)(inputs[0], target)
+        return picture_loss(node.operator)(inputs[0], target, "none")
     if node.name in noise:
         drawn = torch.from_numpy(noise[node.name]).to(inputs[0].dtype)
         return NOISY[type(node.operator)](node.operator, inputs[0], drawn)
@@ -115,10 +115,10 @@ def _total(graph: Graph, values: Mapping[str, Tensor], target: Tensor) -> Tensor
         total = values[graph.loss.name].mean()
     else:
         loss = picture_loss(loss_of_exit(graph, graph.scores.name))
-        total = loss(values[graph.scores.name], target).mean()
+        total = loss(values[graph.scores.name], target, "mean")
     for side in graph.auxiliary:
         loss = picture_loss(loss_of_exit(graph, side.node))
-        total = total + side.weight * loss(values[side.node], target).mean()
+        total = total + side.weight * loss(values[side.node], target, "mean")
     return total
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor
@@ -14,8 +14,10 @@ from striate.graph import Graph, Operator
 from striate.ops import CrossEntropy, LogLoss, Softmax, SquaredError
 from striate.ops.loss.attach import with_loss
 
-PictureLoss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
-"""(scores (N, classes), target (N,) or (N, classes)) -> one loss a picture (N,)."""
+Reduction: TypeAlias = Literal["none", "mean"]
+
+PictureLoss: TypeAlias = Callable[[Tensor, Tensor, Reduction], Tensor]
+"""(scores (N, classes), target (N,) or (N, classes)) -> one loss a picture (N,), or their mean."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,10 @@ class Loss:
     def __call__(self, outputs: Tensor | Sequence[Tensor], target: Tensor) -> Tensor:
         target = target if target.is_floating_point() else target.long()
         if isinstance(outputs, Tensor):
-            return self.main(outputs, target).mean()
-        total = self.main(outputs[0], target).mean()
+            return self.main(outputs, target, "mean")
+        total = self.main(outputs[0], target, "mean")
         for (weight, loss), side in zip(self.auxiliary, outputs[1:], strict=True):
-            total = total + weight * loss(side, target).mean()
+            total = total + weight * loss(side, target, "mean")
         return total
 
 
@@ -90,19 +92,19 @@ def picture_loss(loss: Operator) -> PictureLoss:
 
 
 def _cross_entropy(loss: CrossEntropy) -> PictureLoss:
-    return lambda scores, target: F.cross_entropy(
-        scores, target, label_smoothing=loss.smoothing, reduction="none"
+    return lambda scores, target, reduction: F.cross_entropy(
+        scores, target, label_smoothing=loss.smoothing, reduction=reduction
     )
 
 
 def _log_loss(loss: LogLoss) -> PictureLoss:
-    def of_picture(outputs: Tensor, target: Tensor) -> Tensor:
+    def of_batch(outputs: Tensor, target: Tensor, reduction: Reduction) -> Tensor:
         log_p = _log_probabilities(outputs)
         if target.is_floating_point():
-            return -(target * log_p).sum(dim=1)
-        return F.nll_loss(log_p, target, reduction="none")
+            return _reduced(-(target * log_p).sum(dim=1), reduction)
+        return F.nll_loss(log_p, target, reduction=reduction)
 
-    return of_picture
+    return of_batch
 
 
 def _log_probabilities(outputs: Tensor) -> Tensor:
@@ -118,12 +120,16 @@ def _log_probabilities(outputs: Tensor) -> Tensor:
 
 
 def _squared_error(loss: SquaredError) -> PictureLoss:
-    def of_picture(outputs: Tensor, target: Tensor) -> Tensor:
+    def of_batch(outputs: Tensor, target: Tensor, reduction: Reduction) -> Tensor:
         if not target.is_floating_point():
             target = F.one_hot(target, outputs.shape[1]).to(outputs.dtype)
-        return 0.5 * (outputs - target).square().sum(dim=1)
+        return _reduced(0.5 * (outputs - target).square().sum(dim=1), reduction)
 
-    return of_picture
+    return of_batch
+
+
+def _reduced(by_picture: Tensor, reduction: Reduction) -> Tensor:
+    return by_picture.mean() if reduction == "mean" else by_picture
 
 
 LOSSES: Mapping[type[Operator], Callable[[Any], PictureLoss]] = {
