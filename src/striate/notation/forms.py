@@ -6,10 +6,11 @@ What is not said here follows from the operator's own settings: `stride=2` for a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from striate.graph import Operator
+from striate.graph.settings import settings_of
 from striate.ops import OPERATORS
 
 
@@ -38,26 +39,50 @@ def _form(keyword: str, operator: str, positional: str = "", aliases: str = "") 
 FORMS = (
     _form("INPUT", "Input", "size"),
     _form("CONV", "Conv", "out_channels kernel", "CONVOLUTION CONV1D CONV2D"),
+    _form("DECONV", "TransposedConv", "out_channels kernel", "TRANSPOSEDCONV CONVTRANSPOSE"),
     _form("FC", "Dense", "out_features", "DENSE LINEAR FULLYCONNECTED"),
     _form("FLATTEN", "Flatten"),
     _form("MAXPOOL", "MaxPool", "kernel", "POOL MAXPOOLING"),
     _form("AVGPOOL", "AveragePool", "kernel", "AVERAGEPOOL MEANPOOL AVGPOOLING"),
+    _form("L2POOL", "L2Pool", "kernel"),
+    _form("STOCHASTICPOOL", "StochasticPool", "kernel"),
+    _form("HISTOGRAMPOOL", "HistogramPool", "kernel"),
     _form("GLOBALAVGPOOL", "GlobalAveragePool", "", "GLOBALAVERAGEPOOL GAP"),
+    _form("ADAPTIVEAVGPOOL", "AdaptiveAveragePool", "size", "ADAPTIVEAVERAGEPOOL"),
+    _form("SUBSAMPLE", "Subsample", "kernel", "SUBSAMPLING"),
     _form("RELU", "ReLU"),
     _form("RELU6", "ReLU6"),
+    _form("LEAKYRELU", "LeakyReLU", "slope", "LRELU"),
+    _form("PRELU", "PReLU"),
+    _form("NOISYRELU", "NoisyReLU", "", "NRELU"),
+    _form("ELU", "ELU"),
+    _form("GELU", "GELU"),
+    _form("SILU", "SiLU", "", "SWISH"),
+    _form("HARDSWISH", "HardSwish"),
+    _form("HARDSIGMOID", "HardSigmoid"),
     _form("SIGMOID", "Sigmoid", "", "LOGISTIC"),
     _form("TANH", "Tanh"),
     _form("STANH", "ScaledTanh", "", "SCALEDTANH"),
+    _form("SINE", "Sine", "", "SIN"),
+    _form("COSINE", "Cosine", "", "COS"),
+    _form("MAXOUT", "Maxout", "pieces"),
     _form("SOFTMAX", "Softmax", "", "SOFT-MAX"),
     _form("DROPOUT", "Dropout", "rate", "DROP"),
     _form("BN", "BatchNorm", "", "BATCHNORM"),
+    _form("LAYERNORM", "LayerNorm", "", "LN"),
+    _form("GROUPNORM", "GroupNorm", "groups", "GN"),
     _form("LRN", "LocalResponseNorm", "size", "LOCALRESPONSENORM"),
     _form("ADD", "Add", "", "SUM"),
     _form("CONCAT", "Concat", "", "CONCATENATE CAT"),
     _form("MUL", "Multiply", "", "MULTIPLY"),
+    _form("DIV", "Divide", "", "DIVIDE"),
+    _form("RBF", "RBF", "units"),
     _form("CROSSENTROPY", "CrossEntropy"),
+    _form("SIGMOIDCROSSENTROPY", "SigmoidCrossEntropy", "", "BCE"),
     _form("SQUAREDERROR", "SquaredError", "", "MSE"),
     _form("LOGLOSS", "LogLoss", "", "NLL"),
+    _form("HINGE", "Hinge"),
+    _form("MAPLOSS", "MapLoss"),
 )
 
 PASS, AUX = "PASS", "AUX"
@@ -76,14 +101,25 @@ def classes() -> dict[str, type[Operator]]:
 
 
 @cache
-def by_keyword() -> dict[str, Form]:
-    """The forms of all operators there are, by keyword and alias."""
-    here = [form for form in FORMS if form.operator in classes()]
-    found = {alias: form for form in here for alias in form.aliases}
-    return found | {form.keyword: form for form in here}
+def by_operator() -> dict[str, Form]:
+    """The form of every operator there is, by its name in Python.
+
+    One without a line of its own is written as in Python, with its required settings in order.
+    """
+    lines = {form.operator: form for form in FORMS}
+    return {name: _fitting(lines.get(name), name, known) for name, known in classes().items()}
+
+
+def _fitting(form: Form | None, name: str, operator: type[Operator]) -> Form:
+    known = settings_of(operator)
+    if form is None:
+        return Form(name.upper(), name, tuple(k for k, each in known.items() if each.required))
+    return replace(form, positional=tuple(each for each in form.positional if each in known))
 
 
 @cache
-def by_operator() -> dict[str, Form]:
-    """The forms by the operator's name in Python."""
-    return {form.operator: form for form in FORMS}
+def by_keyword() -> dict[str, Form]:
+    """The same by keyword and alias."""
+    here = by_operator().values()
+    found = {alias: form for form in here for alias in form.aliases}
+    return found | {form.keyword: form for form in here}

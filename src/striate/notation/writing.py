@@ -9,10 +9,10 @@ from striate.graph import Operator
 from striate.graph.settings import settings_of
 from striate.notation import values
 from striate.notation.forms import (
+    FORMS,
     PADDING_WORDS,
     SHORT,
     Form,
-    by_keyword,
     by_operator,
     classes,
 )
@@ -67,9 +67,9 @@ class Listed:
 
 def operators() -> tuple[Listed, ...]:
     """Every operator, in the order of the notation's table."""
-    forms = dict.fromkeys(by_keyword().values())
-    order = sorted(forms, key=list(by_operator().values()).index)
-    return tuple(Listed(f.keyword, signature(f), _meaning(f), f.aliases) for f in order)
+    order = {form.operator: place for place, form in enumerate(FORMS)}
+    forms = sorted(by_operator().values(), key=lambda each: order.get(each.operator, len(order)))
+    return tuple(Listed(f.keyword, signature(f), _meaning(f), f.aliases) for f in forms)
 
 
 def _meaning(form: Form) -> str:
