@@ -15,7 +15,8 @@ def ordered(nodes: Sequence[Node], auxiliary: Iterable[Auxiliary]) -> tuple[Node
     """`nodes` in the order of a depth-first walk: side exits first, the last node last.
 
     Raises:
-        GraphError: no nodes, a name twice, an unknown input, a cycle, or a node that leads nowhere.
+        GraphError: no nodes, a name twice, an unknown input, a cycle, a node that leads nowhere,
+            or a side exit behind the output.
     """
     if not nodes:
         raise GraphError("a network needs at least an input", remedy="Start with INPUT 1x28x28.")
@@ -31,6 +32,12 @@ def ordered(nodes: Sequence[Node], auxiliary: Iterable[Auxiliary]) -> tuple[Node
         raise GraphError(
             f"{lost[0]} leads nowhere: no output depends on it",
             remedy="Connect it, or leave it out.",
+        )
+    last = next(reversed(found))
+    if last != nodes[-1].name:
+        raise GraphError(
+            f"{last} is a side exit that depends on the output {nodes[-1].name}",
+            remedy="Let it leave before the output, or make it the output.",
         )
     return tuple(found.values())
 
