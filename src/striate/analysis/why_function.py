@@ -45,6 +45,11 @@ def _factors(node: Node, call: Call, number: Number) -> Iterator[Local]:
         for use in node.operator.uses(call, ref):
             yield from use.derivative
             outputs.append(use.output)
+    for channel in {output[1] for output in outputs if len(output) > 1 and not number.weight}:
+        for name, weight in call.weights.items():
+            if weight.shape == call.y.shape[1:2]:
+                for use in node.operator.uses(call, Ref(name, (channel,))):
+                    yield from use.derivative
     own = (0, *number.index)
     if call.y.ndim > 1 and not outputs:
         # A statistic has no uses; every output of its channel is made with it.

@@ -63,11 +63,11 @@ class Stored:
     def _loss(self, node: Node) -> Array:
         import torch
 
-        from striate.pytorch.losses import picture_loss
+        from striate.pytorch import loss_function
 
         scores = torch.from_numpy(self.value(node.inputs[0]))
-        value: Array = picture_loss(node.operator)(scores, torch.from_numpy(self._wanted)).numpy()
-        return value
+        loss = loss_function(self._graph)(scores, torch.from_numpy(self._wanted))
+        return np.array([loss.item()], dtype=np.float32)
 
     @cached_property
     def _evaluation(self) -> Evaluation:

@@ -125,11 +125,10 @@ def named(node: Node, factor: Local) -> Factor:
     """An operator's factor with the names of the graph in it."""
     refs = tuple(_name(node, ref) for ref in factor.refs)
     what = factor.label
-    if what == "{0}":
-        what = refs[0]
-    else:
-        for k in reversed(range(len(refs))):
-            what = what.replace(f"{{{k}}}", refs[k])
+    for k, ref in enumerate(refs):
+        what = what.replace(f"{{{k}}}", ref)
+    if refs and what == factor.label:
+        what = f"{what} of {refs[0]}"
     return Factor(what, float(factor.value), refs)
 
 

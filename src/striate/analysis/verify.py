@@ -1,0 +1,293 @@
+"""Are the formulas and PyTorch the same network? Every node compared, forward and backward.
+
+The reference engine computes each value and each gradient by the operators' own formulas, in
+NumPy; PyTorch computes them by its own code and autograd; both in float64, from the same random
+picture and target. The error of a node is
+
+    forward   max |reference - PyTorch| / max |PyTorch|   of its output
+    backward  the same of the gradients of its inputs and of its weights, the largest
+
+so a wrong formula shows at its own node, and from there at all that comes after it. A gradient
+may cancel to nothing, as that of a bias in front of a batch normalization does; rounding is all
+that is left of it, so nothing is measured against less than 1/1000 of the gradient that arrives
+at the node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from striate.analysis.why_subject import Explainable, nested
+from striate.errors import SettingError, ShapeError
+from striate.graph import Graph, Node, Weight
+from striate.ops import Flatten, SquaredError
+from striate.ops.loss.attach import with_loss
+from striate.reference import Backward, Trace, run
+
+if TYPE_CHECKING:
+    from striate.pytorch.evaluate import Evaluation
+
+Array = NDArray[Any]
+Weights = Mapping[str, Mapping[str, Array]]
+
+BOUND = 1e-9
+CANCELED = 1e-3
+"""The share of the arriving gradient below which a gradient counts as canceled."""
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How far the two engines are apart at one node, relative; infinite where one has NaN.
+
+    Args:
+        forward_error: of the node's output.
+        backward_error: of the gradients of its inputs and weights, the largest.
+    """
+
+    name: str
+    operator: str
+    forward_error: float
+    backward_error: float
+
+    @property
+    def error(self) -> float:
+        """The larger of the two."""
+        return max(self.forward_error, self.backward_error)
+
+
+@dataclass(frozen=True)
+class _Errors:
+    """The errors of one node: of its value, of the gradient that arrives at its output, of those
+    it hands to its inputs, by name, and of those of its weights."""
+
+    node: Node
+    value: float
+    arriving: float
+    inputs: Mapping[str, float]
+    weights: float
+
+    @property
+    def largest(self) -> float:
+        return max(self.value, self.arriving, self.weights, *self.inputs.values())
+
+    def agreement(self) -> Agreement:
+        handed_on = self.inputs.values() or [self.arriving]
+        kind = type(self.node.operator).__name__
+        return Agreement(self.node.name, kind, self.value, max(self.weights, *handed_on))
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The agreement of every node, in calculating order.
+
+    Args:
+        suspects: where to look first when it is not ok. A wrong value spreads to all that comes
+            after, a wrong gradient to all that comes before; these are where it starts.
+    """
+
+    nodes: tuple[Agreement, ...]
+    bound: float = BOUND
+    suspects: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether every error is within the bound."""
+        return all(node.error <= self.bound for node in self.nodes)
+
+    def to_json(self) -> dict[str, object]:
+        """The answer as plain numbers, lists and text."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "ok": self.ok,
+            "nodes": [
+                {
+                    "name": node.name,
+                    "operator": node.operator,
+                    "forward_error": node.forward_error,
+                    "backward_error": node.backward_error,
+                }
+                for node in self.nodes
+            ],
+            "bound": self.bound,
+            "suspects": list(self.suspects),
+        }
+
+
+def verify(
+    subject: Graph | Explainable, *, seed: int = 0, batch: int = 3, bound: float = BOUND
+) -> Verification:
+    """Compare the reference formulas with PyTorch, node by node, in float64.
+
+    Networks with batch normalization or dropout are compared as they predict and as they train,
+    with the same noise; the larger error counts. A graph without a loss is given the usual one.
+
+    Args:
+        subject: a graph, which gets random weights, or a model with its own.
+        seed: of the random picture, target, weights and noise.
+        batch: pictures at a time, 2 or more.
+        bound: the largest relative error that counts as agreement.
+
+    Raises:
+        SettingError: a batch below 2, with which a batch axis that is mixed up goes unseen.
+        WeightsError: the model's weights do not fit its graph.
+        GraphError: an operator that PyTorch has no counterpart of.
+    """
+    if batch < 2:
+        raise SettingError(f"a batch of {batch} hides mistakes", remedy="Take 2 or more.")
+    rng = np.random.default_rng(seed)
+    given = subject if isinstance(subject, Graph) else subject.graph
+    weights = _drawn(given, rng) if isinstance(subject, Graph) else nested(subject.weights)
+    graph = _ended(given)
+    inputs = [rng.standard_normal((batch, *graph.specs[n.name].shape)) for n in graph.inputs]
+    target = _target(graph, batch, rng)
+    found = [_compared(graph, weights, inputs, target, training, rng) for training in _modes(graph)]
+    suspects = next((_suspects(graph, each, bound) for each in found if _wrong(each, bound)), ())
+    worst = [_worst([each[node.name] for each in found]) for node in graph if node.name in given]
+    return Verification(tuple(each.agreement() for each in worst), bound, suspects)
+
+
+def _modes(graph: Graph) -> tuple[bool, ...]:
+    """Without and, where it matters, with training."""
+    for node in graph:
+        if node.operator.is_random or not all(
+            weight.trainable for weight in graph.weights(node).values()
+        ):
+            return (False, True)
+    return (False,)
+
+
+def _ended(graph: Graph) -> Graph:
+    """The graph with a loss: the usual one, or the squared error where the output is a map."""
+    try:
+        if graph.loss or graph.specs[graph.scores.name].size > 1:
+            return with_loss(graph)
+    except ShapeError:
+        pass
+    flat, loss = _free(graph, "flattened"), _free(graph, "distance")
+    last = graph.nodes[-1].name
+    added = (Node(flat, Flatten(), (last,)), Node(loss, SquaredError(), (flat,)))
+    return Graph((*graph.nodes, *added), graph.auxiliary)
+
+
+def _free(graph: Graph, name: str) -> str:
+    while name in graph:
+        name += "_"
+    return name
+
+
+def _target(graph: Graph, batch: int, rng: np.random.Generator) -> Array:
+    units = graph.specs[graph.scores.name].size
+    loss = graph.loss
+    if loss is not None and isinstance(loss.operator, SquaredError):
+        # Wanted values make every entry of the first error another random number.
+        return rng.standard_normal((batch, units))
+    return rng.integers(0, units, batch)
+
+
+def _compared(
+    graph: Graph,
+    weights: Weights,
+    inputs: list[Array],
+    target: Array,
+    training: bool,
+    rng: np.random.Generator,
+) -> dict[str, _Errors]:
+    from striate.pytorch.evaluate import values_and_gradients
+
+    trace = run(graph, weights, inputs, target=target, training=training, rng=rng)
+    backward = trace.backward()
+    second = values_and_gradients(
+        graph, weights, inputs, target, training=training, noise=trace.noise
+    )
+    return {node.name: _errors(node, trace, backward, second) for node in graph}
+
+
+def _errors(node: Node, trace: Trace, backward: Backward, second: Evaluation) -> _Errors:
+    least = CANCELED * float(np.abs(second.gradients[node.name]).max(initial=0.0))
+    found, wanted = backward.weights.get(node.name, {}), second.weight_gradients.get(node.name, {})
+    by_weight = [
+        distance(found[key], wanted[key], least) if key in found and key in wanted else float("inf")
+        for key in {**found, **wanted}
+    ]
+    return _Errors(
+        node,
+        distance(trace.values[node.name], second.values[node.name]),
+        distance(backward.nodes[node.name], second.gradients[node.name]),
+        {
+            name: distance(backward.nodes[name], second.gradients[name], least)
+            for name in node.inputs
+        },
+        max(by_weight, default=0.0),
+    )
+
+
+def distance(found: Array, wanted: Array, least: float = 0.0) -> float:
+    """max |found - wanted| / max(max |wanted|, least).
+
+    Infinite when a number is not finite or the shapes differ.
+    """
+    if found.shape != wanted.shape:
+        return float("inf")
+    difference = float(np.abs(found - wanted).max(initial=0.0))
+    scale = max(float(np.abs(wanted).max(initial=0.0)), least)
+    if not isfinite(difference) or not isfinite(scale):
+        return float("inf")
+    return difference / scale if scale else difference
+
+
+def _worst(each: list[_Errors]) -> _Errors:
+    """The largest errors of several comparisons of one node."""
+    first = each[0]
+    return _Errors(
+        first.node,
+        max(one.value for one in each),
+        max(one.arriving for one in each),
+        {name: max(one.inputs[name] for one in each) for name in first.inputs},
+        max(one.weights for one in each),
+    )
+
+
+def _wrong(found: Mapping[str, _Errors], bound: float) -> bool:
+    return any(not each.largest <= bound for each in found.values())
+
+
+def _suspects(graph: Graph, found: Mapping[str, _Errors], bound: float) -> tuple[str, ...]:
+    """The first wrong value; or else the nodes whose gradients go wrong though all that arrives
+    at them, and at the other readers of the same inputs, is right."""
+    values = [name for name, each in found.items() if not each.value <= bound]
+    if values:
+        return tuple(values[:1])
+    wrong = {name for name, each in found.items() if not each.arriving <= bound}
+    suspects = []
+    for name, each in found.items():
+        spoiled = [
+            source
+            for source, error in each.inputs.items()
+            if not error <= bound and wrong.isdisjoint(graph.consumers[source])
+        ]
+        if name not in wrong and (spoiled or not each.weights <= bound):
+            suspects.append(name)
+    return tuple(suspects)
+
+
+def _drawn(graph: Graph, rng: np.random.Generator) -> dict[str, dict[str, Array]]:
+    """Random weights that keep the size of values; biases and statistics are random too."""
+    return {
+        node.name: {name: _weight(weight, rng) for name, weight in graph.weights(node).items()}
+        for node in graph
+        if graph.weights(node)
+    }
+
+
+def _weight(weight: Weight, rng: np.random.Generator) -> Array:
+    if weight.role in ("gain", "statistic_one"):
+        return rng.uniform(0.5, 1.5, weight.shape)
+    spread = np.sqrt(2 / weight.fan_in) if weight.role == "kernel" else 0.1
+    return spread * rng.standard_normal(weight.shape)
