@@ -136,8 +136,14 @@ def probabilities(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     return shares / shares.sum(axis=1, keepdims=True)
 
 
+def away_from_zero(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Numbers of both signs that can be divided by."""
+    return rng.choice([-1, 1], shape) * (0.5 + 2 * rng.random(shape))
+
+
 DOMAIN: Mapping[type[Operator], Callable[[np.random.Generator, tuple[int, ...]], Array]] = {
     ops.LogLoss: probabilities,
+    ops.Divide: away_from_zero,
 }
 """What inputs are drawn from where any real number will not do."""
 
@@ -181,9 +187,14 @@ def conv(draw: Draw) -> Setting:
     kernel, stride, dilation = (draw(numbers_an_axis(rank, most)) for most in (4, 3, 3))
     pad = draw(st.one_of(st.sampled_from(["same", "full"]), paddings(kernel, 3)))
     out = groups * draw(st.integers(1, 3))
-    made = ops.Conv(out, kernel, stride, pad, dilation, groups, draw(st.booleans()))
-    axes = windows(rank, kernel, stride, pad, dilation)
     channels = groups * draw(st.integers(1, 2))
+    table = None
+    if groups == 1 and draw(st.booleans()):
+        channels = draw(st.integers(1, 4))
+        reads = draw(st.lists(st.integers(1, 2**channels - 1), min_size=out, max_size=out))
+        table = tuple(tuple(row >> c & 1 for c in range(channels)) for row in reads)
+    made = ops.Conv(out, kernel, stride, pad, dilation, groups, draw(st.booleans()), table)
+    axes = windows(rank, kernel, stride, pad, dilation)
     return made, (Spec((channels, *draw(spatial(axes)))),)
 
 
@@ -217,6 +228,14 @@ def pools(draw: Draw) -> tuple[int, Any, Any, Padding, bool]:
     if ceil:
         return rank, kernel, stride, draw(st.integers(0, min(kernel) // 2)), ceil
     return rank, kernel, stride, draw(paddings(kernel, min(kernel) - 1)), ceil
+
+
+@st.composite
+def subsample(draw: Draw) -> Setting:
+    """Sums and means over windows that may overlap or leave gaps."""
+    rank, kernel, stride, _, _ = draw(pools())
+    made = ops.Subsample(kernel, stride, draw(st.booleans()))
+    return made, (Spec((3, *draw(spatial(windows(rank, kernel, stride or kernel))))),)
 
 
 @st.composite
@@ -261,12 +280,22 @@ SETTINGS: Mapping[type[Operator], st.SearchStrategy[Setting]] = {
     ops.MaxPool: max_pool(),
     ops.AveragePool: average_pool(),
     ops.GlobalAveragePool: alone(st.builds(ops.GlobalAveragePool), (2, 3)),
+    ops.Subsample: subsample(),
     ops.ReLU: plain(ops.ReLU),
     ops.ReLU6: plain(ops.ReLU6),
+    ops.LeakyReLU: alone(st.builds(ops.LeakyReLU, FACTORS)),
+    ops.ELU: alone(st.builds(ops.ELU, FACTORS)),
+    ops.GELU: alone(st.builds(ops.GELU, st.booleans())),
+    ops.SiLU: plain(ops.SiLU),
+    ops.HardSigmoid: plain(ops.HardSigmoid),
+    ops.HardSwish: plain(ops.HardSwish),
     ops.Sigmoid: plain(ops.Sigmoid),
     ops.Tanh: plain(ops.Tanh),
     ops.ScaledTanh: alone(st.builds(ops.ScaledTanh, FACTORS, FACTORS)),
+    ops.Sine: plain(ops.Sine),
+    ops.Cosine: plain(ops.Cosine),
     ops.Softmax: plain(ops.Softmax),
+    ops.RBF: st.tuples(st.builds(ops.RBF, st.integers(1, 10)), st.just((Spec((84,)),))),
     ops.BatchNorm: alone(st.builds(ops.BatchNorm, st.floats(1e-5, 1.0), st.floats(0, 1))),
     ops.LocalResponseNorm: alone(
         st.builds(ops.LocalResponseNorm, st.integers(1, 6), FACTORS, FACTORS, FACTORS), (2, 3)
@@ -275,8 +304,10 @@ SETTINGS: Mapping[type[Operator], st.SearchStrategy[Setting]] = {
     ops.Add: branches(ops.Add),
     ops.Concat: stacked(),
     ops.Multiply: branches(ops.Multiply),
+    ops.Divide: st.builds(lambda spec: (ops.Divide(), (spec, spec)), shapes()),
     ops.CrossEntropy: alone(st.builds(ops.CrossEntropy, st.one_of(st.just(0.0), RATES)), (1,)),
     ops.LogLoss: alone(st.builds(ops.LogLoss), (1,)),
     ops.SquaredError: alone(st.builds(ops.SquaredError), (1,)),
+    ops.MapLoss: alone(st.builds(ops.MapLoss, st.floats(-3, 3)), (1,)),
 }
 """Settings and input specs of every operator."""

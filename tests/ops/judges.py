@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from torch.nn import functional as F  # noqa: N812
 from promises import Case
 from striate import ops
 from striate.graph import Operator, Padding
+from striate.ops.output import bitmaps
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,39 @@ def _conv(twin: Twin) -> Tensor:
     slide = F.conv1d if rank == 1 else F.conv2d
     x = _pad(twin.x, _sides(conv.padding, kernel, dilation))
     weight, bias = twin.weights["weight"], twin.weights.get("bias")
+    if conv.table is not None:
+        weight = _with_zeros(weight, conv.table, twin.x.shape[1])
     return slide(x, weight, bias, stride, 0, dilation, conv.groups)
+
+
+def _with_zeros(kernels: Tensor, table: Any, channels: int) -> Tensor:
+    """One kernel a pair of channels, zero where the table has a 0."""
+    stored = iter(kernels)
+    zero = torch.zeros_like(kernels[0])
+    rows = [[next(stored) if row[c] else zero for c in range(channels)] for row in table]
+    return torch.stack([torch.stack(row) for row in rows])
+
+
+def _subsample(twin: Twin) -> Tensor:
+    pool, rank = twin.operator, twin.x.ndim - 2
+    kernel, stride = _axes(pool.kernel, rank), _axes(pool.stride or pool.kernel, rank)
+    slide: Any = F.avg_pool1d if rank == 1 else F.avg_pool2d
+    pooled = slide(twin.x, kernel, stride) * (1 if pool.mean else prod(kernel))
+    each = (1, -1, *[1] * rank)
+    return pooled * twin.weights["weight"].view(each) + twin.weights["bias"].view(each)
+
+
+def _rbf(twin: Twin) -> Tensor:
+    codes = torch.from_numpy(bitmaps.codes()[: twin.operator.units].copy()).to(twin.x.dtype)
+    return (
+        torch.cdist(twin.x[None], codes[None], compute_mode="donot_use_mm_for_euclid_dist")[0] ** 2
+    )
+
+
+def _map_loss(twin: Twin) -> Tensor:
+    rubbish = torch.full_like(twin.x[:, :1], -twin.operator.j)
+    total = torch.logsumexp(torch.cat([rubbish, -twin.x], dim=1), dim=1)
+    return (_hot(twin) * twin.x).sum(dim=1) + total
 
 
 def _max_pool(twin: Twin) -> Tensor:
@@ -143,6 +177,10 @@ def _local_response_norm(twin: Twin) -> Tensor:
     return F.local_response_norm(twin.x, lrn.size, lrn.alpha, lrn.beta, lrn.k)
 
 
+def _gelu(twin: Twin) -> Tensor:
+    return F.gelu(twin.x, approximate="tanh" if twin.operator.approximate else "none")
+
+
 def _hot(twin: Twin) -> Tensor:
     assert twin.target is not None
     if twin.target.is_floating_point():
@@ -162,20 +200,32 @@ JUDGES: Mapping[type[Operator], Callable[[Twin], Tensor]] = {
     ops.MaxPool: _max_pool,
     ops.AveragePool: _average_pool,
     ops.GlobalAveragePool: lambda twin: twin.x.mean(tuple(range(2, twin.x.ndim)), keepdim=True),
+    ops.Subsample: _subsample,
     ops.ReLU: lambda twin: F.relu(twin.x),
     ops.ReLU6: lambda twin: F.relu6(twin.x),
+    ops.LeakyReLU: lambda twin: F.leaky_relu(twin.x, twin.operator.slope),
+    ops.ELU: lambda twin: F.elu(twin.x, twin.operator.alpha),
+    ops.GELU: _gelu,
+    ops.SiLU: lambda twin: F.silu(twin.x),
+    ops.HardSigmoid: lambda twin: F.relu6(twin.x + 3) / 6,
+    ops.HardSwish: lambda twin: F.hardswish(twin.x),
     ops.Sigmoid: lambda twin: torch.sigmoid(twin.x),
     ops.Tanh: lambda twin: torch.tanh(twin.x),
     ops.ScaledTanh: lambda twin: twin.operator.amplitude * torch.tanh(twin.operator.slope * twin.x),
+    ops.Sine: lambda twin: twin.x.sin(),
+    ops.Cosine: lambda twin: twin.x.cos(),
     ops.Softmax: lambda twin: torch.softmax(twin.x, dim=1),
+    ops.RBF: _rbf,
     ops.BatchNorm: _batch_norm,
     ops.LocalResponseNorm: _local_response_norm,
     ops.Dropout: _dropout,
     ops.Add: lambda twin: torch.stack(twin.inputs).sum(dim=0),
     ops.Concat: lambda twin: torch.cat(twin.inputs, dim=1),
     ops.Multiply: lambda twin: _product(twin.inputs),
+    ops.Divide: lambda twin: twin.inputs[0].div(twin.inputs[1]),
     ops.CrossEntropy: _cross_entropy,
     ops.LogLoss: lambda twin: -(_hot(twin) * twin.x.log()).sum(dim=1),
     ops.SquaredError: lambda twin: F.mse_loss(twin.x, _hot(twin), reduction="none").sum(dim=1) / 2,
+    ops.MapLoss: _map_loss,
 }
 """One function an operator."""

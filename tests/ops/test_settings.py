@@ -26,6 +26,12 @@ BAD_SETTINGS: list[tuple[type[Operator], tuple[object, ...], str]] = [
     (ops.Conv, (6, 3, 1, -2), "padding is -2, but it needs whole numbers of 0 or more"),
     (ops.Conv, (6, 3, 1, "valid", 0), "dilation is 0"),
     (ops.Conv, (6, 3, 1, "valid", 1, 4), "6 output channels do not split into 4 groups"),
+    (ops.Conv, (6, 3, 1, "valid", 1, 1, True, "lenet"), "no connection table is called lenet"),
+    (ops.Conv, (6, 3, 1, "valid", 1, 1, True, "lenet5"), "the connection table has 16 rows for 6"),
+    (ops.Conv, (2, 3, 1, "valid", 1, 1, True, ((1, 0), (1,))), "a connection table is a matrix"),
+    (ops.Conv, (2, 3, 1, "valid", 1, 1, True, ((1, 2), (1, 0))), "a connection table is a matrix"),
+    (ops.Conv, (2, 3, 1, "valid", 1, 1, True, ((1, 0), (0, 0))), "a row of the connection table"),
+    (ops.Conv, (2, 3, 1, "valid", 1, 2, True, ((1, 0), (1, 1))), "a convolution has groups or"),
     (ops.Dense, (0,), "out_features is 0"),
     (ops.Dense, (True,), "out_features is True"),
     (ops.MaxPool, (0,), "kernel is 0"),
@@ -33,6 +39,11 @@ BAD_SETTINGS: list[tuple[type[Operator], tuple[object, ...], str]] = [
     (ops.MaxPool, (2, 2, "valid", 0), "dilation is 0"),
     (ops.AveragePool, ((2, 0),), "kernel is 2x0"),
     (ops.AveragePool, (2, 2, "some"), "padding is 'some'"),
+    (ops.Subsample, (0,), "kernel is 0"),
+    (ops.Subsample, (2, (1, 0)), "stride is 1x0"),
+    (ops.RBF, (0,), "units is 0"),
+    (ops.RBF, (11,), "11 RBF units need 11 codes, but 10 are drawn"),
+    (ops.MapLoss, (float("inf"),), "j is inf"),
     (ops.Dropout, (1.0,), "the dropout rate is 1.0"),
     (ops.Dropout, (-0.1,), "the dropout rate is -0.1"),
     (ops.Dropout, (float("nan"),), "the dropout rate is nan"),
@@ -44,6 +55,8 @@ BAD_SETTINGS: list[tuple[type[Operator], tuple[object, ...], str]] = [
     (ops.LocalResponseNorm, (0,), "size is 0, but it needs a whole number"),
     (ops.LocalResponseNorm, (5, -1.0), "alpha is -1.0"),
     (ops.LocalResponseNorm, (5, 1.0, 0.5, -0.5), "k is -0.5"),
+    (ops.LeakyReLU, (float("nan"),), "slope is nan"),
+    (ops.ELU, (0.0,), "alpha is 0.0"),
 ]
 """Operator, its arguments, and what the error begins with."""
 
@@ -53,6 +66,11 @@ BAD_INPUTS: list[tuple[Operator, tuple[Spec, ...], str, str]] = [
     (ops.Conv(4, 9, padding=1), (PICTURE,), "padding included: 7x6", "pad by 2 more"),
     (ops.Conv(4, 3, groups=4), (PICTURE,), "6 input channels of {self} do not split", "divide"),
     (ops.Conv(4, (3, 2)), (SIGNAL,), "kernel has 2 numbers, but the input has 1", "Write one"),
+    (ops.Conv(16, 3, table="lenet5"), (SIGNAL,), "has 6 columns, but its input has 3", "column"),
+    (ops.Subsample(2), (FLAT,), "pools maps, but its input is flat", "before FLATTEN"),
+    (ops.Subsample(6), (PICTURE,), "6x6 pooling window of {self} does not fit", "up to 5x4"),
+    (ops.RBF(), (FLAT,), "compares 84 features with 7x12 bitmaps, but its input is 7", "FC 84"),
+    (ops.MapLoss(), (SIGNAL,), "compares one score a class", "FC"),
     (ops.Dense(4), (PICTURE,), "needs a flat input, not 6x5x4", "FLATTEN"),
     (ops.MaxPool(2), (FLAT,), "pools maps, but its input is flat (7 units)", "before FLATTEN"),
     (ops.MaxPool(6), (PICTURE,), "6x6 pooling window of {self} does not fit", "Windows up to 5x4"),
@@ -93,7 +111,7 @@ def test_inputs_that_do_not_fit_are_named(
 
 def test_every_operator_with_settings_has_bad_ones() -> None:
     tried = {kind for kind, _, _ in BAD_SETTINGS}
-    settable = {kind for kind in OPERATORS if dataclasses.fields(kind)}
+    settable = {k for k in OPERATORS if any(f.type != "bool" for f in dataclasses.fields(k))}
     assert not settable - tried
 
 

@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 from striate.graph import Operator
+from striate.ops.activation.cosine import Cosine
+from striate.ops.activation.elu import ELU
+from striate.ops.activation.gelu import GELU
+from striate.ops.activation.hard_sigmoid import HardSigmoid
+from striate.ops.activation.hard_swish import HardSwish
+from striate.ops.activation.leaky_relu import LeakyReLU
 from striate.ops.activation.relu import ReLU
 from striate.ops.activation.relu6 import ReLU6
 from striate.ops.activation.scaled_tanh import ScaledTanh
 from striate.ops.activation.sigmoid import Sigmoid
+from striate.ops.activation.silu import SiLU
+from striate.ops.activation.sine import Sine
 from striate.ops.activation.softmax import Softmax
 from striate.ops.activation.tanh import Tanh
 from striate.ops.convolution.conv import Conv
 from striate.ops.convolution.dense import Dense
 from striate.ops.loss.cross_entropy import CrossEntropy
 from striate.ops.loss.log_loss import LogLoss
+from striate.ops.loss.map_loss import MapLoss
 from striate.ops.loss.squared_error import SquaredError
 from striate.ops.merging.add import Add
 from striate.ops.merging.concat import Concat
+from striate.ops.merging.divide import Divide
 from striate.ops.merging.multiply import Multiply
 from striate.ops.normalization.batch_norm import BatchNorm
 from striate.ops.normalization.dropout import Dropout
 from striate.ops.normalization.local_response_norm import LocalResponseNorm
+from striate.ops.output.rbf import RBF
 from striate.ops.pooling.average_pool import AveragePool
 from striate.ops.pooling.global_average_pool import GlobalAveragePool
 from striate.ops.pooling.max_pool import MaxPool
+from striate.ops.pooling.subsample import Subsample
 from striate.ops.shaping.flatten import Flatten
 from striate.ops.shaping.input import Input
 
@@ -34,46 +46,70 @@ OPERATORS: tuple[type[Operator], ...] = (
     MaxPool,
     AveragePool,
     GlobalAveragePool,
+    Subsample,
     ReLU,
     ReLU6,
+    LeakyReLU,
+    ELU,
+    GELU,
+    SiLU,
+    HardSigmoid,
+    HardSwish,
     Sigmoid,
     Tanh,
     ScaledTanh,
+    Sine,
+    Cosine,
     Softmax,
+    RBF,
     BatchNorm,
     LocalResponseNorm,
     Dropout,
     Add,
     Concat,
     Multiply,
+    Divide,
     CrossEntropy,
     LogLoss,
     SquaredError,
+    MapLoss,
 )
 """Every operator. The contract's promises are tested on each."""
 
 __all__ = [
+    "ELU",
+    "GELU",
     "OPERATORS",
+    "RBF",
     "Add",
     "AveragePool",
     "BatchNorm",
     "Concat",
     "Conv",
+    "Cosine",
     "CrossEntropy",
     "Dense",
+    "Divide",
     "Dropout",
     "Flatten",
     "GlobalAveragePool",
+    "HardSigmoid",
+    "HardSwish",
     "Input",
+    "LeakyReLU",
     "LocalResponseNorm",
     "LogLoss",
+    "MapLoss",
     "MaxPool",
     "Multiply",
     "ReLU",
     "ReLU6",
     "ScaledTanh",
+    "SiLU",
     "Sigmoid",
+    "Sine",
     "Softmax",
     "SquaredError",
+    "Subsample",
     "Tanh",
 ]

@@ -213,3 +213,34 @@ class ScaledTanh(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.amplitude * torch.tanh(self.slope * x)
+
+
+class Sine(nn.Module):
+    """The sine of each number."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.sin(x)
+
+
+class Cosine(nn.Module):
+    """The cosine of each number."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cos(x)
+
+
+class Divide(nn.Module):
+    """The first branch divided by the second."""
+
+    def forward(self, above: Tensor, below: Tensor) -> Tensor:
+        return above / below
+
+
+class ExactHardsigmoid(nn.Hardsigmoid):
+    """The hard sigmoid; in float64 with a gradient of float64.
+
+    PyTorch's own gradient on a CPU is 1/6 rounded to float32, whatever the type of the numbers.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu6(x + 3) / 6 if x.dtype == torch.float64 else super().forward(x)

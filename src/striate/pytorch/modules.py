@@ -13,16 +13,23 @@ from torch import nn
 from striate.errors import GraphError
 from striate.graph import Graph, Node, Operator, Spec, Window
 from striate.ops import (
+    ELU,
+    GELU,
     Add,
     AveragePool,
     BatchNorm,
     Concat,
     Conv,
+    Cosine,
     Dense,
+    Divide,
     Dropout,
     Flatten,
     GlobalAveragePool,
+    HardSigmoid,
+    HardSwish,
     Input,
+    LeakyReLU,
     LocalResponseNorm,
     MaxPool,
     Multiply,
@@ -30,6 +37,8 @@ from striate.ops import (
     ReLU6,
     ScaledTanh,
     Sigmoid,
+    SiLU,
+    Sine,
     Softmax,
     Tanh,
 )
@@ -145,6 +154,18 @@ def _local_response_norm(lrn: LocalResponseNorm, inputs: tuple[Spec, ...]) -> Re
     return Recipe(nn.LocalResponseNorm, (lrn.size,), _unless(usual, given))
 
 
+def _leaky_relu(relu: LeakyReLU, inputs: tuple[Spec, ...]) -> Recipe:
+    return Recipe(nn.LeakyReLU, (relu.slope,))
+
+
+def _elu(elu: ELU, inputs: tuple[Spec, ...]) -> Recipe:
+    return Recipe(nn.ELU, (), _unless({"alpha": 1.0}, {"alpha": elu.alpha}))
+
+
+def _gelu(gelu: GELU, inputs: tuple[Spec, ...]) -> Recipe:
+    return Recipe(nn.GELU, (), {"approximate": "tanh"} if gelu.approximate else {})
+
+
 def _plain(kind: type[nn.Module]) -> Maker:
     """An operator without settings."""
     return lambda operator, inputs: Recipe(kind)
@@ -159,9 +180,17 @@ MODULES: Mapping[type[Operator], Maker] = {
     GlobalAveragePool: _global_average_pool,
     ReLU: _plain(nn.ReLU),
     ReLU6: _plain(nn.ReLU6),
+    LeakyReLU: _leaky_relu,
+    ELU: _elu,
+    GELU: _gelu,
+    SiLU: _plain(nn.SiLU),
+    HardSigmoid: _plain(layers.ExactHardsigmoid),
+    HardSwish: _plain(nn.Hardswish),
     Sigmoid: _plain(nn.Sigmoid),
     Tanh: _plain(nn.Tanh),
     ScaledTanh: _scaled_tanh,
+    Sine: _plain(layers.Sine),
+    Cosine: _plain(layers.Cosine),
     Softmax: _softmax,
     BatchNorm: _batch_norm,
     LocalResponseNorm: _local_response_norm,
@@ -169,6 +198,7 @@ MODULES: Mapping[type[Operator], Maker] = {
     Add: _plain(layers.Add),
     Concat: _plain(layers.Concat),
     Multiply: _plain(layers.Multiply),
+    Divide: _plain(layers.Divide),
 }
 """Every operator that computes something between the input and the loss."""
 

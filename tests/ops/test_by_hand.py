@@ -1,0 +1,73 @@
+"""One example an operator that can be followed with pencil and paper: value and gradient."""
+
+from __future__ import annotations
+
+from math import e, erf, pi, sqrt, tanh
+from typing import Any
+
+import numpy as np
+import pytest
+
+from striate import ops
+from striate.graph import Call, Operator
+
+S = 1 / (1 + e)
+"""σ(-1)."""
+
+PHI = (1 + erf(1 / sqrt(2))) / 2
+"""The share of a Gaussian below 1."""
+
+CURVES: list[tuple[Operator, list[float], list[float], list[float]]] = [
+    (ops.ReLU6(), [-1, 0, 2, 6, 8], [0, 0, 2, 6, 6], [0, 0, 1, 0, 0]),
+    (ops.LeakyReLU(), [-3, 0, 2], [-0.03, 0, 2], [0.01, 0.01, 1]),
+    (ops.ELU(3), [-1, 0, 2], [3 / e - 3, 0, 2], [3 / e, 3, 1]),
+    (ops.SiLU(), [-1, 0], [-S, 0], [S - S * (1 - S), 0.5]),
+    (ops.HardSigmoid(), [-3, -1, 0, 3], [0, 1 / 3, 0.5, 1], [0, 1 / 6, 1 / 6, 0]),
+    (ops.HardSwish(), [-3, -1, 2, 3], [0, -1 / 3, 5 / 3, 3], [0, 1 / 6, 7 / 6, 1]),
+    (ops.ScaledTanh(2, 3), [0, 1], [0, 2 * tanh(3)], [6, 6 - 6 * tanh(3) ** 2]),
+    (ops.GELU(), [0, 1], [0, PHI], [0.5, PHI + 1 / sqrt(2 * pi * e)]),
+    (ops.GELU(True), [0, 40], [0, 40], [0.5, 1]),
+    (ops.Sine(), [0, pi / 6], [0, 0.5], [1, sqrt(3) / 2]),
+    (ops.Cosine(), [0, pi / 6], [1, sqrt(3) / 2], [0, -0.5]),
+]
+"""Operator, numbers, what becomes of them, and the slopes there."""
+
+
+@pytest.mark.parametrize(("operator", "x", "y", "slopes"), CURVES, ids=lambda case: str(case))
+def test_curves(operator: Operator, x: list[float], y: list[float], slopes: list[float]) -> None:
+    found, (gradient,) = run(operator, x, error=[2.0] * len(x))
+    near(found, y)
+    near(gradient, 2 * np.array(slopes))
+
+
+def test_a_quotient_and_its_two_gradients() -> None:
+    y, (above, below) = run(ops.Divide(), [5, 1], [2, -4], error=[8, 32])
+    near(y, [2.5, -0.25])
+    near(above, [4, -8])
+    near(below, [-10, -2])
+
+
+def test_local_response_of_three_channels() -> None:
+    """Two channels count: the own one and the one before. S = 1 + (1, 1 + 4, 4 + 4)."""
+    norm = ops.LocalResponseNorm(2, alpha=2.0, beta=1.0)
+    y, (gradient,) = run(norm, [[[1]], [[2]], [[2]]], error=[[[0]], [[36]], [[0]]])
+    near(y, [[[1 / 2]], [[2 / 6]], [[2 / 9]]])
+    near(gradient, [[[-2 * 1 * 2]], [[6 - 2 * 2 * 2]], [[0]]])
+
+
+def test_the_mean_of_a_map() -> None:
+    y, (gradient,) = run(ops.GlobalAveragePool(), [[[1, 2, 3], [4, 5, 9]]], error=[[[12]]])
+    near(y, [[[4]]])
+    near(gradient, [[[2, 2, 2], [2, 2, 2]]])
+
+
+def run(operator: Operator, *inputs: Any, error: Any, **more: Any) -> tuple[Any, tuple[Any, ...]]:
+    """Output and gradients of the inputs for one picture."""
+    call = Call(tuple(np.array([x], dtype=float) for x in inputs), **more)
+    call = call.with_output(operator.forward(call))
+    gradients = operator.backward(call, np.array([error], dtype=float))
+    return call.y[0], tuple(each[0] for each in gradients.inputs)
+
+
+def near(found: Any, wanted: Any) -> None:
+    np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-12)

@@ -1,0 +1,45 @@
+"""Operators of modern and of old networks, each as a PyTorch module, against its own formulas."""
+
+from __future__ import annotations
+
+import pytest
+from agreement import assert_agrees
+
+from striate import ops
+from striate.graph import Operator, Spec
+
+ACTIVATIONS = [
+    ops.ReLU6(),
+    ops.LeakyReLU(0.2),
+    ops.ELU(1.3),
+    ops.GELU(),
+    ops.GELU(approximate=True),
+    ops.SiLU(),
+    ops.HardSigmoid(),
+    ops.HardSwish(),
+    ops.ScaledTanh(),
+    ops.ScaledTanh(0.7, 1.9),
+    ops.Sine(),
+    ops.Cosine(),
+]
+
+
+@pytest.mark.parametrize("shape", [(7,), (3, 5), (2, 3, 5)])
+@pytest.mark.parametrize("operator", ACTIVATIONS, ids=str)
+def test_activations_agree(operator: Operator, shape: tuple[int, ...]) -> None:
+    assert_agrees(operator, Spec(shape))
+
+
+@pytest.mark.parametrize("shape", [(4, 5), (4, 3, 5)])
+@pytest.mark.parametrize(
+    "operator",
+    [ops.LocalResponseNorm(), ops.LocalResponseNorm(4, 0.7, 0.6, 1.5), ops.GlobalAveragePool()],
+    ids=str,
+)
+def test_operators_on_maps_agree(operator: Operator, shape: tuple[int, ...]) -> None:
+    assert_agrees(operator, Spec(shape))
+
+
+@pytest.mark.parametrize("shape", [(7,), (2, 3, 5)])
+def test_division_agrees(shape: tuple[int, ...]) -> None:
+    assert_agrees(ops.Divide(), Spec(shape), Spec(shape), seed=3)
