@@ -148,8 +148,8 @@ def test_cost_is_what_is_counted(kind: type[Operator], data: st.DataObject) -> N
     case = unpadded(data.draw(cases(kind, training=False)))
     cost = case.operator.cost(*case.specs)
     assert all(type(n) is int and n >= 0 for n in dataclasses.astuple(cost))
-    roles = {weight.role for weight in case.operator.weights(*case.specs).values()}
-    connects = "kernel" in roles or isinstance(case.operator.field(*case.specs), tuple)
+    # What treats each number by itself connects nothing, and neither does a loss.
+    connects = case.operator.field(*case.specs) is not Reach.POINT and not kind.is_loss
     counted = listed(case) if connects else (0, 0)
     assert (cost.multiply_adds, cost.connections) == counted
 
@@ -328,7 +328,9 @@ def listed(case: Case) -> tuple[int, int]:
     products = connections = 0
     for index in np.ndindex(1, *case.call.y.shape[1:]):
         terms = case.operator.terms(case.call, index)
-        weighted = [term for term in terms if {0, "weight"} <= sources(term)]
+        # A coefficient that a whole map shares multiplies a sum: that is no product to add up.
+        kernels = case.call.weights.get("weight", np.empty(0)).ndim > 1
+        weighted = [term for term in terms if kernels and {0, "weight"} <= sources(term)]
         products += len(weighted)
         connections += rivals(case, index) if len(terms) == 1 and not weighted else len(terms)
     return products, connections

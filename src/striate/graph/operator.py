@@ -213,6 +213,8 @@ class Operator(ABC):
     """Whether training draws noise."""
     is_loss: ClassVar[bool] = False
     """Whether it compares its input with a target and returns one number a picture."""
+    is_penalty: ClassVar[bool] = False
+    """Whether its output says how far off each class is: as scores, the smallest wins."""
 
     @abstractmethod
     def shape(self, *inputs: Spec) -> Spec:

@@ -60,6 +60,17 @@ def views(x: Array, windows: Sequence[Window], fill: float = 0.0) -> Array:
     return slid[(slice(None), slice(None), *steps, *taps)]
 
 
+def trimmed_views(x: Array, axes: Sequence[Window]) -> Array:
+    """`views` for windows whose padding may be negative, which crops instead."""
+    crop = tuple(
+        slice(max(0, -w.before), n - max(0, -w.after))
+        for w, n in zip(axes, x.shape[2:], strict=True)
+    )
+    cut = x[(slice(None), slice(None), *crop)]
+    fits = [Window(w.kernel, 1, w.dilation, max(0, w.before), max(0, w.after)) for w in axes]
+    return views(cut, fits)
+
+
 def scattered(parts: Array, windows: Sequence[Window], like: Array) -> Array:
     """The opposite of `views`: add (batch, channel, *positions, *taps) back onto an input.
 

@@ -3,8 +3,9 @@
     y[o,i,j] = Σ_c Σ_u Σ_v x[c, i·s + u·d - p, j·s + v·d - p] · weight[o,c,u,v] + bias[o]
 
 with stride s, dilation d and zero padding p, each axis its own; with `groups`, c runs over the
-channels of o's group only. As in all layers the kernel is not rotated: this is
-cross-correlation. One file serves signals (one spatial axis) and pictures (two).
+channels of o's group only, with a `table` over those connected to o. As in all layers the kernel
+is not rotated: this is cross-correlation. One file serves signals (one spatial axis) and
+pictures (two).
 
 The gradient, from the error e[o,i,j] = ∂L/∂y[o,i,j]:
 
@@ -55,6 +56,7 @@ from striate.graph import (
 )
 from striate.graph.window import checked_padding, checked_sizes, windows
 from striate.ops import sliding
+from striate.ops.convolution.wiring import TABLES, Table, Wiring, checked_table
 from striate.ops.sliding import Array
 
 
@@ -70,9 +72,11 @@ class Conv(Operator):
         padding: valid (none), same, full, or cells of zeros: one number, one an axis, or
             (before, after) an axis.
         groups: input and output channels are split into this many separate convolutions.
+        table: which inputs each output reads: a matrix of 0 and 1 (a row an output), or lenet5.
         bias: whether one number a kernel is added.
 
-    Shapes: (C, *spatial) -> (out_channels, *sizes); weight (out_channels, C/groups, *kernel).
+    Shapes: (C, *spatial) -> (out_channels, *sizes); weight (out_channels, C/groups, *kernel), or
+    (connections of the table, *kernel).
     """
 
     label: ClassVar[str] = "conv"
@@ -84,6 +88,7 @@ class Conv(Operator):
     dilation: Sizes = 1
     groups: int = 1
     bias: bool = True
+    table: Table | str | None = None
 
     def __post_init__(self) -> None:
         checked_sizes("out_channels", self.out_channels)
@@ -96,6 +101,8 @@ class Conv(Operator):
                 f"{self.out_channels} output channels do not split into {self.groups} groups",
                 remedy=f"Choose a multiple of {self.groups}.",
             )
+        table = checked_table(self.table, self.out_channels, self.groups)
+        object.__setattr__(self, "table", table)
 
     def shape(self, *inputs: Spec) -> Spec:
         (x,) = inputs
@@ -109,14 +116,21 @@ class Conv(Operator):
                 f"{x.channels} input channels of {{self}} do not split into {self.groups} groups",
                 remedy="groups must divide the input channels.",
             )
+        if self._rows and len(self._rows[0]) != x.channels:
+            raise ShapeError(
+                f"the connection table of {{self}} has {len(self._rows[0])} columns, but its "
+                f"input has {x.channels} channels",
+                remedy="A table has a column for every input channel.",
+            )
         return Spec((self.out_channels, *sliding.output_sizes(self.field(x), x, "window")))
 
     def weights(self, *inputs: Spec) -> Mapping[str, Weight]:
         (x,) = inputs
         kernel = tuple(w.kernel for w in self.field(x))
-        into, out = x.channels // self.groups, self.out_channels // self.groups
-        fans = into * prod(kernel), out * prod(kernel)
-        found = {"weight": Weight((self.out_channels, into, *kernel), *fans)}
+        wiring = self._wiring(x.channels)
+        products = prod((*wiring.stored, *kernel))
+        fans = products // self.out_channels, products // x.channels
+        found = {"weight": Weight((*wiring.stored, *kernel), *fans)}
         if self.bias:
             found["bias"] = Weight((self.out_channels,), *fans, role="bias")
         return found
@@ -124,8 +138,8 @@ class Conv(Operator):
     def cost(self, *inputs: Spec) -> Cost:
         (x,) = inputs
         units = self.shape(x).size
-        fan_in = self.weights(x)["weight"].fan_in
-        return Cost(units * fan_in, units * (fan_in + self.bias), units * self.bias)
+        products = units // self.out_channels * self.weights(x)["weight"].size
+        return Cost(products, products + units * self.bias, units * self.bias)
 
     def field(self, *inputs: Spec) -> tuple[Window, ...]:
         rank = len(inputs[0].spatial)
@@ -141,7 +155,8 @@ class Conv(Operator):
     def backward(self, call: Call, error: Array) -> Gradients:
         e_ngop = error.reshape(len(error), self.groups, self.out_channels // self.groups, -1)
         x_ngcpk = self._windows_ngcpk(call.x)
-        weight = np.einsum("ngop,ngcpk->gock", e_ngop, x_ngcpk, optimize=True)
+        weight_gock = np.einsum("ngop,ngcpk->gock", e_ngop, x_ngcpk, optimize=True)
+        weight = self._wiring(call.x.shape[1]).kept(weight_gock)
         gradients = {"weight": weight.reshape(call.weights["weight"].shape)}
         if self.bias:
             gradients["bias"] = error.sum(axis=(0, *range(2, error.ndim)))
@@ -159,10 +174,8 @@ class Conv(Operator):
             Window(w.kernel, 1, w.dilation, w.extent - 1 - w.before, n + w.before - length)
             for w, n, length in zip(axes, sizes, reach, strict=True)
         ]
-        e_ncpk = _trimmed_views(spread, full)
-        weight = call.weights["weight"]
-        rotated = np.flip(weight, axis=tuple(range(2, weight.ndim)))
-        w_gock = rotated.reshape(self.groups, -1, weight.shape[1], prod(weight.shape[2:]))
+        e_ncpk = sliding.trimmed_views(spread, full)
+        w_gock = self._weight_gock(call)[..., ::-1]  # all taps backward: turned by 180 degrees
         e_ngopk = e_ncpk.reshape(len(error), self.groups, w_gock.shape[1], prod(sizes), -1)
         x_error = np.einsum("ngopk,gock->ngcp", e_ngopk, w_gock, optimize=True)
         return x_error.reshape(call.x.shape)
@@ -170,20 +183,13 @@ class Conv(Operator):
     def terms(self, call: Call, index: Index) -> list[Term]:
         picture, o, *output = index
         weight = call.weights["weight"]
-        first = o // (self.out_channels // self.groups) * weight.shape[1]
         axes = self.field(Spec(call.x.shape[1:]))
         found = []
-        for c in range(weight.shape[1]):
+        for c, kernel in self._wiring(call.x.shape[1]).read_by(o):
             for tap, position in sliding.taps_of(axes, output, call.x.shape[2:]):
-                cell, key = (picture, first + c, *position), (o, c, *tap)
-                found.append(
-                    Term(
-                        (
-                            Factor(call.x[cell], refs=(Ref(0, cell),)),
-                            Factor(weight[key], refs=(Ref("weight", key),)),
-                        )
-                    )
-                )
+                cell, key = (picture, c, *position), (*kernel, *tap)
+                of_cell = Factor(call.x[cell], refs=(Ref(0, cell),))
+                found.append(Term((of_cell, Factor(weight[key], refs=(Ref("weight", key),)))))
         if self.bias:
             found.append(Term((Factor(call.weights["bias"][o], refs=(Ref("bias", (o,)),)),)))
         return found
@@ -193,16 +199,13 @@ class Conv(Operator):
             places = np.ndindex(len(call.y), *call.y.shape[2:])
             one = (Factor(1.0, "1"),)
             return [Use((n, ref.index[0], *place), one) for n, *place in places]
-        return (
-            self._uses_of_weight(call, ref)
-            if ref.source == "weight"
-            else self._uses_of_x(call, ref)
-        )
+        if ref.source == "weight":
+            return self._uses_of_weight(call, ref)
+        return self._uses_of_x(call, ref)
 
     def _uses_of_weight(self, call: Call, ref: Ref) -> list[Use]:
-        o, c, *tap = ref.index
-        channel = o // (self.out_channels // self.groups) * call.weights["weight"].shape[1] + c
         axes = self.field(Spec(call.x.shape[1:]))
+        (o, channel), tap = self._at(ref, Spec(call.x.shape[1:]))
         found = []
         for picture, *output in np.ndindex(len(call.x), *call.y.shape[2:]):
             place = tuple(
@@ -218,13 +221,12 @@ class Conv(Operator):
     def _uses_of_x(self, call: Call, ref: Ref) -> list[Use]:
         picture, channel, *position = ref.index
         weight = call.weights["weight"]
-        group, c = divmod(channel, weight.shape[1])
-        kernels = self.out_channels // self.groups
+        readers = self._wiring(call.x.shape[1]).readers_of(channel)
         axes = self.field(Spec(call.x.shape[1:]))
         found = []
         for output, tap in sliding.outputs_of(axes, position, call.x.shape[2:]):
-            for o in range(group * kernels, (group + 1) * kernels):
-                key = (o, c, *tap)
+            for o, kernel in readers:
+                key = (*kernel, *tap)
                 factor = Factor(weight[key], refs=(Ref("weight", key),))
                 found.append(Use((picture, o, *output), (factor,)))
         return found
@@ -232,12 +234,16 @@ class Conv(Operator):
     def formula(self, index: Index, *inputs: Spec) -> str:
         o, *output = index
         axes = self.field(inputs[0])
-        first = o // (self.out_channels // self.groups) * (inputs[0].channels // self.groups)
-        channel = f"{first}+c" if first else "c"
+        (first, place), *_ = read = self._wiring(inputs[0].channels).read_by(o)
         taps = ",".join(sliding.LETTERS[: len(axes)])
-        cell = f"{{0}}[{channel}, {sliding.tap_text(axes, output)}]"
         bias = f" + bias[{o}]" if self.bias else ""
-        return f"Σ {cell} · weight[{o},c,{taps}]{bias}"
+        seen = sliding.tap_text(axes, output)
+        if self._rows:
+            channels = ", ".join(str(c) for c, _ in read)
+            kernel = f"weight[{place[0]}+n,{taps}]"
+            return f"Σ {{0}}[c, {seen}] · {kernel}{bias} (c the n-th of {channels})"
+        channel = f"{first}+c" if first else "c"
+        return f"Σ {{0}}[{channel}, {seen}] · weight[{o},c,{taps}]{bias}"
 
     def gradient_formula(self, ref: Ref, *inputs: Spec) -> str:
         axes = self.field(inputs[0])
@@ -245,15 +251,26 @@ class Conv(Operator):
         if ref.source == "bias":
             return f"Σ {{self}}[{ref.index[0]},{places}].grad"
         if ref.source == "weight":
-            o, c, *tap = ref.index
-            channel = o // (self.out_channels // self.groups) * (inputs[0].channels // self.groups)
+            (o, channel), tap = self._at(ref, inputs[0])
             cell = ", ".join(
                 _place(letter, w, u) for letter, w, u in zip("ijkl", axes, tap, strict=False)
             )
-            return f"Σ {{self}}[{o},{places}].grad · {{0}}[{channel + c}, {cell}]"
-        c = ref.index[0] % (inputs[0].channels // self.groups)
+            return f"Σ {{self}}[{o},{places}].grad · {{0}}[{channel}, {cell}]"
         taps = ",".join(sliding.LETTERS[: len(axes)])
-        return f"Σ {{self}}[o,{places}].grad · {{self}}.weight[o,{c},{taps}]"
+        kernel = "o's" if self._rows else f"o,{ref.index[0] % (inputs[0].channels // self.groups)}"
+        return f"Σ {{self}}[o,{places}].grad · {{self}}.weight[{kernel},{taps}]"
+
+    @property
+    def _rows(self) -> Table | None:
+        return TABLES[self.table] if isinstance(self.table, str) else self.table
+
+    def _wiring(self, channels: int) -> Wiring:
+        return Wiring(channels, self.out_channels, self.groups, self._rows)
+
+    def _at(self, ref: Ref, x: Spec) -> tuple[tuple[int, int], Index]:
+        """(output channel, input channel) and tap of one number of the weight."""
+        rank = len(x.spatial)
+        return self._wiring(x.channels).pair(ref.index[:-rank]), ref.index[-rank:]
 
     def _windows_ngcpk(self, x: Array) -> Array:
         """Every window of x, groups apart, positions and taps each as one axis."""
@@ -263,20 +280,7 @@ class Conv(Operator):
         return seen.reshape(len(x), self.groups, x.shape[1] // self.groups, positions, taps)
 
     def _weight_gock(self, call: Call) -> Array:
-        weight = call.weights["weight"]
-        kernels = self.out_channels // self.groups
-        return weight.reshape(self.groups, kernels, weight.shape[1], -1)
-
-
-def _trimmed_views(x: Array, axes: list[Window]) -> Array:
-    """`sliding.views` for windows whose padding may be negative, which crops instead."""
-    crop = tuple(
-        slice(max(0, -w.before), n - max(0, -w.after))
-        for w, n in zip(axes, x.shape[2:], strict=True)
-    )
-    cut = x[(slice(None), slice(None), *crop)]
-    fits = [Window(w.kernel, 1, w.dilation, max(0, w.before), max(0, w.after)) for w in axes]
-    return sliding.views(cut, fits)
+        return self._wiring(call.x.shape[1]).dense(call.weights["weight"])
 
 
 def _place(letter: str, window: Window, tap: int) -> str:
