@@ -16,9 +16,9 @@ CANONICAL = (
     "INPUT 2x6x5 -> C1: CONV 4 3x3 -> POOL: MAXPOOL 3 stride=2 ceil=yes -> DROPOUT 0.25 -> FC 3",
     "INPUT 2x6x5 -> { CONV 3 1x1 -> RELU | PASS } CONCAT -> [{ PASS | TANH } ADD]*3",
     "INPUT 5 -> [[RELU -> TANH]*2 -> SIGMOID]*2 -> FC 3",
-    "INPUT 5 -> FC 3 -> [RELU -> FC 3]*2",
+    "INPUT 5 -> [FC 3 -> RELU]*2 -> FC 3",
     "INPUT 2x6x5 -> RELU -> { FC 9 -> RELU -> FC 3 } AUX 0.3 -> TANH -> { PASS } AUX -> FC 3",
-    "INPUT 5 -> RELU -> { TANH -> { SIGMOID | PASS } ADD | @tanh1 -> BN } MUL",
+    "INPUT 5 -> RELU -> { { TANH | PASS } ADD | @tanh1 -> SIGMOID } MUL",
     "{ INPUT 5 | query: INPUT 7 -> FC 5 } ADD",
     "INPUT 5 -> { PASS | PASS } ADD",
 )

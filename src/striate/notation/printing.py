@@ -120,8 +120,9 @@ def _rolled(elements: list[str]) -> list[str]:
     """Equal blocks in a row as [ … ]*n, the shortest blocks first."""
     length = 1
     while length <= min(LONGEST_BLOCK, len(elements) // 2):
-        elements = _rolled_by(elements, length)
-        length += 1
+        shorter = _rolled_by(elements, length)
+        length += len(shorter) == len(elements)
+        elements = shorter
     return elements
 
 
