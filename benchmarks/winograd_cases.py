@@ -32,9 +32,9 @@ class WinogradConv(nn.Conv2d):
 def with_winograd(net: nn.Module, least_channels: int = 8) -> nn.Module:
     """The same network, its 3x3 stride-1 convolutions exchanged where they can be."""
     for each in net.modules():
-        if isinstance(each, nn.Conv2d) and each.kernel_size == (3, 3) and each.stride == (1, 1):
-            if each.in_channels >= least_channels:
-                each.__class__ = WinogradConv
+        plain = isinstance(each, nn.Conv2d) and each.stride == (1, 1) and each.groups == 1
+        if plain and each.kernel_size == (3, 3) and each.in_channels >= least_channels:
+            each.__class__ = WinogradConv
     return net
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from striate.errors import SettingError, ShapeError
-from striate.fused import build, winograd
+from striate.fused import winograd
 from striate.fused.winograd import conv3x3, supports
 
 pytestmark = pytest.mark.compiler
@@ -287,3 +287,16 @@ def test_a_wrong_request_is_told_what_is_wrong(arguments, error, text):
     with pytest.raises(error) as caught:
         conv3x3(*arguments)
     assert text in str(caught.value)
+
+
+def test_the_bare_operators_never_read_beyond_what_they_are_given():
+    x, weight = torch.zeros(1, 4, 8, 8), torch.zeros(6, 4, 3, 3)
+    operators = torch.ops.striate
+    with pytest.raises(SettingError):
+        operators.winograd_forward(x.double(), weight.double(), None, 1, 1, False)
+    with pytest.raises(ShapeError):
+        operators.winograd_forward(x[:, :3], weight, None, 1, 1, False)
+    with pytest.raises(ShapeError):
+        operators.winograd_backward_data(torch.zeros(1, 5, 8, 8), weight, 1, 1, 8, 8)
+    with pytest.raises(ShapeError):
+        operators.winograd_backward_weight(torch.zeros(2, 6, 8, 8), x, weight, 1, 1)

@@ -72,7 +72,14 @@ def conv3x3(
     tensor([12., 18., 18., 18., 18., 18., 12.])
     """
     rows, columns = (padding, padding) if isinstance(padding, int) else padding
-    _check(x, weight, bias, (rows, columns), activation)
+    if activation not in ("none", "relu"):
+        raise SettingError(
+            f"conv3x3 knows no activation {activation!r}", remedy='Use "none" or "relu".'
+        )
+    if min(rows, columns) < 0:
+        raise SettingError(f"padding is {(rows, columns)}", remedy="Use 0 or more.")
+    _check_kinds(x, weight, bias)
+    _check_shapes(x, weight, bias, (rows, columns))
     x = x.contiguous(memory_format=torch.channels_last)
     result: Tensor = _forward(x, weight, bias, rows, columns, activation == "relu")
     return result
@@ -116,22 +123,18 @@ def release_workspaces() -> None:
         library.winograd_release()
 
 
-def _check(
-    x: Tensor, weight: Tensor, bias: Tensor | None, padding: tuple[int, int], activation: str
-) -> None:
-    if activation not in ("none", "relu"):
-        raise SettingError(
-            f"conv3x3 knows no activation {activation!r}", remedy='Use "none" or "relu".'
-        )
-    if min(padding) < 0:
-        raise SettingError(f"padding is {padding}", remedy="Use 0 or more.")
-    given = [t for t in (x, weight, bias) if t is not None]
-    if any(t.dtype != torch.float32 or t.device.type != "cpu" for t in given):
-        kinds = ", ".join(f"{t.dtype} on {t.device}".removeprefix("torch.") for t in given)
+def _check_kinds(*given: Tensor | None) -> None:
+    """The compiled code reads memory as it is told to: nothing else may reach it."""
+    tensors = [t for t in given if t is not None]
+    if any(t.dtype != torch.float32 or t.device.type != "cpu" for t in tensors):
+        kinds = ", ".join(f"{t.dtype} on {t.device}".removeprefix("torch.") for t in tensors)
         raise SettingError(
             f"conv3x3 computes in float32 on the CPU, not {kinds}",
             remedy="Use torch.nn.functional.conv2d for other types and devices.",
         )
+
+
+def _check_shapes(x: Tensor, weight: Tensor, bias: Tensor | None, padding: tuple[int, int]) -> None:
     if x.ndim != 4 or weight.ndim != 4 or tuple(weight.shape[1:]) != (x.shape[1], 3, 3):
         raise ShapeError(
             f"kernels of {tuple(weight.shape)} do not fit maps of {tuple(x.shape)}",
@@ -142,10 +145,23 @@ def _check(
             f"a bias of {tuple(bias.shape)} does not fit {weight.shape[0]} outputs",
             remedy=f"Give ({weight.shape[0]},).",
         )
-    if min(x.shape[2] + 2 * padding[0], x.shape[3] + 2 * padding[1]) < 3:
+    if x.shape[2] + 2 * padding[0] < 3 or x.shape[3] + 2 * padding[1] < 3:
         raise ShapeError(
             f"a 3x3 window does not fit maps of {tuple(x.shape[2:])} padded by {padding}",
             remedy="Pad more, or start from larger maps.",
+        )
+
+
+def _check_gradient(gradient: Tensor, x: Tensor | None, weight: Tensor) -> None:
+    _check_kinds(gradient, x, weight)
+    fits = gradient.ndim == 4 and tuple(weight.shape[2:]) == (3, 3)
+    fits = fits and gradient.shape[1] == weight.shape[0]
+    if x is not None:
+        fits = fits and tuple(x.shape[:2]) == (gradient.shape[0], weight.shape[1])
+    if not fits:
+        raise ShapeError(
+            f"a gradient of {tuple(gradient.shape)} does not fit kernels of {tuple(weight.shape)}",
+            remedy="Give the gradient of what conv3x3 returned.",
         )
 
 
@@ -213,6 +229,8 @@ def _plain_gradients(
 def _forward(
     x: Tensor, weight: Tensor, bias: Tensor | None, rows: int, columns: int, relu: bool
 ) -> Tensor:
+    _check_kinds(x, weight, bias)
+    _check_shapes(x, weight, bias, (rows, columns))
     library = _library()
     if library is None:
         plain = functional.conv2d(x, weight, bias, padding=(rows, columns))
@@ -246,6 +264,7 @@ def _forward_fake(
 def _backward_data(
     gradient: Tensor, weight: Tensor, rows: int, columns: int, height: int, width: int
 ) -> Tensor:
+    _check_gradient(gradient, None, weight)
     library = _library()
     if library is None:
         shape = (gradient.shape[0], weight.shape[1], height, width)
@@ -283,6 +302,7 @@ def _backward_data_fake(
 def _backward_weight(
     gradient: Tensor, x: Tensor, weight: Tensor, rows: int, columns: int
 ) -> Tensor:
+    _check_gradient(gradient, x, weight)
     library = _library()
     if library is None:
         dw = _plain_gradients(gradient, x, weight, (rows, columns), "weight")

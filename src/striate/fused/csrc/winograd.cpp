@@ -18,7 +18,8 @@ namespace winograd {
 
 constexpr long CHUNK = std::max(MAX_COLUMNS, 32 / LANES);  // output blocks whose sums stay in cache
 constexpr long TERMS = 64 / LANES;  // channel blocks in one sum: short for accuracy and the cache
-constexpr long PASS = 128;          // tiles in one sum over tiles, likewise
+constexpr long PASS = 128;          // tiles whose sums for some outputs stay in cache
+constexpr long SHARED = 256;        // tiles in one sum over tiles: two barriers each time
 
 // ---------------------------------------------------------------- the products
 
@@ -148,7 +149,7 @@ void forward(const Sizes& s, const float* x, const float* w, const float* bias, 
 void backward_weight(const Sizes& s, const float* x, const float* g, float* dw, int threads) {
   const Tiles tiles(s);
   const long in = blocks_of(s.channels), out = blocks_of(s.outputs);
-  const long rows = std::min(tiles.count, PASS);
+  const long rows = std::min(tiles.count, SHARED);
   const size_t left = Points::floats(in, rows), right = Points::floats(out, rows);
   Workspace space(left + right + Points::floats(out, in * LANES));
   const Points u(space.data(), in, rows), d(space.data() + left, out, rows);

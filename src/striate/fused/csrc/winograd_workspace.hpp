@@ -77,9 +77,13 @@ class Workspace {
     return static_cast<float*>(memory);
   }
 
-  static void give(float* data, size_t floats) {
+  static void give(float* data, size_t floats) noexcept {
     std::lock_guard<std::mutex> lock(guard());
-    idle().emplace_back(data, floats);
+    try {
+      idle().emplace_back(data, floats);
+    } catch (const std::bad_alloc&) {
+      std::free(data);
+    }
   }
 
   size_t size_;
