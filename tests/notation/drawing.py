@@ -44,10 +44,8 @@ def graphs(draw: st.DrawFn, most: int = 14) -> Graph:
         nodes.append(_node(draw, nodes, _name(draw, names, number)))
     read = {name for node in nodes for name in node.inputs}
     ends = [node.name for node in nodes if node.name not in read]
-    exits = []
-    for end in ends[:-1]:
-        if draw(st.booleans()):
-            exits.append(Auxiliary(end, draw(st.sampled_from((1.0, 0.3, 2.5)))))
+    weights = st.sampled_from((1.0, 0.3, 2.5))
+    exits = [Auxiliary(end, draw(weights)) for end in ends[:-1] if draw(st.booleans())]
     if draw(st.booleans()):
         exits.append(Auxiliary(draw(st.sampled_from(nodes)).name, 0.5))
     left = [end for end in ends if end not in {each.node for each in exits} or end == ends[-1]]
@@ -91,7 +89,7 @@ def _head(draw: st.DrawFn, last: Node) -> list[Node]:
 @st.composite
 def texts(draw: st.DrawFn, depth: int = 3) -> str:
     """Legal texts with repetition, branches, names and comments; the size is always kept."""
-    return f"INPUT 2x6x5 -> {draw(_chains(depth))}"
+    return f"INPUT 2x6x5 -> {draw(_chains(depth))} -> TANH"
 
 
 @st.composite

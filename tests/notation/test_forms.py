@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from striate.graph import Operator
 from striate.graph.settings import settings_of
 from striate.notation import operators

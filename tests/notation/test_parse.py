@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from striate.errors import StriateError
 from striate.graph import Auxiliary, Graph, Operator
 from striate.notation import parse, parse_operator
@@ -92,7 +93,9 @@ def test_operators(text: str, operator: Operator) -> None:
 
 def test_case_arrows_breaks_and_comments_do_not_matter() -> None:
     usual = parse("INPUT 1x9x9 -> CONV 2 3x3 -> RELU -> FC 3")
-    loose = "\ufeffinput 1x9x9 # a picture\n  → Conv 2 3X3\n\t-> # nothing here -> \n relu->fc 3 # end"
+    loose = (
+        "\ufeffinput 1x9x9 # a picture\n  → Conv 2 3X3\n\t-> # nothing here -> \n relu->fc 3 # end"
+    )
     assert parse(loose) == usual
 
 
@@ -111,7 +114,7 @@ def test_flatten_may_be_written() -> None:
         ("INPUT 5 -> [RELU]", "INPUT 5 -> RELU"),
         ("INPUT 5 -> [FC 7 -> RELU]*0 -> FC 3", "INPUT 5 -> FC 3"),
         ("INPUT 5 -> FC 3 -> [RELU]*0", "INPUT 5 -> FC 3"),
-        ("INPUT 5 -> [[RELU]*2 -> TANH]*2", "INPUT 5 -> RELU -> RELU -> TANH -> RELU -> RELU -> TANH"),
+        ("INPUT 5 -> [[ELU]*2 -> TANH]*2", "INPUT 5 -> ELU -> ELU -> TANH -> ELU -> ELU -> TANH"),
         ("INPUT 5 -> [[RELU]*0 -> [TANH]*1]*2", "INPUT 5 -> TANH -> TANH"),
         ("[INPUT 5 -> RELU]*1 -> FC 3", "INPUT 5 -> RELU -> FC 3"),
         ("INPUT 5 -> PASS -> FC 3", "INPUT 5 -> FC 3"),
@@ -126,7 +129,18 @@ def test_repetition_and_statements(text: str, same: str) -> None:
 
 def test_names_in_repeated_blocks() -> None:
     graph = parse("INPUT 5 -> [a: FC 5 -> { @a | RELU } sum: ADD]*3")
-    assert names(graph) == "input a relu1 sum a_2 relu2 sum_2 a_3 relu3 sum_3".split()
+    assert names(graph) == [
+        "input",
+        "a",
+        "relu1",
+        "sum",
+        "a_2",
+        "relu2",
+        "sum_2",
+        "a_3",
+        "relu3",
+        "sum_3",
+    ]
     assert inputs(graph)["sum_2"] == ("a_2", "relu2"), "@a means the a of its own copy"
 
 
@@ -173,7 +187,9 @@ def test_the_value_itself_may_leave() -> None:
     assert parse("INPUT 5 -> RELU -> { PASS } AUX -> FC 3").auxiliary == (Auxiliary("relu1"),)
 
 
-@pytest.mark.parametrize("text", ["", "INPUT 5 -> FC 3", "a: RELU", "RELU -> RELU", "[RELU]*2", "3"])
+@pytest.mark.parametrize(
+    "text", ["", "INPUT 5 -> FC 3", "a: RELU", "RELU -> RELU", "[RELU]*2", "3"]
+)
 def test_what_is_not_one_operator(text: str) -> None:
     with pytest.raises(StriateError):
         parse_operator(text)

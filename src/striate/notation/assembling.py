@@ -25,7 +25,7 @@ class Assembler:
         self.spans: dict[str, Span] = {}
         self.scopes: list[dict[str, str]] = [{}]
         self.read: dict[int, Reading] = {}
-        self.used: set[str] = set()
+        self.reached: set[str] = set()
 
     def graph(self, chains: tuple[Chain, ...]) -> Graph:
         """The graph of all chains; the end of the last one is its output."""
@@ -40,6 +40,11 @@ class Assembler:
         return self._finished(end)
 
     def _finished(self, end: str) -> Graph:
+        loose = [name for name in self.spans if name not in self.reached and name != end]
+        if loose:
+            what = f"{loose[0]} leads nowhere: no output depends on it"
+            error = GraphError(what, remedy="Connect it, or leave it out.")
+            raise placed(self.text, self.spans[loose[0]], error)
         try:
             return self.assembly.graph(end)
         except GraphError as error:
@@ -109,6 +114,7 @@ class Assembler:
         except StriateError as error:
             raise placed(self.text, written.span, error) from None
         self.spans[added] = written.span
+        self.reached.update(inputs)
         return added
 
     def _check_inputs(self, written: Written, reading: Reading, inputs: list[str]) -> None:
@@ -200,6 +206,7 @@ class Assembler:
         if end is None:
             raise fault(self.text, written.span, "nothing reaches AUX", "Start with INPUT.")
         self.assembly.exit(end, weight)
+        self.reached.add(end)
         return value
 
     def _exit_weight(self, written: Written) -> float:

@@ -11,7 +11,16 @@ from striate.graph import Operator
 from striate.graph.settings import Setting, made, nearest, settings_of
 from striate.notation import values
 from striate.notation.faults import fault
-from striate.notation.forms import AUX, PADDING_WORDS, PASS, SHORT, Form, by_keyword, classes
+from striate.notation.forms import (
+    AUX,
+    PADDING_WORDS,
+    PASS,
+    SHORT,
+    Form,
+    by_keyword,
+    by_operator,
+    classes,
+)
 from striate.notation.syntax import Argument, Word, Written
 
 ALL = "`striate show --operators` lists all."
@@ -75,7 +84,8 @@ def unknown_operator(keyword: Word, text: str) -> NotationError:
     name = keyword.text.upper()
     if name == AUX:
         return fault(text, keyword.span, "AUX stands after a brace", "Write { A -> B } AUX 0.3.")
-    near = did_you_mean(name, [*by_keyword(), PASS, AUX])
+    keywords = [form.keyword for form in by_operator().values()]
+    near = did_you_mean(name, [*keywords, PASS, AUX]) or did_you_mean(name, by_keyword())
     what = f"no layer is written {_short(keyword.text)}"
     return fault(text, keyword.span, what, f"{near} {ALL}".strip())
 
