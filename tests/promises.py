@@ -257,6 +257,22 @@ def stacked(draw: Draw) -> Setting:
     return ops.Concat(), tuple(Spec((c, *spec.spatial)) for c in channels)
 
 
+@st.composite
+def maxout(draw: Draw) -> Setting:
+    """One to three pieces, and channels that they divide."""
+    pieces, spec = draw(st.integers(1, 3)), draw(shapes())
+    return ops.Maxout(pieces), (Spec((pieces * draw(st.integers(1, 2)), *spec.spatial)),)
+
+
+@st.composite
+def group_norm(draw: Draw) -> Setting:
+    """Two numbers a group at least."""
+    groups, spec = draw(st.integers(1, 3)), draw(shapes())
+    size = draw(st.integers(1, 2)) if spec.spatial else draw(st.integers(2, 3))
+    made = ops.GroupNorm(groups, epsilon=draw(EPSILONS))
+    return made, (Spec((groups * size, *spec.spatial)),)
+
+
 def alone(
     operators: st.SearchStrategy[Any], ranks: tuple[int, ...] = (1, 2, 3)
 ) -> st.SearchStrategy[Setting]:
@@ -271,6 +287,8 @@ def plain(kind: Callable[[], Operator]) -> st.SearchStrategy[Setting]:
 
 RATES = st.floats(0, 0.9)
 FACTORS = st.floats(0.1, 2.0)
+EPSILONS = st.floats(1e-3, 1.0)
+OVER = st.sampled_from(["all", "channels"])
 
 SETTINGS: Mapping[type[Operator], st.SearchStrategy[Setting]] = {
     ops.Input: st.tuples(st.builds(lambda spec: ops.Input(spec.shape), shapes()), st.just(())),
@@ -284,11 +302,14 @@ SETTINGS: Mapping[type[Operator], st.SearchStrategy[Setting]] = {
     ops.ReLU: plain(ops.ReLU),
     ops.ReLU6: plain(ops.ReLU6),
     ops.LeakyReLU: alone(st.builds(ops.LeakyReLU, FACTORS)),
+    ops.PReLU: alone(st.builds(ops.PReLU, st.booleans())),
+    ops.NoisyReLU: alone(st.builds(ops.NoisyReLU, FACTORS)),
     ops.ELU: alone(st.builds(ops.ELU, FACTORS)),
     ops.GELU: alone(st.builds(ops.GELU, st.booleans())),
     ops.SiLU: plain(ops.SiLU),
     ops.HardSigmoid: plain(ops.HardSigmoid),
     ops.HardSwish: plain(ops.HardSwish),
+    ops.Maxout: maxout(),
     ops.Sigmoid: plain(ops.Sigmoid),
     ops.Tanh: plain(ops.Tanh),
     ops.ScaledTanh: alone(st.builds(ops.ScaledTanh, FACTORS, FACTORS)),
@@ -300,6 +321,8 @@ SETTINGS: Mapping[type[Operator], st.SearchStrategy[Setting]] = {
     ops.LocalResponseNorm: alone(
         st.builds(ops.LocalResponseNorm, st.integers(1, 6), FACTORS, FACTORS, FACTORS), (2, 3)
     ),
+    ops.LayerNorm: alone(st.builds(ops.LayerNorm, OVER, epsilon=EPSILONS)),
+    ops.GroupNorm: group_norm(),
     ops.Dropout: alone(st.builds(ops.Dropout, RATES)),
     ops.Add: branches(ops.Add),
     ops.Concat: stacked(),

@@ -181,6 +181,28 @@ def _gelu(twin: Twin) -> Tensor:
     return F.gelu(twin.x, approximate="tanh" if twin.operator.approximate else "none")
 
 
+def _maxout(twin: Twin) -> Tensor:
+    """The pieces of each unit laid out as a signal, which PyTorch's pooling slides over."""
+    pieces = twin.operator.pieces
+    last = twin.x.movedim(1, -1)
+    pooled = F.max_pool1d(last.flatten(0, -2).unsqueeze(1), pieces)
+    return pooled.reshape(*last.shape[:-1], -1).movedim(-1, 1)
+
+
+def _layer_norm(twin: Twin) -> Tensor:
+    dims = (1,) if twin.operator.over == "channels" else tuple(range(1, twin.x.ndim))
+    variance, mean = torch.var_mean(twin.x, dims, correction=0, keepdim=True)
+    weight, bias = twin.weights["weight"], twin.weights["bias"]
+    if twin.operator.over == "channels":
+        weight, bias = (w.reshape(-1, *[1] * (twin.x.ndim - 2)) for w in (weight, bias))
+    return (twin.x - mean) / (variance + twin.operator.epsilon).sqrt() * weight + bias
+
+
+def _group_norm(twin: Twin) -> Tensor:
+    norm, weights = twin.operator, twin.weights
+    return F.group_norm(twin.x, norm.groups, weights["weight"], weights["bias"], norm.epsilon)
+
+
 def _hot(twin: Twin) -> Tensor:
     assert twin.target is not None
     if twin.target.is_floating_point():
@@ -204,11 +226,14 @@ JUDGES: Mapping[type[Operator], Callable[[Twin], Tensor]] = {
     ops.ReLU: lambda twin: F.relu(twin.x),
     ops.ReLU6: lambda twin: F.relu6(twin.x),
     ops.LeakyReLU: lambda twin: F.leaky_relu(twin.x, twin.operator.slope),
+    ops.PReLU: lambda twin: F.prelu(twin.x, twin.weights["weight"]),
+    ops.NoisyReLU: lambda twin: F.relu(twin.x if twin.noise is None else twin.x + twin.noise),
     ops.ELU: lambda twin: F.elu(twin.x, twin.operator.alpha),
     ops.GELU: _gelu,
     ops.SiLU: lambda twin: F.silu(twin.x),
     ops.HardSigmoid: lambda twin: F.relu6(twin.x + 3) / 6,
     ops.HardSwish: lambda twin: F.hardswish(twin.x),
+    ops.Maxout: _maxout,
     ops.Sigmoid: lambda twin: torch.sigmoid(twin.x),
     ops.Tanh: lambda twin: torch.tanh(twin.x),
     ops.ScaledTanh: lambda twin: twin.operator.amplitude * torch.tanh(twin.operator.slope * twin.x),
@@ -218,6 +243,8 @@ JUDGES: Mapping[type[Operator], Callable[[Twin], Tensor]] = {
     ops.RBF: _rbf,
     ops.BatchNorm: _batch_norm,
     ops.LocalResponseNorm: _local_response_norm,
+    ops.LayerNorm: _layer_norm,
+    ops.GroupNorm: _group_norm,
     ops.Dropout: _dropout,
     ops.Add: lambda twin: torch.stack(twin.inputs).sum(dim=0),
     ops.Concat: lambda twin: torch.cat(twin.inputs, dim=1),

@@ -61,6 +61,50 @@ def test_the_mean_of_a_map() -> None:
     near(gradient, [[[2, 2, 2], [2, 2, 2]]])
 
 
+@pytest.mark.parametrize(("shared", "slopes"), [(True, [-1 * 2 - 3 * 4]), (False, [-2, -12])])
+def test_a_learned_slope_gathers_its_negative_units(shared: bool, slopes: list[float]) -> None:
+    prelu = ops.PReLU(shared)
+    call = Call((np.array([[[-1.0, 5], [-3, 0]]]),), {"weight": np.array([0.5, 0.1])[: 2 - shared]})
+    near(prelu.forward(call), [[[-0.5, 5], [-1.5 if shared else -0.3, 0]]])
+    near(prelu.backward(call, np.array([[[2.0, 9], [4, 7]]])).weights["weight"], slopes)
+
+
+def test_noise_moves_the_threshold_while_training() -> None:
+    relu, noise = ops.NoisyReLU(), np.array([[2.0, -4.0]])
+    y, (gradient,) = run(relu, [-1, 3], error=[5, 7], training=True, noise=noise)
+    near(y, [1, 0])
+    near(gradient, [5, 0])
+    near(run(relu, [-1, 3], error=[5, 7])[0], [0, 3])
+
+
+def test_maxout_of_two_pairs() -> None:
+    y, (gradient,) = run(ops.Maxout(2), [[3], [4], [-1], [-1]], error=[[5], [7]])
+    near(y, [[4], [-1]])
+    near(gradient, [[0], [5], [7], [0]])
+
+
+@pytest.mark.parametrize("norm", [ops.LayerNorm(epsilon=1.0), ops.GroupNorm(1, epsilon=1.0)])
+def test_layer_and_group_normalization_of_four_units(norm: Operator) -> None:
+    """Mean 4, variance 3, divisor √(3 + 1) = 2; g = (4, 0, 0, 0) has mean 1, g · x̂ mean 1.5."""
+    weights = {"weight": np.array([2.0, 1, 1, 1]), "bias": np.array([0.0, 0, 0, 5])}
+    y, (gradient,) = run(norm, [7, 3, 3, 3], error=[2, 0, 0, 0], weights=weights)
+    near(y, [3, -0.5, -0.5, 4.5])
+    near(gradient, np.array([4 - 1 - 1.5 * 1.5, *[0 - 1 + 0.5 * 1.5] * 3]) / 2)
+
+
+def test_layer_normalization_by_place() -> None:
+    weights = {"weight": np.array([1.0, 2]), "bias": np.array([0.0, 1])}
+    norm = ops.LayerNorm("channels", epsilon=3.0)
+    y, _ = run(norm, [[1, 6], [3, 4]], error=[[0, 0], [0, 0]], weights=weights)
+    near(y, [[-0.5, 0.5], [2, 0]])
+
+
+def test_groups_do_not_meet() -> None:
+    weights = {"weight": np.ones(4), "bias": np.zeros(4)}
+    y, _ = run(ops.GroupNorm(2, epsilon=3.0), [1, 3, 10, 8], error=[0] * 4, weights=weights)
+    near(y, [-0.5, 0.5, 0.5, -0.5])
+
+
 def run(operator: Operator, *inputs: Any, error: Any, **more: Any) -> tuple[Any, tuple[Any, ...]]:
     """Output and gradients of the inputs for one picture."""
     call = Call(tuple(np.array([x], dtype=float) for x in inputs), **more)

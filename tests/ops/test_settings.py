@@ -57,6 +57,10 @@ BAD_SETTINGS: list[tuple[type[Operator], tuple[object, ...], str]] = [
     (ops.LocalResponseNorm, (5, 1.0, 0.5, -0.5), "k is -0.5"),
     (ops.LeakyReLU, (float("nan"),), "slope is nan"),
     (ops.ELU, (0.0,), "alpha is 0.0"),
+    (ops.NoisyReLU, (-1.0,), "sigma is -1.0"),
+    (ops.Maxout, (0,), "pieces is 0"),
+    (ops.LayerNorm, ("rows",), "layer normalization over 'rows'"),
+    (ops.GroupNorm, (0,), "groups is 0"),
 ]
 """Operator, its arguments, and what the error begins with."""
 
@@ -78,6 +82,12 @@ BAD_INPUTS: list[tuple[Operator, tuple[Spec, ...], str, str]] = [
     (ops.MaxPool(2, 1, 1, 2), (Spec((1, 1)),), "could lie in the padding", "dilate by 1 or less"),
     (ops.AveragePool(3, padding=3), (PICTURE,), "could lie in the padding", "Pad by 2 or less"),
     (ops.AveragePool(2), (FLAT,), "pools maps", "before FLATTEN"),
+    (ops.GlobalAveragePool(), (FLAT,), "pools maps", "before FLATTEN"),
+    (ops.LocalResponseNorm(), (FLAT,), "needs a map with channels", "before FLATTEN"),
+    (ops.Maxout(4), (PICTURE,), "the 6 channels of {self} do not split into groups of 4", "8"),
+    (ops.GroupNorm(4), (PICTURE,), "the 6 channels of {self} do not split", "1, 2, 3, 6"),
+    (ops.GroupNorm(7), (FLAT,), "one number a group (7 in 7 groups)", "fewer groups"),
+    (ops.Divide(), (FLAT, PICTURE), "divides maps of one size", "equal"),
     (ops.Add(), (PICTURE, FLAT), "adds maps of one size, but its inputs are 6x5x4 and 7", "equal"),
     (ops.Multiply(), (FLAT, Spec((8,))), "multiplies maps of one size", "equal"),
     (ops.Concat(), (PICTURE, Spec((6, 4, 5))), "inputs are 6x5x4 and 6x4x5", "equal strides"),

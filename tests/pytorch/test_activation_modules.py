@@ -21,6 +21,13 @@ ACTIVATIONS = [
     ops.ScaledTanh(0.7, 1.9),
     ops.Sine(),
     ops.Cosine(),
+    ops.PReLU(),
+    ops.PReLU(shared=False),
+    ops.NoisyReLU(0.3),
+    ops.Maxout(1),
+    ops.LayerNorm(epsilon=0.01),
+    ops.LayerNorm("channels", epsilon=0.01),
+    ops.GroupNorm(1, epsilon=0.01),
 ]
 
 
@@ -33,7 +40,15 @@ def test_activations_agree(operator: Operator, shape: tuple[int, ...]) -> None:
 @pytest.mark.parametrize("shape", [(4, 5), (4, 3, 5)])
 @pytest.mark.parametrize(
     "operator",
-    [ops.LocalResponseNorm(), ops.LocalResponseNorm(4, 0.7, 0.6, 1.5), ops.GlobalAveragePool()],
+    [
+        ops.LocalResponseNorm(),
+        ops.LocalResponseNorm(4, 0.7, 0.6, 1.5),
+        ops.GlobalAveragePool(),
+        ops.Maxout(2),
+        ops.Maxout(4),
+        ops.GroupNorm(2),
+        ops.GroupNorm(4, epsilon=0.5),
+    ],
     ids=str,
 )
 def test_operators_on_maps_agree(operator: Operator, shape: tuple[int, ...]) -> None:

@@ -9,6 +9,9 @@ from striate.ops.activation.gelu import GELU
 from striate.ops.activation.hard_sigmoid import HardSigmoid
 from striate.ops.activation.hard_swish import HardSwish
 from striate.ops.activation.leaky_relu import LeakyReLU
+from striate.ops.activation.maxout import Maxout
+from striate.ops.activation.noisy_relu import NoisyReLU
+from striate.ops.activation.prelu import PReLU
 from striate.ops.activation.relu import ReLU
 from striate.ops.activation.relu6 import ReLU6
 from striate.ops.activation.scaled_tanh import ScaledTanh
@@ -29,6 +32,8 @@ from striate.ops.merging.divide import Divide
 from striate.ops.merging.multiply import Multiply
 from striate.ops.normalization.batch_norm import BatchNorm
 from striate.ops.normalization.dropout import Dropout
+from striate.ops.normalization.group_norm import GroupNorm
+from striate.ops.normalization.layer_norm import LayerNorm
 from striate.ops.normalization.local_response_norm import LocalResponseNorm
 from striate.ops.output.rbf import RBF
 from striate.ops.pooling.average_pool import AveragePool
@@ -50,11 +55,14 @@ OPERATORS: tuple[type[Operator], ...] = (
     ReLU,
     ReLU6,
     LeakyReLU,
+    PReLU,
+    NoisyReLU,
     ELU,
     GELU,
     SiLU,
     HardSigmoid,
     HardSwish,
+    Maxout,
     Sigmoid,
     Tanh,
     ScaledTanh,
@@ -64,6 +72,8 @@ OPERATORS: tuple[type[Operator], ...] = (
     RBF,
     BatchNorm,
     LocalResponseNorm,
+    LayerNorm,
+    GroupNorm,
     Dropout,
     Add,
     Concat,
@@ -93,15 +103,20 @@ __all__ = [
     "Dropout",
     "Flatten",
     "GlobalAveragePool",
+    "GroupNorm",
     "HardSigmoid",
     "HardSwish",
     "Input",
+    "LayerNorm",
     "LeakyReLU",
     "LocalResponseNorm",
     "LogLoss",
     "MapLoss",
     "MaxPool",
+    "Maxout",
     "Multiply",
+    "NoisyReLU",
+    "PReLU",
     "ReLU",
     "ReLU6",
     "ScaledTanh",

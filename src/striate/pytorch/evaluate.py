@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from striate.graph import Graph, Node, Operator
-from striate.ops import Dropout
+from striate.ops import Dropout, NoisyReLU
 from striate.pytorch.losses import loss_of_exit, picture_loss
 from striate.pytorch.modules import ABSENT, recipe
 from striate.pytorch.tree import place
@@ -22,6 +22,7 @@ Array = NDArray[Any]
 
 NOISY: Mapping[type[Operator], Callable[[Any, Tensor, Tensor], Tensor]] = {
     Dropout: lambda dropout, x, mask: x * mask / (1 - dropout.rate),
+    NoisyReLU: lambda relu, x, noise: torch.relu(x + noise),
 }
 """What random operators do in training, given what `Operator.draw` returned."""
 

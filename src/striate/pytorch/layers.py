@@ -244,3 +244,109 @@ class ExactHardsigmoid(nn.Hardsigmoid):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu6(x + 3) / 6 if x.dtype == torch.float64 else super().forward(x)
+
+
+class TableConv(nn.Module):
+    """A convolution that connects only some pairs of channels, one kernel a pair.
+
+    Args:
+        table: a row an output channel, a column an input channel, 1 where they are connected.
+        kernel_size, stride, dilation: one number an axis, over one or two axes.
+        sides: zeros around the input, as `torch.nn.functional.pad` counts them.
+        bias: whether each output channel has one.
+    """
+
+    outputs: Tensor
+    channels: Tensor
+    bias: nn.Parameter | None
+
+    def __init__(
+        self,
+        table: tuple[tuple[int, ...], ...],
+        kernel_size: tuple[int, ...],
+        stride: tuple[int, ...],
+        dilation: tuple[int, ...],
+        sides: tuple[int, ...],
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        self.stride, self.dilation, self.sides = stride, dilation, sides
+        outputs, channels = torch.tensor(table).nonzero(as_tuple=True)
+        self.register_buffer("outputs", outputs, persistent=False)
+        self.register_buffer("channels", channels, persistent=False)
+        self.size = (len(table), len(table[0]))
+        bound = (len(table) / len(outputs) / torch.tensor(kernel_size).prod().item()) ** 0.5
+        self.weight = nn.Parameter(torch.empty(len(outputs), *kernel_size).uniform_(-bound, bound))
+        start = torch.empty(len(table)).uniform_(-bound, bound) if bias else None
+        self.register_parameter("bias", None if start is None else nn.Parameter(start))
+
+    def forward(self, x: Tensor) -> Tensor:
+        nothing = self.weight.new_zeros(*self.size, *self.weight.shape[1:])
+        weight = nothing.index_put((self.outputs, self.channels), self.weight)
+        x = F.pad(x, self.sides)
+        if x.dim() == 3:
+            return F.conv1d(x, weight, self.bias, self.stride, 0, self.dilation)
+        return F.conv2d(x, weight, self.bias, self.stride, 0, self.dilation)
+
+
+class Subsample(nn.Module):
+    """The sum (or mean) of each window, times a coefficient, plus a bias, one of each a channel."""
+
+    def __init__(
+        self, channels: int, kernel_size: tuple[int, ...], stride: tuple[int, ...], mean: bool
+    ) -> None:
+        super().__init__()
+        self.kernel_size, self.stride = kernel_size, stride
+        cells = int(torch.tensor(kernel_size).prod().item())
+        self.factor = 1 if mean else cells
+        self.weight = nn.Parameter(torch.full((channels,), 1 / self.factor))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        pool = F.avg_pool1d if x.dim() == 3 else F.avg_pool2d
+        pooled = pool(x, self.kernel_size, self.stride)  # type: ignore[operator]
+        each = (1, -1) + (1,) * (x.dim() - 2)
+        return pooled * (self.factor * self.weight).view(each) + self.bias.view(each)
+
+
+class RBF(nn.Module):
+    """The squared distance from each of several bitmaps, drawn with # for +1 and . for -1."""
+
+    codes: Tensor
+
+    def __init__(self, bitmaps: tuple[str, ...]) -> None:
+        super().__init__()
+        codes = [[1.0 if cell == "#" else -1.0 for cell in bitmap] for bitmap in bitmaps]
+        self.register_buffer("codes", torch.tensor(codes), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x[:, None] - self.codes).square().sum(dim=2)
+
+
+class NoisyReLU(nn.Module):
+    """A rectifier with Gaussian noise before it while training."""
+
+    def __init__(self, sigma: float) -> None:
+        super().__init__()
+        self.sigma = sigma
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(x + self.sigma * torch.randn_like(x) if self.training else x)
+
+
+class Maxout(nn.Module):
+    """Of every few neighboring channels the largest number."""
+
+    def __init__(self, pieces: int) -> None:
+        super().__init__()
+        self.pieces = pieces
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.unflatten(1, (-1, self.pieces)).max(dim=2).values
+
+
+class ChannelNorm(nn.LayerNorm):
+    """Layer normalization over the channels at each place of a map."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)

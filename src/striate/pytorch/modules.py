@@ -15,6 +15,7 @@ from striate.graph import Graph, Node, Operator, Spec, Window
 from striate.ops import (
     ELU,
     GELU,
+    RBF,
     Add,
     AveragePool,
     BatchNorm,
@@ -26,13 +27,18 @@ from striate.ops import (
     Dropout,
     Flatten,
     GlobalAveragePool,
+    GroupNorm,
     HardSigmoid,
     HardSwish,
     Input,
+    LayerNorm,
     LeakyReLU,
     LocalResponseNorm,
+    Maxout,
     MaxPool,
     Multiply,
+    NoisyReLU,
+    PReLU,
     ReLU,
     ReLU6,
     ScaledTanh,
@@ -40,8 +46,11 @@ from striate.ops import (
     SiLU,
     Sine,
     Softmax,
+    Subsample,
     Tanh,
 )
+from striate.ops.convolution.wiring import TABLES
+from striate.ops.output.bitmaps import DIGITS
 from striate.pytorch import layers
 from striate.pytorch.recipe import Recipe
 
@@ -65,6 +74,8 @@ def recipe(graph: Graph, node: Node) -> Recipe:
 def _conv(conv: Conv, inputs: tuple[Spec, ...]) -> Recipe:
     (x,) = inputs
     axes = conv.field(x)
+    if conv.table is not None:
+        return _table_conv(conv, axes)
     settings = _unless({"stride": 1, "dilation": 1}, _window_settings(axes))
     settings |= _unless({"groups": 1, "bias": True}, {"groups": conv.groups, "bias": conv.bias})
     arguments = (x.channels, conv.out_channels, _short(w.kernel for w in axes))
@@ -73,6 +84,25 @@ def _conv(conv: Conv, inputs: tuple[Spec, ...]) -> Recipe:
         return Recipe(_by_rank(x, nn.Conv1d, nn.Conv2d), arguments, settings)
     settings["sides"] = _sides([(w.before, w.after) for w in axes])
     return Recipe(_by_rank(x, layers.PaddedConv1d, layers.PaddedConv2d), arguments, settings)
+
+
+def _table_conv(conv: Conv, axes: tuple[Window, ...]) -> Recipe:
+    table = TABLES[conv.table] if isinstance(conv.table, str) else conv.table
+    taps = tuple(tuple(getattr(w, n) for w in axes) for n in ("kernel", "stride", "dilation"))
+    sides = _sides([(w.before, w.after) for w in axes])
+    return Recipe(
+        layers.TableConv, (table, *taps, sides), _unless({"bias": True}, {"bias": conv.bias})
+    )
+
+
+def _subsample(pool: Subsample, inputs: tuple[Spec, ...]) -> Recipe:
+    axes = pool.field(*inputs)
+    taps = tuple(tuple(getattr(w, n) for w in axes) for n in ("kernel", "stride"))
+    return Recipe(layers.Subsample, (inputs[0].channels, *taps, pool.mean))
+
+
+def _rbf(rbf: RBF, inputs: tuple[Spec, ...]) -> Recipe:
+    return Recipe(layers.RBF, (tuple("".join(d.split()) for d in DIGITS[: rbf.units]),))
 
 
 def _dense(dense: Dense, inputs: tuple[Spec, ...]) -> Recipe:
@@ -166,6 +196,31 @@ def _gelu(gelu: GELU, inputs: tuple[Spec, ...]) -> Recipe:
     return Recipe(nn.GELU, (), {"approximate": "tanh"} if gelu.approximate else {})
 
 
+def _prelu(prelu: PReLU, inputs: tuple[Spec, ...]) -> Recipe:
+    return Recipe(nn.PReLU, () if prelu.shared else (inputs[0].channels,))
+
+
+def _noisy_relu(relu: NoisyReLU, inputs: tuple[Spec, ...]) -> Recipe:
+    return Recipe(layers.NoisyReLU, (relu.sigma,))
+
+
+def _maxout(maxout: Maxout, inputs: tuple[Spec, ...]) -> Recipe:
+    return Recipe(layers.Maxout, (maxout.pieces,))
+
+
+def _layer_norm(norm: LayerNorm, inputs: tuple[Spec, ...]) -> Recipe:
+    (x,) = inputs
+    settings = _unless({"eps": 1e-5}, {"eps": norm.epsilon})
+    if norm.over == "channels" and x.rank > 1:
+        return Recipe(layers.ChannelNorm, (x.channels,), settings)
+    return Recipe(nn.LayerNorm, (x.shape[0] if x.rank == 1 else x.shape,), settings)
+
+
+def _group_norm(norm: GroupNorm, inputs: tuple[Spec, ...]) -> Recipe:
+    settings = _unless({"eps": 1e-5}, {"eps": norm.epsilon})
+    return Recipe(nn.GroupNorm, (norm.groups, inputs[0].channels), settings)
+
+
 def _plain(kind: type[nn.Module]) -> Maker:
     """An operator without settings."""
     return lambda operator, inputs: Recipe(kind)
@@ -178,22 +233,29 @@ MODULES: Mapping[type[Operator], Maker] = {
     MaxPool: _max_pool,
     AveragePool: _average_pool,
     GlobalAveragePool: _global_average_pool,
+    Subsample: _subsample,
     ReLU: _plain(nn.ReLU),
     ReLU6: _plain(nn.ReLU6),
     LeakyReLU: _leaky_relu,
+    PReLU: _prelu,
+    NoisyReLU: _noisy_relu,
     ELU: _elu,
     GELU: _gelu,
     SiLU: _plain(nn.SiLU),
     HardSigmoid: _plain(layers.ExactHardsigmoid),
     HardSwish: _plain(nn.Hardswish),
+    Maxout: _maxout,
     Sigmoid: _plain(nn.Sigmoid),
     Tanh: _plain(nn.Tanh),
     ScaledTanh: _scaled_tanh,
     Sine: _plain(layers.Sine),
     Cosine: _plain(layers.Cosine),
     Softmax: _softmax,
+    RBF: _rbf,
     BatchNorm: _batch_norm,
     LocalResponseNorm: _local_response_norm,
+    LayerNorm: _layer_norm,
+    GroupNorm: _group_norm,
     Dropout: _dropout,
     Add: _plain(layers.Add),
     Concat: _plain(layers.Concat),

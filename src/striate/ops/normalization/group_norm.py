@@ -1,0 +1,90 @@
+"""GROUPNORM: groups of channels are brought to mean 0 and variance 1, picture by picture.
+
+    y = weight[c] · (x - μ) / √(v + ε) + bias[c]
+
+μ and v are the mean and the (biased) variance over all cells of the C/G neighboring channels of a
+group. One group of all channels normalizes the whole picture; as many groups as channels is
+instance normalization. Good where batches are too small for BN.
+
+The gradient, with g = e · weight and means over the same cells:
+∂L/∂x = (g - mean(g) - x̂ · mean(g · x̂)) / √(v + ε); ∂L/∂weight[c] = Σ e · x̂, ∂L/∂bias[c] = Σ e
+(derived in `standardized.py`).
+
+Source: Wu and He, "Group Normalization", ECCV 2018, arXiv:1803.08494, equations 1-2 and 7.
+
+>>> import numpy as np
+>>> from striate.graph import Call
+>>> weights = {"weight": np.ones(4), "bias": np.zeros(4)}
+>>> call = Call((np.array([[1.0, 3.0, 10.0, 30.0]]),), weights)
+>>> GroupNorm(2, epsilon=1e-12).forward(call).round(6).tolist()
+[[-1.0, 1.0, -1.0, 1.0]]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+import numpy as np
+
+from striate.errors import ShapeError
+from striate.graph import Index, Reach, Spec, Weight
+from striate.ops import checked
+from striate.ops.normalization.standardized import Standardized
+from striate.ops.sliding import Array
+
+
+@final
+@dataclass(frozen=True)
+class GroupNorm(Standardized):
+    """Group normalization.
+
+    Args:
+        groups: how many groups the channels make; it divides them.
+        epsilon: added to the variance, above 0.
+
+    Shape: any, unchanged; weight and bias (channels,).
+    """
+
+    label: ClassVar[str] = "groupnorm"
+
+    groups: int = 32
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        checked.count("groups", self.groups, 32)
+
+    def shape(self, *inputs: Spec) -> Spec:
+        (x,) = inputs
+        if x.channels % self.groups:
+            fits = [str(n) for n in range(1, x.channels + 1) if x.channels % n == 0]
+            raise ShapeError(
+                f"the {x.channels} channels of {{self}} do not split into {self.groups} groups",
+                remedy=f"These do: {', '.join(fits)}.",
+            )
+        if x.size == self.groups:
+            raise ShapeError(
+                f"{{self}} has one number a group ({x} in {self.groups} groups): all become zero",
+                remedy=f"Write fewer groups than {self.groups}.",
+            )
+        return x
+
+    def weights(self, *inputs: Spec) -> Mapping[str, Weight]:
+        shape = (inputs[0].channels,)
+        return {"weight": Weight(shape, 1, 1, "gain"), "bias": Weight(shape, 1, 1, "bias")}
+
+    def field(self, *inputs: Spec) -> Reach:
+        return Reach.EVERYTHING
+
+    def rows(self, x: Array) -> Array:
+        return x.reshape(len(x), self.groups, -1)
+
+    def unrolled(self, rows: Array, like: Array) -> Array:
+        return rows.reshape(like.shape)
+
+    def company(self, index: Index, x: Array) -> list[Index]:
+        size = x.shape[1] // self.groups
+        first = index[1] // size * size
+        cells = np.ndindex(size, *x.shape[2:])
+        return [(index[0], first + channel, *place) for channel, *place in cells]
