@@ -10,6 +10,7 @@ from striate.errors import GraphError, SettingError, ShapeError
 from striate.graph import Operator, Spec
 from striate.ops import (
     OPERATORS,
+    RBF,
     Add,
     AveragePool,
     BatchNorm,
@@ -24,6 +25,7 @@ from striate.ops import (
     ReLU,
     Sigmoid,
     Softmax,
+    Subsample,
     Tanh,
 )
 from striate.pytorch.losses import LOSSES
@@ -121,6 +123,28 @@ def test_merges_agree(operator: Operator, branches: int) -> None:
 
 def test_concat_joins_different_channels() -> None:
     assert_agrees(Concat(), Spec((2, 3, 5)), Spec((4, 3, 5)), Spec((1, 3, 5)))
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize(("shape", "kernel"), [((3, 9), 2), ((3, 6, 9), (3, 2))])
+def test_convolutions_by_a_table_agree(
+    shape: tuple[int, ...], kernel: int | tuple[int, ...], bias: bool
+) -> None:
+    table = ((1, 0, 1), (0, 1, 0), (1, 1, 1), (0, 0, 1))
+    conv = Conv(4, kernel, stride=2, padding="same", dilation=2, bias=bias, table=table)
+    assert_agrees(conv, Spec(shape))
+
+
+@pytest.mark.parametrize("mean", [True, False])
+@pytest.mark.parametrize(("shape", "kernel"), [((3, 9), 2), ((3, 6, 9), (3, 2))])
+def test_subsampling_agrees(
+    shape: tuple[int, ...], kernel: int | tuple[int, ...], mean: bool
+) -> None:
+    assert_agrees(Subsample(kernel, 2, mean), Spec(shape))
+
+
+def test_rbf_units_agree() -> None:
+    assert_agrees(RBF(7), Spec((84,)))
 
 
 @pytest.mark.parametrize("bias", [True, False])

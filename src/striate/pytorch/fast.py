@@ -10,7 +10,7 @@
   same to the last bit, ties included. Sigmoid and tanh can round two different numbers to one;
   then the gradient goes to the larger number, no longer to the first.
 * ReLU works in place where nobody reads the number before it, the gradient included.
-* Fused kernels take the place of whole chains: `patterns.py`.
+* Fused kernels take the place of whole chains: `fusion.py`. `STRIATE_FUSED=off` keeps them out.
 """
 
 from __future__ import annotations
@@ -20,35 +20,32 @@ from dataclasses import replace
 
 from torch import nn
 
+from striate import ops
 from striate.graph import Graph, Node, Operator
-from striate.ops import (
-    Add,
-    AveragePool,
-    BatchNorm,
-    Concat,
-    Conv,
-    Dense,
-    MaxPool,
-    Multiply,
-    ReLU,
-    Sigmoid,
-    Tanh,
-)
 from striate.pytorch.layers import ChannelsLast, SlicedConv2d
 from striate.pytorch.recipe import Recipe
 
-MONOTONE: tuple[type[Operator], ...] = (ReLU, Sigmoid, Tanh)
-"""Elementwise functions that never fall."""
+MONOTONE: tuple[type[Operator], ...] = (
+    ops.ReLU,
+    ops.ReLU6,
+    ops.ELU,
+    ops.Sigmoid,
+    ops.HardSigmoid,
+    ops.Tanh,
+    ops.ScaledTanh,
+)
+"""Elementwise functions that never fall, whatever their settings."""
 
 FRESH: tuple[type[Operator], ...] = (
-    Conv,
-    Dense,
-    BatchNorm,
-    MaxPool,
-    AveragePool,
-    Add,
-    Concat,
-    Multiply,
+    ops.Conv,
+    ops.Dense,
+    ops.BatchNorm,
+    ops.MaxPool,
+    ops.AveragePool,
+    ops.Subsample,
+    ops.Add,
+    ops.Concat,
+    ops.Multiply,
 )
 """Operators whose output is new memory that their own gradient does not need."""
 
@@ -80,7 +77,7 @@ def recipes(graph: Graph, plain: Mapping[str, Recipe]) -> dict[str, Recipe]:
 
 def _movable(graph: Graph, pool: Node) -> Node | None:
     """The activation in front of `pool` that may as well come after it."""
-    if not isinstance(pool.operator, MaxPool):
+    if not isinstance(pool.operator, ops.MaxPool):
         return None
     activation = graph[pool.inputs[0]]
     alone = graph.consumers[activation.name] == (pool.name,)

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from striate.graph import Graph, Operator
-from striate.ops import CrossEntropy, LogLoss, Softmax, SquaredError
+from striate.ops import CrossEntropy, LogLoss, MapLoss, Softmax, SquaredError
 from striate.ops.loss.attach import with_loss
 
 Reduction: TypeAlias = Literal["none", "mean"]
@@ -128,6 +128,17 @@ def _squared_error(loss: SquaredError) -> PictureLoss:
     return of_batch
 
 
+def _map_loss(loss: MapLoss) -> PictureLoss:
+    def of_batch(outputs: Tensor, target: Tensor, reduction: Reduction) -> Tensor:
+        if not target.is_floating_point():
+            target = F.one_hot(target, outputs.shape[1]).to(outputs.dtype)
+        rubbish = outputs.new_full((len(outputs), 1), -loss.j)
+        others = torch.cat([-outputs, rubbish], dim=1).logsumexp(dim=1)
+        return _reduced((target * outputs).sum(dim=1) + others, reduction)
+
+    return of_batch
+
+
 def _reduced(by_picture: Tensor, reduction: Reduction) -> Tensor:
     return by_picture.mean() if reduction == "mean" else by_picture
 
@@ -136,5 +147,6 @@ LOSSES: Mapping[type[Operator], Callable[[Any], PictureLoss]] = {
     CrossEntropy: _cross_entropy,
     LogLoss: _log_loss,
     SquaredError: _squared_error,
+    MapLoss: _map_loss,
 }
 """Every loss operator."""

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from striate.graph import Graph
 from striate.pytorch import fast as speed
+from striate.pytorch.fusion import PATTERNS
 from striate.pytorch.layers import Probabilities
 from striate.pytorch.losses import leaves_as_logarithms
 from striate.pytorch.modules import ABSENT, recipe
-from striate.pytorch.patterns import PATTERNS
 from striate.pytorch.plan import Plan, planned
 from striate.pytorch.recipe import Recipe
 from striate.pytorch.tree import place

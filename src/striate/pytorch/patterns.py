@@ -1,41 +1,38 @@
-"""Where fused kernels enter: chains of operators that one call can compute."""
+"""Chains of operators that one call can compute: where fused kernels enter."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from striate.graph import Graph, Node, Operator
 
+Call: TypeAlias = Callable[..., Tensor]
+"""Computes nodes: called with their modules in order, then with the inputs' values."""
+
 
 class Pattern(NamedTuple):
-    """A chain of operators and the call that stands for it.
+    """A chain of operators that one call can stand for.
 
     Args:
         operators: their classes in order; each is the only reader of the one before.
-        accepts: whether these nodes of this graph have settings and sizes that the call is for.
-        call: the nodes' modules in order, then the input tensor, to the last one's output. The
-            modules keep the weights and the names; the call decides by the tensor (its device,
-            type, batch) whether to run the kernel or the modules.
+        make: from these nodes of this graph to the call, or None where their settings or sizes
+            do not suit it. The modules keep the weights and the names. A module may have been
+            replaced or given hooks meanwhile, and a tensor may be of any kind and size: the call
+            looks at both and runs the modules one by one where the kernel does not fit.
     """
 
     operators: tuple[type[Operator], ...]
-    accepts: Callable[[Graph, Sequence[Node]], bool]
-    call: Callable[..., Tensor]
-
-
-PATTERNS: tuple[Pattern, ...] = ()
-"""Tried in order at every node; the first that fits is taken. Activations stand behind
-max-pooling when they are asked: see `striate.pytorch.fast.reordered`."""
+    make: Callable[[Graph, Sequence[Node]], Call | None]
 
 
 class Unit(NamedTuple):
     """Nodes computed by one call: `call(*modules, *inputs)`."""
 
     nodes: tuple[Node, ...]
-    call: Callable[..., Any]
+    call: Call
 
 
 def units(
@@ -51,17 +48,18 @@ def units(
             yield unit
 
 
-def alone(module: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+def alone(module: nn.Module, *inputs: Tensor) -> Tensor:
     """The call of a node that no pattern covers."""
-    return module(*inputs)
+    value: Tensor = module(*inputs)
+    return value
 
 
 def _match(graph: Graph, first: Node, pattern: Pattern, exits: Sequence[str]) -> Unit | None:
     chain = [first]
     while type(chain[-1].operator) is pattern.operators[len(chain) - 1]:
         if len(chain) == len(pattern.operators):
-            nodes = tuple(chain)
-            return Unit(nodes, pattern.call) if pattern.accepts(graph, nodes) else None
+            call = pattern.make(graph, chain)
+            return None if call is None else Unit(tuple(chain), call)
         readers = graph.consumers[chain[-1].name]
         if len(readers) != 1 or chain[-1].name in exits:
             return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pprint import pformat
 from typing import Any
 
 from torch import nn
@@ -37,6 +38,14 @@ class Recipe:
         """How the arguments and settings are written."""
         settings = (f"{name}={value!r}" for name, value in self.settings.items())
         return [*map(repr, self.arguments), *settings]
+
+    def wrapped_arguments(self, width: int) -> list[str]:
+        """How the arguments are written where a line has `width` characters."""
+        arguments = [pformat(value, width=width, compact=True) for value in self.arguments]
+        for name, value in self.settings.items():
+            text = pformat(value, width=width - len(name) - 1, compact=True)
+            arguments.append(f"{name}={text}".replace("\n", "\n" + " " * (len(name) + 1)))
+        return arguments
 
     def module(self) -> nn.Module:
         """A new module."""

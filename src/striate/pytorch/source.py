@@ -7,6 +7,7 @@ import inspect
 import keyword
 import re
 from collections.abc import Iterator, Sequence
+from textwrap import indent
 
 from torch import nn
 
@@ -46,6 +47,7 @@ def source(graph: Graph, name: str = "Network") -> str:
 INLINE: dict[type[nn.Module], str] = {
     layers.Add: " + ",
     layers.Multiply: " * ",
+    layers.Divide: " / ",
     layers.Concat: ", ",
 }
 """Layers that are written where they happen, and what joins their inputs."""
@@ -95,8 +97,8 @@ def _call(start: str, layer: Recipe) -> Iterator[str]:
         yield line
         return
     yield f"{2 * SHIFT}{start}{layer.name}("
-    for argument in layer.written_arguments:
-        yield f"{3 * SHIFT}{argument},"
+    for argument in layer.wrapped_arguments(WIDTH - 1 - len(3 * SHIFT)):
+        yield indent(f"{argument},", 3 * SHIFT)
     yield f"{2 * SHIFT})"
 
 
