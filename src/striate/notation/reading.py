@@ -177,6 +177,10 @@ def signature(form: Form) -> str:
         if name == "padding":
             parts.append(f"[{'|'.join(PADDING_WORDS)}|pad=…]")
         elif name not in form.positional:
-            shown = "" if setting.required else values.write(setting.default)
-            parts.append(f"{name}=…" if setting.required else f"[{name}={shown}]")
+            parts.append(f"{name}=…" if setting.required else f"[{name}={_default(setting)}]")
     return " ".join(parts)
+
+
+def _default(setting: Setting) -> str:
+    default = setting.default
+    return f"{default:.4g}" if isinstance(default, float) else values.write(default)

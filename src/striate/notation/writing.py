@@ -77,4 +77,4 @@ def _meaning(form: Form) -> str:
     page = sys.modules[classes()[form.operator].__module__].__doc__ or ""
     sentence = " ".join(page.strip().split("\n\n")[0].split()).rstrip(".")
     _, colon, rest = sentence.partition(": ")
-    return rest if colon else sentence
+    return (rest if colon else sentence).split(". ")[0]

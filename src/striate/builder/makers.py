@@ -1,0 +1,70 @@
+"""From operators to the functions that make parts of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import wraps
+from inspect import signature
+from typing import ParamSpec, TypeVar
+
+from striate.builder.parts import Part, Step, as_part
+from striate.errors import SettingError
+from striate.graph import Operator
+from striate.graph.settings import made, nearest, settings_of
+
+P = ParamSpec("P")
+S = TypeVar("S", bound=Operator)
+
+
+def step(operator: type[S], args: tuple[object, ...], kwargs: dict[str, object]) -> Step:
+    """One operator from the arguments of a call.
+
+    Raises:
+        SettingError: an argument is unknown, missing, or means nothing.
+    """
+    known = settings_of(operator)
+    if len(args) > len(known):
+        raise SettingError(
+            f"{operator.__name__} takes {len(known)} settings, not {len(args)}",
+            remedy=nearest("", known),
+        )
+    written = dict(zip(known, args, strict=False))
+    twice = next((key for key in kwargs if key in written), None)
+    if twice:
+        raise SettingError(
+            f"{twice} of {operator.__name__} is given twice", remedy="Leave one out."
+        )
+    written |= kwargs
+    return Step(made(operator, written), written)
+
+
+def operator_part(operator: Callable[P, S]) -> Callable[P, Step]:
+    """The operator as a part, with the same signature."""
+
+    @wraps(operator, updated=())
+    def part(*args: P.args, **kwargs: P.kwargs) -> Step:
+        return step(operator, args, kwargs)  # type: ignore[arg-type]
+
+    part.__signature__ = signature(operator)  # type: ignore[attr-defined]
+    return part
+
+
+def merge_part(operator: type[S]) -> Callable[..., Step]:
+    """The operator as a part that reads branches; its settings are keywords."""
+
+    def part(*branches: Part, **settings: object) -> Step:
+        least, most = operator.arity
+        if len(branches) < least or (most is not None and len(branches) > most):
+            wanted = f"{least}" if least == most else f"{least} or more"
+            raise SettingError(
+                f"{operator.__name__} merges {wanted} branches, not {len(branches)}",
+                remedy=f"Write {operator.__name__}(Conv(6, 3, padding='same'), Pass()).",
+            )
+        return replace(
+            step(operator, (), settings), branches=tuple(as_part(each) for each in branches)
+        )
+
+    part.__name__ = part.__qualname__ = operator.__name__
+    part.__doc__ = operator.__doc__
+    return part
