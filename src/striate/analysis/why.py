@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 from striate.analysis.explanation import Explanation
 from striate.analysis.why_function import Found, find
 from striate.analysis.why_picture import pixel_products, pixel_value
-from striate.analysis.why_question import FORMS, Reader, constant
+from striate.analysis.why_question import FORMS, Reader
 from striate.analysis.why_sight import padding_note, seen
 from striate.analysis.why_stored import Stored
 from striate.analysis.why_subject import Subject, network_of, picture_of, target_of
 from striate.errors import ExplanationError
 from striate.graph import Call, Graph, Node, Ref
 from striate.reference import Backward, Factor, Number, Product, behind, prepared
+from striate.reference.products import constant
 
 Array = NDArray[Any]
 
@@ -296,8 +297,9 @@ class Inquiry:
         if self._trace.target is None:
             target = self._given
             if target is None:
-                scores = self._trace.reach([self._network.scores]).values[self._network.scores]
-                target = np.array([int(scores[0].argmax())])
+                scores = self._trace.reach([self._network.scores]).values[self._network.scores][0]
+                penalty = self._graph[self._network.scores].operator.is_penalty
+                target = np.array([int(scores.argmin() if penalty else scores.argmax())])
             self._trace.target = self._stored.target = target
         return loss
 

@@ -31,33 +31,34 @@ class Found:
 def find(node: Node, call: Call, number: Number, text: str) -> Found | None:
     """The factor of `node` that involves `number` and reads `text`, if there is one."""
     wanted = "".join(text.split())
-    for local in _factors(node, call, number):
-        if local.label != "{0}" and local.refs:
-            factor = named(node, local)
+    for local, output in _factors(node, call, number):
+        if local.label != "{0}":
+            factor = named(node, local, output)
             if "".join(factor.what.split()) == wanted:
                 return Found(factor, node.name, node.operator, number)
     return None
 
 
-def _factors(node: Node, call: Call, number: Number) -> Iterator[Local]:
+def _factors(node: Node, call: Call, number: Number) -> Iterator[tuple[Local, Index]]:
+    """Every factor around `number`, with the output that it stands in."""
     outputs: list[Index] = []
     for ref in _refs(node, call, number):
         for use in node.operator.uses(call, ref):
-            yield from use.derivative
+            yield from ((factor, use.output) for factor in use.derivative)
             outputs.append(use.output)
+    if call.y.ndim > 1 and not outputs:
+        # A statistic has no uses; every output of its channel is made with it.
+        outputs.append((0, *number.index[:1], *[0] * (call.y.ndim - 2)))
+    own = (0, *number.index)
+    for output in sorted(dict.fromkeys(outputs), key=lambda index: index != own)[:_MOST_OUTPUTS]:
+        if all(place < size for place, size in zip(output, call.y.shape, strict=True)):
+            for term in node.operator.terms(call, output):
+                yield from ((factor, output) for factor in term.factors)
     for channel in {output[1] for output in outputs if len(output) > 1 and not number.weight}:
         for name, weight in call.weights.items():
             if weight.shape == call.y.shape[1:2]:
                 for use in node.operator.uses(call, Ref(name, (channel,))):
-                    yield from use.derivative
-    own = (0, *number.index)
-    if call.y.ndim > 1 and not outputs:
-        # A statistic has no uses; every output of its channel is made with it.
-        outputs.append((0, *number.index[:1], *[0] * (call.y.ndim - 2)))
-    for output in sorted(dict.fromkeys(outputs), key=lambda index: index != own)[:_MOST_OUTPUTS]:
-        if all(place < size for place, size in zip(output, call.y.shape, strict=True)):
-            for term in node.operator.terms(call, output):
-                yield from term.factors
+                    yield from ((factor, use.output) for factor in use.derivative)
 
 
 def _refs(node: Node, call: Call, number: Number) -> Iterator[Ref]:

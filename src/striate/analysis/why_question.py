@@ -20,8 +20,7 @@ _REFERENCE = re.compile(
     r"(?P<name>[A-Za-z_]\w*(?:\.\w+)*?)(?:\[(?P<index>[^\[\]]*)\])?(?P<gradient>\.grad)?",
     re.ASCII,
 )
-_INSIDE = re.compile(r"[A-Za-z_]\w*(?:\.\w+)*\[[\d,]*\]", re.ASCII)
-_CONSTANT = re.compile(r"(-?\d+(?:\.\d+)?(?:e-?\d+)?)(?:/(\d+(?:\.\d+)?))?( \(.*\))?", re.ASCII)
+_INSIDE = re.compile(r"[A-Za-z_]\w*(?:\.\w+)*\[[\d,\s]*\]", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class Reader:
     def inside(self, what: str) -> list[Number]:
         """The numbers that a function such as relu(conv1[0,2,3]) refers to."""
         found = []
-        for text in _INSIDE.findall("".join(what.split())):
+        for text in _INSIDE.findall(what):
             try:
                 number = self.number(text)
             except ExplanationError:
@@ -87,6 +86,11 @@ class Reader:
                 f"It has {' and '.join(weights)}." if weights else "It has no weights."
             )
             raise ExplanationError(f"{node} has no {weight}", remedy=near)
+        if name == PROBABILITY:
+            raise ExplanationError(
+                "the network does not end in one score a class, so it has no probabilities",
+                remedy=f"Ask for {self.graph.scores.name}.",
+            )
         known = [each.name for each in self.graph]
         weights = [f"{each}.{w}" for each in known for w in self.graph.weights(self.graph[each])]
         shown = ", ".join(known[:12]) + (" …" if len(known) > 12 else "")
@@ -125,12 +129,3 @@ class Reader:
         if part.isdigit() or spec.rank != 1 or spec.size != len(names) or names.count(part) != 1:
             return part
         return str(names.index(part))
-
-
-def constant(what: str) -> float | None:
-    """The value of a constant factor such as 0.5, 1/9 or 1 (the largest of its window)."""
-    match = _CONSTANT.fullmatch(what.strip())
-    if match is None:
-        return None
-    below = float(match[2] or 1)
-    return float(match[1]) / below if below else None

@@ -10,6 +10,7 @@ outputs: a layer has millions of products, one number a few thousand.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
@@ -18,6 +19,8 @@ from striate.graph import OUTPUT, Index, Node, Ref
 from striate.graph import Factor as Local
 from striate.reference.backward import Backward
 from striate.reference.run import Trace
+
+_CONSTANT = re.compile(r"(-?\d+(?:\.\d+)?(?:e-?\d+)?)(?:/(\d+(?:\.\d+)?))?( \(.*\))?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +96,9 @@ def behind(
 def _behind_value(trace: Trace, number: Number, picture: int) -> list[Product]:
     trace.reach([number.node])
     node, call = trace.graph[number.node], trace.calls[number.node]
-    terms = node.operator.terms(call, (picture, *number.index))
-    return [Product(tuple(named(node, each) for each in term.factors)) for term in terms]
+    output = (picture, *number.index)
+    terms = node.operator.terms(call, output)
+    return [Product(tuple(named(node, each, output) for each in term.factors)) for term in terms]
 
 
 def _behind_gradient(backward: Backward, number: Number, picture: int) -> Iterator[Product]:
@@ -118,18 +122,37 @@ def _uses(backward: Backward, node: Node, ref: Ref) -> Iterator[Product]:
     for use in node.operator.uses(backward.trace.calls[node.name], ref):
         what = str(Number(node.name, use.output[1:], gradient=True))
         arriving = Factor(what, error[use.output].item(), (what,))
-        yield Product((arriving, *(named(node, each) for each in use.derivative)))
+        yield Product((arriving, *(named(node, each, use.output) for each in use.derivative)))
 
 
-def named(node: Node, factor: Local) -> Factor:
-    """An operator's factor with the names of the graph in it."""
+def named(node: Node, factor: Local, output: Index) -> Factor:
+    """An operator's factor with the names of the graph in it.
+
+    What names no number of the network, though it is no constant either, gets the name of the
+    output that it stands in.
+    """
     refs = tuple(_name(node, ref) for ref in factor.refs)
     what = factor.label
     for k, ref in enumerate(refs):
         what = what.replace(f"{{{k}}}", ref)
     if refs and what == factor.label:
         what = f"{what} of {refs[0]}"
+    elif not refs and constant(what) is None:
+        what = f"{what} in {Number(node.name, output[1:])}"
     return Factor(what, float(factor.value), refs)
+
+
+def constant(what: str) -> float | None:
+    """The value of a constant factor such as 0.5, 1/9 or 1 (the largest of its window).
+
+    >>> constant("1/4"), constant("relu(conv1[0,2,3])")
+    (0.25, None)
+    """
+    match = _CONSTANT.fullmatch(what.strip())
+    if match is None:
+        return None
+    below = float(match[2] or 1)
+    return float(match[1]) / below if below else None
 
 
 def _name(node: Node, ref: Ref) -> str:
