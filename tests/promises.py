@@ -98,7 +98,8 @@ def cases(
     if operator.is_random and call.training:
         call = replace(call, noise=fixed(operator.draw(rng, *inputs)))
     if operator.is_loss:
-        wanted = target(kind, specs[0].channels, batch, draw(st.booleans()), rng)
+        plain = kind is ops.Hinge or draw(st.booleans())
+        wanted = target(specs[0].channels, batch, plain, rng)
         call = replace(call, target=wanted if wanted.dtype.kind == "i" else wanted.astype(dtype))
     call = call.with_output(fixed(np.asarray(operator.forward(call))))
     error = fixed(rng.standard_normal(call.y.shape).astype(dtype))
@@ -120,9 +121,7 @@ def weight(kind: Weight, rng: np.random.Generator, dtype: type) -> Array:
     return fixed(values.astype(dtype))
 
 
-def target(
-    kind: type[Operator], classes: int, batch: int, plain: bool, rng: np.random.Generator
-) -> Array:
+def target(classes: int, batch: int, plain: bool, rng: np.random.Generator) -> Array:
     """Class numbers, or a wanted value for every score (shares that sum to 1)."""
     if plain:
         return rng.integers(0, classes, batch)
@@ -231,6 +230,29 @@ def pools(draw: Draw) -> tuple[int, Any, Any, Padding, bool]:
 
 
 @st.composite
+def l2_pool(draw: Draw) -> Setting:
+    rank, kernel, stride, pad, ceil = draw(pools())
+    axes = windows(rank, kernel, stride or kernel, pad)
+    return ops.L2Pool(kernel, stride, pad, ceil), (Spec((3, *draw(spatial(axes)))),)
+
+
+@st.composite
+def stochastic_pool(draw: Draw) -> Setting:
+    rank, kernel, stride, _, _ = draw(pools())
+    axes = windows(rank, kernel, stride or kernel)
+    return ops.StochasticPool(kernel, stride), (Spec((3, *draw(spatial(axes)))),)
+
+
+@st.composite
+def adaptive(draw: Draw) -> Setting:
+    """Sizes that divide the map."""
+    rank = draw(st.integers(1, 2))
+    size, cells = draw(numbers_an_axis(rank, 3)), draw(numbers_an_axis(rank, 4))
+    lengths = tuple(n * k for n, k in zip(size, cells, strict=True))
+    return ops.AdaptiveAveragePool(size), (Spec((3, *lengths)),)
+
+
+@st.composite
 def subsample(draw: Draw) -> Setting:
     """Sums and means over windows that may overlap or leave gaps."""
     rank, kernel, stride, _, _ = draw(pools())
@@ -273,6 +295,17 @@ def group_norm(draw: Draw) -> Setting:
     return made, (Spec((groups * size, *spec.spatial)),)
 
 
+@st.composite
+def histogram_pool(draw: Draw) -> Setting:
+    """Windows of two cells or more; bins at places that floating point hits exactly."""
+    rank = draw(st.integers(1, 2))
+    kernel = draw(st.tuples(st.integers(2, 3), *[st.integers(1, 3)] * (rank - 1)))
+    stride = draw(st.one_of(st.none(), numbers_an_axis(rank, 3)))
+    bins, width, low = draw(st.integers(2, 4)), draw(st.sampled_from([0.5, 1, 2])), -2.0
+    made = ops.HistogramPool(kernel, stride, bins, low, low + width * (bins - 1))
+    return made, (Spec((3, *draw(spatial(windows(rank, kernel, stride or kernel))))),)
+
+
 def alone(
     operators: st.SearchStrategy[Any], ranks: tuple[int, ...] = (1, 2, 3)
 ) -> st.SearchStrategy[Setting]:
@@ -297,7 +330,11 @@ SETTINGS: Mapping[type[Operator], st.SearchStrategy[Setting]] = {
     ops.Flatten: plain(ops.Flatten),
     ops.MaxPool: max_pool(),
     ops.AveragePool: average_pool(),
+    ops.HistogramPool: histogram_pool(),
     ops.GlobalAveragePool: alone(st.builds(ops.GlobalAveragePool), (2, 3)),
+    ops.AdaptiveAveragePool: adaptive(),
+    ops.L2Pool: l2_pool(),
+    ops.StochasticPool: stochastic_pool(),
     ops.Subsample: subsample(),
     ops.ReLU: plain(ops.ReLU),
     ops.ReLU6: plain(ops.ReLU6),
@@ -331,6 +368,8 @@ SETTINGS: Mapping[type[Operator], st.SearchStrategy[Setting]] = {
     ops.CrossEntropy: alone(st.builds(ops.CrossEntropy, st.one_of(st.just(0.0), RATES)), (1,)),
     ops.LogLoss: alone(st.builds(ops.LogLoss), (1,)),
     ops.SquaredError: alone(st.builds(ops.SquaredError), (1,)),
+    ops.Hinge: alone(st.builds(ops.Hinge, st.floats(0.1, 3)), (1,)),
+    ops.SigmoidCrossEntropy: alone(st.builds(ops.SigmoidCrossEntropy), (1,)),
     ops.MapLoss: alone(st.builds(ops.MapLoss, st.floats(-3, 3)), (1,)),
 }
 """Settings and input specs of every operator."""

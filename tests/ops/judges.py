@@ -109,6 +109,54 @@ def _subsample(twin: Twin) -> Tensor:
     return pooled * twin.weights["weight"].view(each) + twin.weights["bias"].view(each)
 
 
+def _l2_pool(twin: Twin) -> Tensor:
+    """The root has no slope at zero, so that it is taken where something is."""
+    pool, rank = twin.operator, twin.x.ndim - 2
+    kernel, stride = _axes(pool.kernel, rank), _axes(pool.stride or pool.kernel, rank)
+    squares = twin.x.unsqueeze(2) ** 2 if rank == 1 else twin.x**2
+    sides = _sides(pool.padding, kernel, [1] * rank)
+    if rank == 1:
+        kernel, stride, sides = [1, *kernel], [1, *stride], [(0, 0), *sides]
+    pads: Any = [n for n, _ in sides] if pool.ceil else 0
+    squares = squares if pool.ceil else _pad(squares, sides)
+    total = F.avg_pool2d(squares, kernel, stride, pads, pool.ceil, divisor_override=1)
+    length = torch.where(total > 0, torch.where(total > 0, total, 1).sqrt(), 0)
+    return length.squeeze(2) if rank == 1 else length
+
+
+def _stochastic_pool(twin: Twin) -> Tensor:
+    pool, x = twin.operator, F.relu(twin.x)
+    rank = x.ndim - 2
+    kernel, stride = _axes(pool.kernel, rank), _axes(pool.stride or pool.kernel, rank)
+    for axis, (cells, step) in enumerate(zip(kernel, stride, strict=True)):
+        x = x.unfold(2 + axis, cells, step)
+    x = x.flatten(-rank)
+    total = x.sum(-1, keepdim=True)
+    if twin.noise is None:
+        return (x * x / torch.where(total > 0, total, 1)).sum(-1)
+    up_to = x.cumsum(-1) > twin.noise[..., None] * total
+    drawn = up_to & (up_to.cumsum(-1) == 1)
+    return (x * drawn).sum(-1)
+
+
+def _adaptive(twin: Twin) -> Tensor:
+    rank = twin.x.ndim - 2
+    pool: Any = F.adaptive_avg_pool1d if rank == 1 else F.adaptive_avg_pool2d
+    return pool(twin.x, _axes(twin.operator.size, rank))
+
+
+def _hinge(twin: Twin) -> Tensor:
+    margin, classes = twin.operator.margin, twin.x.shape[1]
+    assert twin.target is not None
+    mean = F.multi_margin_loss(twin.x, twin.target, margin=margin, reduction="none")
+    return mean * classes
+
+
+def _sigmoid_cross_entropy(twin: Twin) -> Tensor:
+    each = F.binary_cross_entropy_with_logits(twin.x, _hot(twin), reduction="none")
+    return each.sum(dim=1)
+
+
 def _rbf(twin: Twin) -> Tensor:
     codes = torch.from_numpy(bitmaps.codes()[: twin.operator.units].copy()).to(twin.x.dtype)
     return (
@@ -203,6 +251,20 @@ def _group_norm(twin: Twin) -> Tensor:
     return F.group_norm(twin.x, norm.groups, weights["weight"], weights["bias"], norm.epsilon)
 
 
+def _histogram_pool(twin: Twin) -> Tensor:
+    """One bin after the other."""
+    pool, rank = twin.operator, twin.x.ndim - 2
+    kernel, stride = _axes(pool.kernel, rank), _axes(pool.stride or pool.kernel, rank)
+    slide: Any = F.avg_pool1d if rank == 1 else F.avg_pool2d
+    width = (pool.high - pool.low) / (pool.bins - 1)
+    x = twin.x.clamp(pool.low, pool.high)
+    found = []
+    for b in range(pool.bins):
+        away = (x - (pool.low + b * width)).abs() / width
+        found.append(slide((1 - away).relu(), kernel, stride))
+    return torch.stack(found, dim=2).flatten(1, 2)
+
+
 def _hot(twin: Twin) -> Tensor:
     assert twin.target is not None
     if twin.target.is_floating_point():
@@ -221,7 +283,11 @@ JUDGES: Mapping[type[Operator], Callable[[Twin], Tensor]] = {
     ops.Flatten: lambda twin: twin.x.flatten(1),
     ops.MaxPool: _max_pool,
     ops.AveragePool: _average_pool,
+    ops.HistogramPool: _histogram_pool,
     ops.GlobalAveragePool: lambda twin: twin.x.mean(tuple(range(2, twin.x.ndim)), keepdim=True),
+    ops.L2Pool: _l2_pool,
+    ops.StochasticPool: _stochastic_pool,
+    ops.AdaptiveAveragePool: _adaptive,
     ops.Subsample: _subsample,
     ops.ReLU: lambda twin: F.relu(twin.x),
     ops.ReLU6: lambda twin: F.relu6(twin.x),
@@ -253,6 +319,8 @@ JUDGES: Mapping[type[Operator], Callable[[Twin], Tensor]] = {
     ops.CrossEntropy: _cross_entropy,
     ops.LogLoss: lambda twin: -(_hot(twin) * twin.x.log()).sum(dim=1),
     ops.SquaredError: lambda twin: F.mse_loss(twin.x, _hot(twin), reduction="none").sum(dim=1) / 2,
+    ops.Hinge: _hinge,
+    ops.SigmoidCrossEntropy: _sigmoid_cross_entropy,
     ops.MapLoss: _map_loss,
 }
 """One function an operator."""

@@ -41,6 +41,10 @@ BAD_SETTINGS: list[tuple[type[Operator], tuple[object, ...], str]] = [
     (ops.AveragePool, (2, 2, "some"), "padding is 'some'"),
     (ops.Subsample, (0,), "kernel is 0"),
     (ops.Subsample, (2, (1, 0)), "stride is 1x0"),
+    (ops.L2Pool, (2, 2, -1), "padding is -1"),
+    (ops.StochasticPool, (2.0,), "kernel is 2.0"),
+    (ops.AdaptiveAveragePool, (0,), "size is 0"),
+    (ops.Hinge, (0.0,), "margin is 0.0"),
     (ops.RBF, (0,), "units is 0"),
     (ops.RBF, (11,), "11 RBF units need 11 codes, but 10 are drawn"),
     (ops.MapLoss, (float("inf"),), "j is inf"),
@@ -61,6 +65,9 @@ BAD_SETTINGS: list[tuple[type[Operator], tuple[object, ...], str]] = [
     (ops.Maxout, (0,), "pieces is 0"),
     (ops.LayerNorm, ("rows",), "layer normalization over 'rows'"),
     (ops.GroupNorm, (0,), "groups is 0"),
+    (ops.HistogramPool, (0,), "kernel is 0"),
+    (ops.HistogramPool, (2, None, 1), "1 bins from 0 to 1 tell nothing apart"),
+    (ops.HistogramPool, (2, None, 4, 2.0, 1.0), "4 bins from 2 to 1 tell nothing"),
 ]
 """Operator, its arguments, and what the error begins with."""
 
@@ -75,6 +82,12 @@ BAD_INPUTS: list[tuple[Operator, tuple[Spec, ...], str, str]] = [
     (ops.Subsample(6), (PICTURE,), "6x6 pooling window of {self} does not fit", "up to 5x4"),
     (ops.RBF(), (FLAT,), "compares 84 features with 7x12 bitmaps, but its input is 7", "FC 84"),
     (ops.MapLoss(), (SIGNAL,), "compares one score a class", "FC"),
+    (ops.Hinge(), (SIGNAL,), "compares one score a class", "FC"),
+    (ops.SigmoidCrossEntropy(), (SIGNAL,), "compares one score a class", "FC"),
+    (ops.L2Pool(2), (FLAT,), "pools maps", "before FLATTEN"),
+    (ops.StochasticPool(2), (FLAT,), "pools maps", "before FLATTEN"),
+    (ops.AdaptiveAveragePool(2), (FLAT,), "pools maps", "before FLATTEN"),
+    (ops.AdaptiveAveragePool(2), (PICTURE,), "cannot share its 5x4 input out evenly", "divides"),
     (ops.Dense(4), (PICTURE,), "needs a flat input, not 6x5x4", "FLATTEN"),
     (ops.MaxPool(2), (FLAT,), "pools maps, but its input is flat (7 units)", "before FLATTEN"),
     (ops.MaxPool(6), (PICTURE,), "6x6 pooling window of {self} does not fit", "Windows up to 5x4"),
@@ -147,7 +160,7 @@ def test_unequal_padding_is_kept() -> None:
     assert ops.Conv(4, 5, padding=((0, 1), (0, 1))) != ops.Conv(4, 5, padding=1)
 
 
-@pytest.mark.parametrize("loss", [ops.CrossEntropy(), ops.LogLoss(), ops.SquaredError()])
+@pytest.mark.parametrize("loss", [kind() for kind in OPERATORS if kind.is_loss], ids=str)
 @pytest.mark.parametrize(
     ("target", "what"),
     [
@@ -155,6 +168,7 @@ def test_unequal_padding_is_kept() -> None:
         (np.array([0, 3]), "the target [0, 3] names no class"),
         (np.array([-1, 0]), "the target [-1, 0] names no class"),
         (np.array([0]), "the target [0] names no class"),
+        (np.array([0.5, 1.0]), "the target [0.5, 1.0] names no class"),
     ],
 )
 def test_targets_that_mean_nothing(loss: Operator, target: np.ndarray | None, what: str) -> None:

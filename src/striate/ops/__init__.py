@@ -23,8 +23,10 @@ from striate.ops.activation.tanh import Tanh
 from striate.ops.convolution.conv import Conv
 from striate.ops.convolution.dense import Dense
 from striate.ops.loss.cross_entropy import CrossEntropy
+from striate.ops.loss.hinge import Hinge
 from striate.ops.loss.log_loss import LogLoss
 from striate.ops.loss.map_loss import MapLoss
+from striate.ops.loss.sigmoid_cross_entropy import SigmoidCrossEntropy
 from striate.ops.loss.squared_error import SquaredError
 from striate.ops.merging.add import Add
 from striate.ops.merging.concat import Concat
@@ -36,9 +38,13 @@ from striate.ops.normalization.group_norm import GroupNorm
 from striate.ops.normalization.layer_norm import LayerNorm
 from striate.ops.normalization.local_response_norm import LocalResponseNorm
 from striate.ops.output.rbf import RBF
+from striate.ops.pooling.adaptive_average_pool import AdaptiveAveragePool
 from striate.ops.pooling.average_pool import AveragePool
 from striate.ops.pooling.global_average_pool import GlobalAveragePool
+from striate.ops.pooling.histogram_pool import HistogramPool
+from striate.ops.pooling.l2_pool import L2Pool
 from striate.ops.pooling.max_pool import MaxPool
+from striate.ops.pooling.stochastic_pool import StochasticPool
 from striate.ops.pooling.subsample import Subsample
 from striate.ops.shaping.flatten import Flatten
 from striate.ops.shaping.input import Input
@@ -50,7 +56,11 @@ OPERATORS: tuple[type[Operator], ...] = (
     Flatten,
     MaxPool,
     AveragePool,
+    HistogramPool,
+    L2Pool,
+    StochasticPool,
     GlobalAveragePool,
+    AdaptiveAveragePool,
     Subsample,
     ReLU,
     ReLU6,
@@ -80,8 +90,10 @@ OPERATORS: tuple[type[Operator], ...] = (
     Multiply,
     Divide,
     CrossEntropy,
+    SigmoidCrossEntropy,
     LogLoss,
     SquaredError,
+    Hinge,
     MapLoss,
 )
 """Every operator. The contract's promises are tested on each."""
@@ -91,6 +103,7 @@ __all__ = [
     "GELU",
     "OPERATORS",
     "RBF",
+    "AdaptiveAveragePool",
     "Add",
     "AveragePool",
     "BatchNorm",
@@ -106,7 +119,10 @@ __all__ = [
     "GroupNorm",
     "HardSigmoid",
     "HardSwish",
+    "Hinge",
+    "HistogramPool",
     "Input",
+    "L2Pool",
     "LayerNorm",
     "LeakyReLU",
     "LocalResponseNorm",
@@ -122,9 +138,11 @@ __all__ = [
     "ScaledTanh",
     "SiLU",
     "Sigmoid",
+    "SigmoidCrossEntropy",
     "Sine",
     "Softmax",
     "SquaredError",
+    "StochasticPool",
     "Subsample",
     "Tanh",
 ]

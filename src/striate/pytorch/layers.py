@@ -342,7 +342,7 @@ class Maxout(nn.Module):
         self.pieces = pieces
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.unflatten(1, (-1, self.pieces)).max(dim=2).values
+        return x.reshape(x.shape[0], -1, self.pieces, *x.shape[2:]).max(dim=2).values
 
 
 class ChannelNorm(nn.LayerNorm):
@@ -350,3 +350,33 @@ class ChannelNorm(nn.LayerNorm):
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+
+class HistogramPool1d(nn.AvgPool1d):
+    """The share of a window's numbers near each of several values; bins become channels."""
+
+    def __init__(self, *arguments: Any, bins: int, low: float, high: float, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.bins, self.low, self.high = bins, low, high
+
+    def forward(self, x: Tensor) -> Tensor:
+        width = (self.high - self.low) / (self.bins - 1)
+        centers = self.low + width * torch.arange(self.bins, dtype=x.dtype, device=x.device)
+        inside = x.clamp(self.low, self.high)[:, :, None]
+        shares = F.relu(1 - (inside - centers.view(-1, 1)).abs() / width)
+        return super().forward(shares.flatten(1, 2))
+
+
+class HistogramPool2d(nn.AvgPool2d):
+    """The share of a window's numbers near each of several values; bins become channels."""
+
+    def __init__(self, *arguments: Any, bins: int, low: float, high: float, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.bins, self.low, self.high = bins, low, high
+
+    def forward(self, x: Tensor) -> Tensor:
+        width = (self.high - self.low) / (self.bins - 1)
+        centers = self.low + width * torch.arange(self.bins, dtype=x.dtype, device=x.device)
+        inside = x.clamp(self.low, self.high)[:, :, None]
+        shares = F.relu(1 - (inside - centers.view(-1, 1, 1)).abs() / width)
+        return super().forward(shares.flatten(1, 2))

@@ -30,6 +30,7 @@ from striate.ops import (
     GroupNorm,
     HardSigmoid,
     HardSwish,
+    HistogramPool,
     Input,
     LayerNorm,
     LeakyReLU,
@@ -221,6 +222,18 @@ def _group_norm(norm: GroupNorm, inputs: tuple[Spec, ...]) -> Recipe:
     return Recipe(nn.GroupNorm, (norm.groups, inputs[0].channels), settings)
 
 
+def _histogram_pool(pool: HistogramPool, inputs: tuple[Spec, ...]) -> Recipe:
+    axes = pool.field(*inputs)
+    settings = _unless({"stride": _short(w.kernel for w in axes)}, _strides(axes))
+    settings |= {"bins": pool.bins, "low": pool.low, "high": pool.high}
+    kinds = layers.HistogramPool1d, layers.HistogramPool2d
+    return Recipe(_by_rank(inputs[0], *kinds), (_short(w.kernel for w in axes),), settings)
+
+
+def _strides(axes: tuple[Window, ...]) -> dict[str, Any]:
+    return {"stride": _short(w.stride for w in axes)}
+
+
 def _plain(kind: type[nn.Module]) -> Maker:
     """An operator without settings."""
     return lambda operator, inputs: Recipe(kind)
@@ -232,6 +245,7 @@ MODULES: Mapping[type[Operator], Maker] = {
     Flatten: _plain(nn.Flatten),
     MaxPool: _max_pool,
     AveragePool: _average_pool,
+    HistogramPool: _histogram_pool,
     GlobalAveragePool: _global_average_pool,
     Subsample: _subsample,
     ReLU: _plain(nn.ReLU),

@@ -85,11 +85,8 @@ class NoisyReLU(Operator):
 
     def terms(self, call: Call, index: Index) -> list[Term]:
         value = max(0.0, _heard(call)[index].item())
-        if call.training:
-            label = f"relu({{0}} + noise {_noise(call)[index]:.6g})"
-        else:
-            label = "relu({0})"
-        return [Term((Factor(value, label, (Ref(0, index),)),))]
+        noise = f" + noise {_noise(call)[index]:.6g}" if call.training else ""
+        return [Term((Factor(value, f"relu({{0}}{noise})", (Ref(0, index),)),))]
 
     def uses(self, call: Call, ref: Ref) -> list[Use]:
         passes = bool(_heard(call)[ref.index] > 0)
