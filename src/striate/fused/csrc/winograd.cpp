@@ -14,7 +14,7 @@
 #include "winograd_weights.hpp"
 #include "winograd_workspace.hpp"
 
-namespace winograd {
+namespace {  // one library, one source file: nothing here is seen from outside
 
 constexpr long CHUNK = std::max(MAX_COLUMNS, 32 / LANES);  // output blocks whose sums stay in cache
 constexpr long TERMS = 64 / LANES;  // channel blocks in one sum: short for accuracy and the cache
@@ -174,27 +174,27 @@ void backward_weight(const Sizes& s, const float* x, const float* g, float* dw, 
   }
 }
 
-}  // namespace winograd
+}  // namespace
 
 // 0, or 1 when there is no memory for the workspace. No exception may pass a C boundary.
-extern "C" int winograd_forward(const winograd::Sizes* sizes, const float* x, const float* weight,
+extern "C" int winograd_forward(const Sizes* sizes, const float* x, const float* weight,
                                 const float* bias, float* y, int threads) {
   try {
-    winograd::forward(*sizes, x, weight, bias, y, threads);
+    forward(*sizes, x, weight, bias, y, threads);
   } catch (const std::bad_alloc&) {
     return 1;
   }
   return 0;
 }
 
-extern "C" int winograd_backward_weight(const winograd::Sizes* sizes, const float* x,
+extern "C" int winograd_backward_weight(const Sizes* sizes, const float* x,
                                         const float* gradient, float* dw, int threads) {
   try {
-    winograd::backward_weight(*sizes, x, gradient, dw, threads);
+    backward_weight(*sizes, x, gradient, dw, threads);
   } catch (const std::bad_alloc&) {
     return 1;
   }
   return 0;
 }
 
-extern "C" void winograd_release() { winograd::Workspace::release_all(); }
+extern "C" void winograd_release() { Workspace::release_all(); }

@@ -5,7 +5,7 @@
 
 #include "winograd_transform.hpp"
 
-namespace winograd {
+namespace {
 
 struct Sizes {  // as the caller passes them, 64 bits each
   int64_t batch, height, width, channels, out_height, out_width, outputs;
@@ -66,4 +66,4 @@ inline void store_points(const Vector half[ROWS][PATCH], const Points& to, long 
   }
 }
 
-}  // namespace winograd
+}  // namespace

@@ -2,7 +2,7 @@
 #pragma once
 #include "winograd_layout.hpp"
 
-namespace winograd {
+namespace {
 
 template <bool INSIDE>
 inline void input_tile(const Sizes& s, const float* x, long top, long left, const Points& to,
@@ -92,4 +92,4 @@ inline void transform_output(const Sizes& s, const Tiles& tiles, const Points& f
   }
 }
 
-}  // namespace winograd
+}  // namespace

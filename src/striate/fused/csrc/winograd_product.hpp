@@ -9,7 +9,7 @@
 
 #include "winograd_transform.hpp"
 
-namespace winograd {
+namespace {
 
 // Accumulators, one row of the right operand and a broadcast must fit the vector registers.
 #if defined(__AVX512F__)
@@ -19,6 +19,17 @@ constexpr int MAX_ROWS = 12, MAX_COLUMNS = 2, OUTER_ROWS = 4, OUTER_COLUMNS = 4;
 #else
 constexpr int MAX_ROWS = 6, MAX_COLUMNS = 2, OUTER_ROWS = 4, OUTER_COLUMNS = 3;
 #endif
+
+// Holds a value in its register, where a compiler might load it again for every use.
+inline void keep(Vector& v) {
+#if defined(__x86_64__)
+  __asm__("" : "+v"(v));
+#elif defined(__aarch64__)
+  __asm__("" : "+w"(v));
+#else
+  (void)v;
+#endif
+}
 
 struct Product {
   const float* left;      // broadcast, element by element
@@ -46,7 +57,10 @@ void multiply(const Product& p) {
     for (int k = 0; k < p.run; k++, left += TERM_STEP, right += LANES) {
       Vector b[COLUMNS];
 #pragma GCC unroll 4
-      for (int j = 0; j < COLUMNS; j++) b[j] = load(right + j * p.right_block);
+      for (int j = 0; j < COLUMNS; j++) {
+        b[j] = load(right + j * p.right_block);
+        if (ROWS > 1) keep(b[j]);
+      }
 #pragma GCC unroll 16
       for (int i = 0; i < ROWS; i++) {
         const float a = left[i * ROW_STEP];
@@ -93,4 +107,4 @@ inline Kernel outer_kernel(int columns) {
 // `part` of `parts` nearly equal pieces of 0..size: where it starts.
 inline long piece(long size, long parts, long part) { return size * part / parts; }
 
-}  // namespace winograd
+}  // namespace

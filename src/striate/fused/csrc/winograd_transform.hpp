@@ -17,7 +17,7 @@
 #define STRIATE_LANES 4
 #endif
 
-namespace winograd {
+namespace {
 
 constexpr int LANES = STRIATE_LANES;
 constexpr int TILE = 4;                       // outputs a side
@@ -102,4 +102,4 @@ inline void tap_map(const Vector m[6], Vector o[3]) {
   o[2] = (GA * A2) * sa + ((GB * B2) * sb + m[5]);
 }
 
-}  // namespace winograd
+}  // namespace

@@ -7,7 +7,7 @@
 
 #include "winograd_layout.hpp"
 
-namespace winograd {
+namespace {
 
 template <size_t... I>
 inline void interleave(Vector a, Vector b, Vector* out, std::index_sequence<I...>) {
@@ -145,4 +145,4 @@ inline void transform_weight_gradient(const Sizes& s, const Points& from, long b
   }
 }
 
-}  // namespace winograd
+}  // namespace

@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #endif
 
-namespace winograd {
+namespace {
 
 class Workspace {
  public:
@@ -90,4 +90,4 @@ class Workspace {
   float* data_;
 };
 
-}  // namespace winograd
+}  // namespace
