@@ -10,6 +10,7 @@ import typer
 
 from striate.cli import network as networks
 from striate.cli import terminal
+from striate.graph import Graph
 
 
 class Form(StrEnum):
@@ -46,7 +47,7 @@ def run(
         print(f"wrote {output}")
 
 
-def _written(graph: networks.Graph, form: Form) -> str:
+def _written(graph: Graph, form: Form) -> str:
     if form is Form.notation:
         from striate.notation import text
 

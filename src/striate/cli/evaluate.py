@@ -1,0 +1,84 @@
+"""`striate evaluate`: accuracy, confusion matrix, and the mistakes a model was surest of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from striate.cli import network as networks
+from striate.cli import terminal
+from striate.errors import StriateError
+
+if TYPE_CHECKING:
+    from striate.training import Evaluation
+
+WORST = 10
+"""Mistakes printed without --worst."""
+
+
+def run(
+    file: Annotated[str, typer.Argument(help=networks.FILE_HELP)],
+    data: Annotated[
+        str, typer.Option(help="A data set's name or a folder; else what it was trained on.")
+    ] = "",
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where named data sets lie; else STRIATE_DATA.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="train, validation, test or all.")] = "test",
+    worst: Annotated[int, typer.Option(help="How many mistakes to name.", min=0)] = WORST,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Judge a model: accuracy, confusion matrix, the worst mistakes.
+
+    Example: striate evaluate runs/lenet-digits-1
+    """
+    from striate.data import load
+    from striate.training import evaluate
+
+    model = networks.model_of(file)
+    source = data or str(model.about.get("data", {}).get("source", ""))
+    if not source:
+        raise StriateError("which pictures?", remedy="Name them: --data mnist, or a folder.")
+    recipe = model.about.get("recipe", {})
+    channels, height, width = model.preprocessing.shape
+    pictures = load(
+        source,
+        data_dir=data_dir,
+        size=(height, width),
+        channels=channels,
+        validation=recipe.get("validation"),
+        seed=recipe.get("seed", 0),
+    )
+    answer = evaluate(model, pictures, split=split)
+    if as_json:
+        terminal.print_json(answer.to_json(worst))
+    else:
+        _print(answer, worst)
+        for problem in pictures.problems:
+            typer.echo(f"not used: {problem}", err=True)
+
+
+def _print(answer: Evaluation, worst: int) -> None:
+    out = terminal.console()
+    wrong = len(answer.mistakes)
+    out.print(
+        f"{answer.accuracy:.2%} of {answer.pictures:,} pictures right, {wrong:,} wrong; "
+        f"loss {answer.loss:.4f}",
+        style="bold",
+    )
+    rows = [
+        (name, *(terminal.count(int(n)) for n in row), f"{row[k] / max(1, row.sum()):.1%}")
+        for k, (name, row) in enumerate(zip(answer.classes, answer.confusion, strict=True))
+    ]
+    out.print("\nTrue classes down, answers across:")
+    out.print(terminal.grid(("", *answer.classes, "right"), rows))
+    if not worst or not wrong:
+        return
+    out.print("The mistakes it was surest of:")
+    listed = [
+        (each.path or f"#{each.index}", each.truth, each.guess, f"{each.probability:.1%}")
+        for each in answer.mistakes[:worst]
+    ]
+    out.print(terminal.grid(("picture", "is", "taken for", "sure"), listed, left=(0, 1, 2)))

@@ -1,0 +1,60 @@
+"""`striate predict`: class and probability for picture files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from striate.cli import network as networks
+from striate.cli import terminal
+from striate.errors import StriateError
+
+
+def run(
+    file: Annotated[str, typer.Argument(help=networks.FILE_HELP)],
+    pictures: Annotated[list[Path], typer.Argument(help="Picture files of any size and color.")],
+    top: Annotated[int, typer.Option(help="How many classes to name for each.", min=1)] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Name the class of pictures, prepared as the training pictures were.
+
+    A file that cannot be read is named, the others are answered; the exit code is then 1.
+
+    Example: striate predict runs/lenet-digits-1 seven.png
+    """
+    model = networks.model_of(file)
+    prepared, damaged = [], {}
+    for path in pictures:
+        try:
+            prepared.append((path, model.preprocessing.picture(path)))
+        except StriateError as problem:
+            damaged[path] = problem
+    found = model.predict([each for _, each in prepared])
+    answers = [
+        {
+            "picture": str(path),
+            "class": prediction.label,
+            "probability": prediction.probability,
+            "ranking": [
+                {"class": name, "probability": share} for name, share in prediction.ranking[:top]
+            ],
+        }
+        for (path, _), prediction in zip(prepared, found, strict=True)
+    ]
+    if as_json:
+        errors = [{"picture": str(path), "error": str(error)} for path, error in damaged.items()]
+        terminal.print_json({"schema_version": 1, "predictions": answers, "errors": errors})
+    else:
+        rows = [
+            (str(path), *(f"{name} {share:.2%}" for name, share in prediction.ranking[:top]))
+            for (path, _), prediction in zip(prepared, found, strict=True)
+        ]
+        if rows:
+            headings = ("picture", "class", *("or" for _ in rows[0][2:]))
+            terminal.console().print(terminal.grid(headings, rows, left=range(len(headings))))
+        for error in damaged.values():
+            typer.echo(f"striate: {error}", err=True)
+    if damaged:
+        raise typer.Exit(1)

@@ -1,0 +1,90 @@
+"""`striate why`: the exact products behind one number."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from striate.cli import network as networks
+from striate.cli import terminal
+
+if TYPE_CHECKING:
+    from striate.analysis.explanation import Explanation
+
+if TYPE_CHECKING:
+    pass
+
+SHOWN = 12
+"""Products printed without --all: the largest."""
+
+
+def run(
+    file: Annotated[str, typer.Argument(help=networks.FILE_HELP)],
+    picture: Annotated[str, typer.Argument(help="A picture file of any size and color.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="node[channel,row,column], node[unit], node.weight[o,c,u,v].grad, node[..].grad, "
+            "input[..].grad, probability[class] or loss."
+        ),
+    ],
+    target: Annotated[
+        str, typer.Option(help="The right class, for losses and gradients: a name or a number.")
+    ] = "",
+    everything: Annotated[bool, typer.Option("--all", help="Print every product.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Ask why a number in a network is what it is: formula, products, sum and residual.
+
+    Example: striate why runs/lenet-digits-1 seven.png "conv2[3,4,7]"
+    """
+    from striate.analysis.why import why
+
+    answer = why(networks.model_of(file), picture, what, target=target or None)
+    if as_json:
+        terminal.print_json(answer.to_json())
+    else:
+        _print(answer, everything)
+
+
+def _print(answer: Explanation, everything: bool) -> None:
+    out = terminal.console()
+    out.print(f"{answer.what} = {answer.formula}", style="bold")
+    count = len(answer.terms)
+    out.print(f"  {count:,} {'product' if count == 1 else 'products'}{_target(answer)}\n")
+    shown = list(answer.terms) if everything else answer.largest(SHOWN)
+    rows = [
+        (
+            f"{term.value:+.8g}",
+            " · ".join(f"{factor.value:.6g}" for factor in term.factors),
+            " · ".join(factor.what for factor in term.factors),
+        )
+        for term in shown
+    ]
+    if len(shown) < count:
+        rest = answer.value - sum(term.value for term in shown)
+        rows.append((f"{rest:+.8g}", f"the other {count - len(shown):,}", "--all prints each"))
+    if rows:
+        out.print(terminal.grid(("term", "values", "factors"), rows, left=(1, 2)))
+    out.print(_sums(answer), style="bold")
+    if answer.sees:
+        seen = ", ".join(f"{each.axis}s {each.first}–{each.last}" for each in answer.sees)
+        out.print(f"sees {seen} of the input", style="dim")
+    for note in answer.notes:
+        out.print(note, style="dim")
+    if answer.askable:
+        out.print(f"Ask on, for example: {answer.askable[0]}", style="dim")
+
+
+def _target(answer: Explanation) -> str:
+    return f", for the target {answer.target}" if answer.target else ""
+
+
+def _sums(answer: Explanation) -> str:
+    parts = [f"sum {answer.value:.9g}"]
+    if answer.stored is not None and answer.residual is not None:
+        parts.append(f"stored {answer.stored:.9g}")
+        parts.append(f"residual {answer.residual:.1e} (float32)")
+    parts.append(f"reference residual {answer.reference_residual:.0e}")
+    return "   ".join(parts)

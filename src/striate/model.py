@@ -1,0 +1,258 @@
+"""A trained network: graph, weights, class names and preprocessing, in one safe file.
+
+The file is safetensors: weights as plain arrays, and text in its metadata. Opening one never
+runs code.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from striate.data.preprocess import Preprocessing
+from striate.errors import ModelFileError, StriateError
+from striate.graph import Graph
+from striate.notation import parse, text
+
+if TYPE_CHECKING:
+    from striate.data.decode import Source
+    from striate.pytorch import Network
+
+Array: TypeAlias = NDArray[Any]
+
+FORMAT = "striate-model-1"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model says of one picture: classes by falling probability."""
+
+    ranking: tuple[tuple[str, float], ...]
+
+    @property
+    def label(self) -> str:
+        """The most probable class."""
+        return self.ranking[0][0]
+
+    @property
+    def probability(self) -> float:
+        """How probable it is."""
+        return self.ranking[0][1]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network with its weights and everything needed to use it on a picture.
+
+    Args:
+        graph: the network.
+        weights: node -> weight name -> array, statistics included.
+        classes: names by index of the scores.
+        preprocessing: from a picture to the input.
+        about: what else travels along: recipe, data, versions, measured accuracy.
+    """
+
+    graph: Graph
+    weights: Mapping[str, Mapping[str, Array]]
+    classes: tuple[str, ...]
+    preprocessing: Preprocessing
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, path: Path | str) -> Model:
+        """The model in a file.
+
+        Raises:
+            ModelFileError: it is missing, damaged, or not a model of ours.
+        """
+        tensors, metadata = read_arrays(Path(path))
+        if metadata.get("format") != FORMAT:
+            raise ModelFileError(
+                f"{path} holds arrays, but no network",
+                remedy="Model files are written by `striate train` (best.safetensors).",
+            )
+        try:
+            graph = parse(metadata["notation"])
+            classes = tuple(map(str, json.loads(metadata["classes"])))
+            preprocessing = Preprocessing.from_dict(json.loads(metadata["preprocessing"]))
+            about = dict(json.loads(metadata.get("about", "{}")))
+        except (KeyError, ValueError, TypeError, RecursionError, StriateError) as error:
+            raise ModelFileError(
+                f"the description in {path} is damaged", remedy=f"{type(error).__name__}: {error}"
+            ) from None
+        model = cls(graph, _fitting(graph, tensors, path), classes, preprocessing, about)
+        model._check(path)
+        return model
+
+    def save(self, path: Path | str) -> None:
+        """Write the model; a file that was there is replaced at once or not at all.
+
+        Raises:
+            ModelFileError: the file cannot be written (a full disk, a missing folder).
+        """
+        metadata = {
+            "format": FORMAT,
+            "notation": text(self.graph),
+            "classes": json.dumps(self.classes, ensure_ascii=False),
+            "preprocessing": json.dumps(self.preprocessing.to_dict()),
+            "about": json.dumps(self.about, ensure_ascii=False),
+        }
+        write_arrays(Path(path), flat(self.weights), metadata)
+
+    def module(self) -> Network:
+        """The network as a `torch.nn.Module` in evaluation mode; it takes normalized pictures."""
+        from striate.pytorch import lower
+
+        network = lower(self.graph, self.weights)
+        network.eval()
+        return network
+
+    def probabilities(self, scores: Array) -> Array:
+        """Class probabilities (N, classes) from the network's scores."""
+        return probabilities(self.graph, scores)
+
+    def predict(self, pictures: Iterable[Source], *, batch_size: int = 256) -> list[Prediction]:
+        """Class and probability for pictures of any size and color, in order.
+
+        Args:
+            pictures: files, their bytes, Pillow images, or uint8 arrays.
+
+        Raises:
+            DataError: one cannot be read.
+        """
+        import torch
+
+        module = self.module()
+        waiting = list(pictures)
+        found: list[Prediction] = []
+        for start in range(0, len(waiting), batch_size):
+            batch = [self.preprocessing.picture(each) for each in waiting[start:][:batch_size]]
+            x = self.preprocessing.normalize(torch.from_numpy(np.stack(batch)))
+            with torch.inference_mode():
+                scores = module(x)
+            found += [self._ranked(row) for row in self.probabilities(scores.double().numpy())]
+        return found
+
+    def _ranked(self, row: Array) -> Prediction:
+        order = np.argsort(-row, kind="stable")
+        return Prediction(tuple((self.classes[k], float(row[k])) for k in order))
+
+    def _check(self, path: Path | str) -> None:
+        (entrance, *more) = self.graph.inputs
+        size, scores = self.graph.specs[entrance.name], self.graph.specs[self.graph.scores.name]
+        if more or size.shape != self.preprocessing.shape or scores.size != len(self.classes):
+            raise ModelFileError(
+                f"the parts of {path} do not fit together",
+                remedy=f"The network takes {size} and answers with {scores.size} scores, for "
+                f"pictures of {self.preprocessing.shape} and {len(self.classes)} classes.",
+            )
+
+
+def probabilities(graph: Graph, scores: Array) -> Array:
+    """Class probabilities (N, classes) from scores, whatever the network ends in.
+
+    Probabilities stay as they are; penalties count as negative logarithms; anything else goes
+    through softmax.
+    """
+    rows = scores.reshape(len(scores), -1)
+    end = graph.scores.operator
+    if end.label == "softmax":
+        return rows
+    logits = -rows if end.is_penalty else rows
+    e = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def flat(weights: Mapping[str, Mapping[str, Array]]) -> dict[str, Array]:
+    """conv1.weight -> array, from node -> weight name -> array."""
+    return {f"{node}.{name}": each for node, own in weights.items() for name, each in own.items()}
+
+
+def _fitting(
+    graph: Graph, tensors: Mapping[str, Array], path: Path | str
+) -> dict[str, dict[str, Array]]:
+    """The arrays of every node, if they are exactly what the graph needs."""
+    wanted = {
+        f"{node.name}.{name}": (node.name, name, weight.shape)
+        for node in graph
+        for name, weight in graph.weights(node).items()
+    }
+    found: dict[str, dict[str, Array]] = {}
+    for key, (node, name, shape) in wanted.items():
+        if key not in tensors:
+            raise ModelFileError(f"{path} lacks {key}", remedy="The file is damaged.")
+        if tensors[key].shape != shape:
+            raise ModelFileError(
+                f"{key} in {path} has the shape {tensors[key].shape}, but the network needs {shape}"
+            )
+        found.setdefault(node, {})[name] = tensors[key].astype(np.float32)
+    strange = sorted(set(tensors) - set(wanted))
+    if strange:
+        raise ModelFileError(f"{path} holds {strange[0]}, which its network does not have")
+    return found
+
+
+def read_arrays(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
+    """Arrays and metadata of a safetensors file.
+
+    Raises:
+        ModelFileError: it is missing, cut off, or something else.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if path.is_dir() or not path.exists():
+        kind = "a folder" if path.is_dir() else "missing"
+        raise ModelFileError(f"{path} is {kind}", remedy="Name a .safetensors file.")
+    try:
+        with safe_open(str(path), framework="numpy") as file:
+            metadata = dict(file.metadata() or {})
+            return {key: file.get_tensor(key) for key in file.keys()}, metadata  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ModelFileError(
+            f"{path} is not a safetensors file, or damaged", remedy=str(error)
+        ) from None
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Array], metadata: Mapping[str, str]) -> None:
+    """Write a safetensors file atomically.
+
+    Raises:
+        ModelFileError: it cannot be written; what was there is still there.
+    """
+    from safetensors.numpy import save
+
+    whole = {key: np.ascontiguousarray(array) for key, array in arrays.items()}
+    write_file(path, save(whole, metadata=dict(metadata)))
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Replace a file at once: a temporary file beside it, flushed to the disk, then renamed.
+
+    Raises:
+        ModelFileError: it cannot be written; what was there is still there.
+    """
+    temporary = None
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        temporary = Path(name)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError as error:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        raise ModelFileError(
+            f"{path} cannot be written: {error.strerror or error}",
+            remedy="What was there before is untouched.",
+        ) from None

@@ -1,0 +1,143 @@
+"""How good a network is: accuracy, loss, confusion, and the mistakes it was surest of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from striate.data import Batches, DataSet, Preprocessing
+from striate.errors import DataError
+from striate.graph import Graph
+from striate.model import Model, probabilities
+from striate.pytorch import loss_function
+
+BATCH = 500
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One picture the model was wrong about.
+
+    Args:
+        index: its place in the split.
+        path: its file, when there is one.
+        truth, guess: class names.
+        probability: what the model gave its guess.
+    """
+
+    index: int
+    path: str | None
+    truth: str
+    guess: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How a model did on a split.
+
+    Args:
+        pictures: how many there were.
+        accuracy: share of right answers.
+        loss: mean training loss.
+        confusion: pictures by [true class, guessed class].
+        classes: names by index.
+        mistakes: the surest first.
+    """
+
+    pictures: int
+    accuracy: float
+    loss: float
+    confusion: NDArray[Any]
+    classes: tuple[str, ...]
+    mistakes: tuple[Mistake, ...]
+
+    def to_json(self, worst: int = 25) -> dict[str, object]:
+        """The form that `striate evaluate --json` prints."""
+        return {
+            "schema_version": 1,
+            "pictures": self.pictures,
+            "accuracy": self.accuracy,
+            "loss": self.loss,
+            "classes": list(self.classes),
+            "confusion": self.confusion.tolist(),
+            "mistakes": [vars(each) for each in self.mistakes[:worst]],
+        }
+
+
+def evaluate(model: Model, data: DataSet, *, split: str = "test") -> Evaluation:
+    """Judge a model on a split of a data set, classes matched by name.
+
+    Raises:
+        DataError: the split is missing, or the pictures or classes are not the model's.
+    """
+    if data.shape != model.preprocessing.shape:
+        raise DataError(
+            f"the pictures are {data.shape}, but the model takes {model.preprocessing.shape}"
+        )
+    chosen = data.with_classes(model.classes).split(split)
+    scores, loss = scored(
+        model.graph, model.module(), model.preprocessing, Batches(chosen, BATCH, **_IN_ORDER)
+    )
+    said = probabilities(model.graph, scores.double().numpy())
+    guesses, truths = said.argmax(axis=1), np.asarray(chosen.labels)
+    confusion = np.zeros((len(model.classes),) * 2, dtype=np.int64)
+    np.add.at(confusion, (truths, guesses), 1)
+    wrong = np.flatnonzero(guesses != truths)
+    surest = wrong[np.argsort(-said[wrong, guesses[wrong]], kind="stable")]
+    return Evaluation(
+        len(truths),
+        float((guesses == truths).mean()),
+        loss,
+        confusion,
+        model.classes,
+        tuple(
+            Mistake(
+                int(k),
+                chosen.paths[k] if chosen.paths else None,
+                model.classes[truths[k]],
+                model.classes[guesses[k]],
+                float(said[k, guesses[k]]),
+            )
+            for k in surest
+        ),
+    )
+
+
+_IN_ORDER: dict[str, Any] = {"shuffle": False, "seed": 0}
+
+
+def scored(
+    graph: Graph, module: nn.Module, preprocessing: Preprocessing, batches: Batches
+) -> tuple[Tensor, float]:
+    """The scores (N, classes) of every picture in order, and the mean loss."""
+    loss = loss_function(graph)
+    rows: list[Tensor] = []
+    total = torch.zeros((), dtype=torch.float64)
+    training = module.training
+    module.eval()
+    with torch.inference_mode():
+        for x, y in batches.epoch(0):
+            scores = module(preprocessing.normalize(x))
+            total += loss(scores, y).cpu() * len(y)
+            rows.append(scores.flatten(1).cpu())
+    module.train(training)
+    scores = torch.cat(rows)
+    return scores, total.item() / len(scores)
+
+
+def accuracy(graph: Graph, scores: Tensor, labels: Sequence[int] | NDArray[Any]) -> float:
+    """Share of pictures whose best score is that of the right class."""
+    return float((guesses(graph, scores) == torch.as_tensor(labels)).double().mean())
+
+
+def guesses(graph: Graph, scores: Tensor) -> Tensor:
+    """The class each row of scores speaks for: the largest, or the smallest penalty."""
+    rows = scores.flatten(1)
+    return rows.argmin(dim=1) if graph.scores.operator.is_penalty else rows.argmax(dim=1)

@@ -1,0 +1,97 @@
+"""What happens in a run, as values: for the terminal, for TensorBoard, for whoever listens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from striate.graph import Graph
+from striate.training.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A run begins, or goes on at `epoch` (counted from 1)."""
+
+    folder: Path
+    graph: Graph
+    recipe: Recipe
+    data: str
+    pictures: int
+    epoch: int
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stepped:
+    """A sign of life, about ten a second: loss and accuracy of this epoch so far."""
+
+    epoch: int
+    epochs: int
+    batch: int
+    batches: int
+    loss: float
+    accuracy: float
+    images_per_second: float
+    seconds_left: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An epoch is over: one row of metrics.csv.
+
+    Validation figures are those of the training pictures when there are none for validation.
+    """
+
+    epoch: int
+    step: int
+    learning_rate: float
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+    seconds: float
+    images_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A run is done.
+
+    Args:
+        folder: the run folder.
+        model: the best weights, as a model file.
+        test_accuracy: of the best weights on pictures never looked at before; None without any.
+        best_epoch: where they come from.
+        seconds: of training, evaluation between epochs included.
+        images_per_second: training pictures in that time.
+        history: one row an epoch.
+    """
+
+    folder: Path
+    model: Path
+    test_accuracy: float | None
+    best_epoch: int
+    epochs: int
+    seconds: float
+    images_per_second: float
+    history: tuple[Row, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """The form that `striate train --json` ends with."""
+        return {
+            "schema_version": 1,
+            "run": str(self.folder),
+            "model": str(self.model),
+            "test_accuracy": self.test_accuracy,
+            "epochs": self.epochs,
+            "best_epoch": self.best_epoch,
+            "seconds": self.seconds,
+            "images_per_second": self.images_per_second,
+        }
+
+
+Event: TypeAlias = Started | Stepped | Row | Result
+Listener: TypeAlias = Callable[[Event], None]

@@ -1,0 +1,164 @@
+"""The folder of one run: what is in it, and how it is kept whole through a kill."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from striate.errors import ModelFileError, RunError
+from striate.model import write_file
+from striate.training.events import Row
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths of a run, and the small files that are written as a whole."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """Everything that repeats the run."""
+        return self.path / "config.yaml"
+
+    @property
+    def metrics(self) -> Path:
+        """A row an epoch."""
+        return self.path / "metrics.csv"
+
+    @property
+    def best(self) -> Path:
+        """The weights that did best on the validation pictures, as a model file."""
+        return self.path / "best.safetensors"
+
+    @property
+    def last(self) -> Path:
+        """The weights of the last epoch, as a model file."""
+        return self.path / "last.safetensors"
+
+    @property
+    def state(self) -> Path:
+        """What resuming needs: weights, optimizer, position."""
+        return self.path / "resume.safetensors"
+
+    @classmethod
+    def create(cls, path: Path | None, name: str) -> RunFolder:
+        """A new folder: `path`, or the next free runs/<name>-<number>.
+
+        Raises:
+            RunError: it exists already, or cannot be made.
+        """
+        try:
+            if path is not None:
+                path.mkdir(parents=True)
+                return cls(path)
+            runs = Path("runs")
+            runs.mkdir(exist_ok=True)
+            return cls(_next(runs, re.sub(r"[^\w.-]+", "-", name).strip("-") or "run"))
+        except FileExistsError:
+            raise RunError(
+                f"{path or 'runs'} exists already",
+                remedy=f"Go on with `striate train --resume {path}`, or name another folder.",
+            ) from None
+        except OSError as error:
+            raise RunError(f"the run folder cannot be made: {error}") from None
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """A folder that is there.
+
+        Raises:
+            RunError: it is no run folder.
+        """
+        folder = cls(path)
+        if not folder.config.is_file():
+            raise RunError(
+                f"{path} is no run folder", remedy="It holds no config.yaml. Runs lie in runs/."
+            )
+        return folder
+
+    def write_config(self, config: Mapping[str, Any]) -> None:
+        """Write config.yaml."""
+        content = yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True, width=100)
+        _written(self.config, content)
+
+    def read_config(self) -> dict[str, Any]:
+        """Read config.yaml."""
+        return read_yaml(self.config)
+
+    def write_metrics(self, rows: Sequence[Row]) -> None:
+        """Write metrics.csv with a row an epoch; the file is whole at every moment."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(field.name for field in fields(Row))
+        writer.writerows(astuple(row) for row in rows)
+        _written(self.metrics, text.getvalue())
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder for this process alone.
+
+        Raises:
+            RunError: another process is training in it.
+        """
+        with open(self.path / ".lock", "a") as file:
+            try:
+                import fcntl
+
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except ImportError:  # no such locks on this system
+                pass
+            except OSError:
+                raise RunError(
+                    f"another process is training in {self.path}",
+                    remedy="Wait for it, or stop it first.",
+                ) from None
+            yield
+
+
+def _next(runs: Path, name: str) -> Path:
+    taken = [
+        int(match[1])
+        for each in runs.iterdir()
+        if (match := re.fullmatch(re.escape(name) + r"-(\d{1,9})", each.name))
+    ]
+    number = max(taken, default=0) + 1
+    while True:
+        with contextlib.suppress(FileExistsError):
+            (runs / f"{name}-{number}").mkdir()
+            return runs / f"{name}-{number}"
+        number += 1
+
+
+def _written(path: Path, content: str) -> None:
+    try:
+        write_file(path, content.encode())
+    except ModelFileError as error:
+        raise RunError(error.what, remedy=error.remedy) from None
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A YAML file with settings by name.
+
+    Raises:
+        RunError: it is missing, malformed, or something else.
+    """
+    try:
+        # The size bound keeps a hostile file of nested aliases from filling the memory.
+        if os.path.getsize(path) > 1_000_000:
+            raise RunError(f"{path} is too large for settings")
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        raise RunError(f"{path} cannot be read as YAML", remedy=str(error)) from None
+    if not isinstance(content, dict):
+        raise RunError(f"{path} holds no settings by name")
+    return {str(key): value for key, value in content.items()}

@@ -1,0 +1,292 @@
+"""One run: a module, its optimizer and its place in the data, stepped to the end."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from math import isfinite
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from striate.data import Batches, DataSet, Preprocessing, suited_fill
+from striate.errors import InterruptedRunError, NumbersError
+from striate.graph import Graph
+from striate.initialize import Weights, initialize
+from striate.model import Model
+from striate.pytorch import loss_function, lower, optimizer, weights_of
+from striate.training.curves import curves
+from striate.training.evaluate import BATCH, accuracy, evaluate, guesses, scored
+from striate.training.events import Listener, Result, Row, Started, Stepped
+from striate.training.recipe import Recipe
+from striate.training.run_folder import RunFolder
+from striate.training.schedules import rate
+from striate.training.state import Position, load_state, save_state
+from striate.training.stopping import is_over, looked
+from striate.training.versions import versions
+
+SIGN_OF_LIFE = 0.1
+"""Seconds between two looks at the running loss; each makes the machine wait for it."""
+
+SAVE_EVERY = 30.0
+"""Seconds after which a state is saved in the middle of an epoch."""
+
+
+class Session:
+    """Trains a graph on a data set, from the start or from a saved state.
+
+    Every number drawn is a function of the seed and the position, so that a run that was killed
+    and taken up again ends in the same weights as one that was not.
+
+    Set `is_stopping` to end after the current step, with everything saved.
+    """
+
+    def __init__(
+        self, graph: Graph, data: DataSet, recipe: Recipe, folder: RunFolder, listen: Listener
+    ) -> None:
+        self.graph, self.data, self.recipe = graph, data, recipe
+        self.folder, self.listen = folder, listen
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.preprocessing = Preprocessing(*data.shape, mean=data.mean, std=data.std)
+        self.module = lower(graph, _first_weights(graph, recipe)).to(self.device)
+        self.optimizer = _optimizer(self.module, recipe)
+        self.loss = loss_function(graph)
+        self.has_noise = any(node.operator.is_random for node in graph)
+        self.batches = Batches(
+            data.train,
+            recipe.batch_size,
+            shuffle=True,
+            seed=recipe.seed,
+            drop_last=len(data.train) >= recipe.batch_size,
+            augment=recipe.augment(suited_fill(data.train)),
+            device=self.device,
+        )
+        seen_last = data.validation if data.validation is not None else data.train
+        self.look = Batches(seen_last, BATCH, shuffle=False, seed=0, device=self.device)
+        self.position = Position(data=data.sha256)
+        self.is_stopping = False
+
+    def restore(self) -> None:
+        """Go on from the folder's state, or from the start when the run was killed before one.
+
+        Raises:
+            RunError: the state is damaged, or of another run.
+        """
+        if self.folder.state.exists():
+            self.position = load_state(self.folder.state, self.module, self.optimizer)
+            self.folder.write_metrics(self.position.history)
+
+    def run(self) -> Result:
+        """Train to the end and judge the best weights.
+
+        Raises:
+            InterruptedRunError: `is_stopping` was set; everything is saved.
+            NumbersError: the loss is no longer a number.
+        """
+        self.listen(
+            Started(
+                self.folder.path,
+                self.graph,
+                self.recipe,
+                self.data.name,
+                len(self.data.train),
+                self.position.epoch + 1,
+                (*self.data.problems, *self.data.notes),
+            )
+        )
+        with curves(self.folder.path, self.position.step) as draw:
+            while not self.position.finished:
+                self._train_epoch()
+                self._end_epoch()
+                draw(self.position.history[-1])
+        return self._result()
+
+    def _train_epoch(self) -> None:
+        """Train through the rest of one epoch."""
+        self.module.train()
+        running = _Running(self.position, self.device)
+        shown = saved = time.perf_counter()
+        for x, y in self.batches.epoch(self.position.epoch, self.position.batch):
+            if self.recipe.steps and running.step >= self.recipe.steps:
+                break
+            running.add(*self._step(x, y, running.step), len(y))
+            now = time.perf_counter()
+            if now - shown > SIGN_OF_LIFE:
+                shown = now
+                self._show(running.position())
+            if now - saved > SAVE_EVERY or self.is_stopping:
+                saved = now
+                self._save(running.position())
+                self._leave_if_asked()
+        self.position = self._checked(running.position())
+
+    def _step(self, x: Tensor, y: Tensor, step: int) -> tuple[Tensor, Tensor]:
+        """One step of the optimizer: the loss and the right answers, not waited for."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate(self.recipe, step, len(self.batches))
+        if self.has_noise:
+            torch.manual_seed(self.recipe.seed * 1_000_003 + step)
+        outputs = self.module(self.preprocessing.normalize(x))
+        loss = self.loss(outputs, y)
+        self.optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        self.optimizer.step()
+        scores = outputs if isinstance(outputs, Tensor) else outputs[0]
+        return loss.detach(), (guesses(self.graph, scores.detach()) == y).sum()
+
+    def _show(self, now: Position) -> None:
+        self._checked(now)
+        steps = self.recipe.steps or self.recipe.epochs * len(self.batches)
+        self.listen(
+            Stepped(
+                now.epoch + 1,
+                self.recipe.epochs,
+                now.batch,
+                len(self.batches),
+                now.loss_sum / now.seen,
+                now.correct / now.seen,
+                now.pictures / now.seconds,
+                (steps - now.step) * now.seconds / now.step,
+            )
+        )
+
+    def _end_epoch(self) -> None:
+        """Look at the validation pictures, and write everything down."""
+        started = time.perf_counter()
+        before = self.position
+        scores, loss = scored(self.graph, self.module, self.preprocessing, self.look)
+        right = accuracy(self.graph, scores, self.look.split.labels)
+        epoch = before.epoch + 1
+        progress = looked(before.progress, self.recipe, (epoch, before.step, right, loss))
+        seconds = before.seconds + time.perf_counter() - started
+        row = Row(
+            epoch,
+            before.step,
+            self.optimizer.param_groups[0]["lr"],
+            before.loss_sum / max(1, before.seen),
+            before.correct / max(1, before.seen),
+            loss,
+            right,
+            round(seconds, 3),
+            round(before.pictures / seconds, 1),
+        )
+        after = Position(
+            epoch=epoch,
+            step=before.step,
+            seconds=seconds,
+            pictures=before.pictures,
+            progress=progress,
+            history=(*before.history, row),
+            finished=is_over(progress, self.recipe, epoch, before.step),
+            data=before.data,
+        )
+        # The state comes last: a kill before it repeats this epoch, to the same numbers.
+        model = self._model(row)
+        if progress.is_best:
+            model.save(self.folder.best)
+        model.save(self.folder.last)
+        self.folder.write_metrics(after.history)
+        self._save(after)
+        self.listen(row)
+        if not after.finished:
+            self._leave_if_asked()
+
+    def _save(self, position: Position) -> None:
+        self.position = self._checked(position)
+        save_state(self.folder.state, self.module, self.optimizer, position)
+
+    def _leave_if_asked(self) -> None:
+        if self.is_stopping:
+            raise InterruptedRunError(
+                f"interrupted after step {self.position.step}; everything is saved",
+                remedy=f"Go on with: striate train --resume {self.folder.path}",
+            )
+
+    def _checked(self, now: Position) -> Position:
+        if isfinite(now.loss_sum):
+            return now
+        raise NumbersError(
+            f"the loss is no longer a number after step {now.step} (epoch {now.epoch + 1})",
+            remedy=f"A learning rate of {self.recipe.rate:g} is too large for this network and "
+            f"its first weights: try {self.recipe.rate / 10:g}, or a warm-up of 1 epoch.",
+        )
+
+    def _model(self, row: Row) -> Model:
+        return Model(
+            self.graph,
+            weights_of(self.module),
+            self.data.classes,
+            self.preprocessing,
+            {
+                "recipe": self.recipe.to_dict(),
+                "data": {"source": self.data.name, "sha256": self.data.sha256},
+                "epoch": row.epoch,
+                "validation_accuracy": row.validation_accuracy,
+                "versions": versions(),
+            },
+        )
+
+    def _result(self) -> Result:
+        now = self.position
+        test = None
+        if self.data.test is not None:
+            test = evaluate(Model.load(self.folder.best), self.data).accuracy
+        result = Result(
+            self.folder.path,
+            self.folder.best,
+            test,
+            now.progress.best_epoch,
+            now.epoch,
+            round(now.seconds, 3),
+            round(now.pictures / now.seconds, 1),
+            now.history,
+        )
+        self.listen(result)
+        return result
+
+
+class _Running:
+    """Sums over the batches of an unfinished epoch, kept on the device until they are asked for."""
+
+    def __init__(self, start: Position, device: torch.device) -> None:
+        self._start = start
+        self._clock = time.perf_counter()
+        self._loss = torch.tensor(start.loss_sum, dtype=torch.float64, device=device)
+        self._correct = torch.tensor(start.correct, device=device)
+        self._seen, self._batch, self.step = start.seen, start.batch, start.step
+
+    def add(self, loss: Tensor, correct: Tensor, pictures: int) -> None:
+        """Count one step."""
+        self._loss += loss * pictures
+        self._correct += correct
+        self._seen += pictures
+        self._batch += 1
+        self.step += 1
+
+    def position(self) -> Position:
+        """Where the run is now; waits for the device."""
+        start = self._start
+        return replace(
+            start,
+            batch=self._batch,
+            step=self.step,
+            loss_sum=self._loss.item(),
+            correct=int(self._correct.item()),
+            seen=self._seen,
+            seconds=start.seconds + time.perf_counter() - self._clock,
+            pictures=start.pictures + self._seen - start.seen,
+        )
+
+
+def _first_weights(graph: Graph, recipe: Recipe) -> Weights:
+    return initialize(
+        graph, seed=recipe.seed, scheme=recipe.initializer, biases=recipe.bias_initializer
+    )
+
+
+def _optimizer(module: torch.nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    own: dict[str, Any] = {"weight_decay": recipe.weight_decay}
+    if recipe.optimizer in ("momentum", "nesterov"):
+        own["momentum"] = recipe.momentum
+    return optimizer(recipe.optimizer, module, recipe.rate, **own)

@@ -1,0 +1,20 @@
+"""What made a model: the versions that its numbers depend on."""
+
+from __future__ import annotations
+
+import platform
+
+import numpy as np
+import torch
+
+import striate
+
+
+def versions() -> dict[str, str]:
+    """Versions by name."""
+    return {
+        "striate": striate.__version__,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
