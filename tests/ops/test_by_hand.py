@@ -105,6 +105,14 @@ def test_groups_do_not_meet() -> None:
     near(y, [-0.5, 0.5, 0.5, -0.5])
 
 
+def test_a_histogram_of_four_numbers() -> None:
+    """Bins at 0, 2 and 4: 0.5 counts 3/4 and 1/4, 3 counts 1/2 and 1/2, -1 and 9 the ends."""
+    pool = ops.HistogramPool(4, bins=3, low=0.0, high=4.0)
+    y, (gradient,) = run(pool, [[0.5, 3, -1, 9]], error=[[4], [8], [24]])
+    near(y, [[1.75 / 4], [0.75 / 4], [1.5 / 4]])
+    near(gradient, [[(8 - 4) / 2 / 4, (24 - 8) / 2 / 4, 0, 0]])
+
+
 def run(operator: Operator, *inputs: Any, error: Any, **more: Any) -> tuple[Any, tuple[Any, ...]]:
     """Output and gradients of the inputs for one picture."""
     call = Call(tuple(np.array([x], dtype=float) for x in inputs), **more)

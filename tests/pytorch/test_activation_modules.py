@@ -58,3 +58,16 @@ def test_operators_on_maps_agree(operator: Operator, shape: tuple[int, ...]) -> 
 @pytest.mark.parametrize("shape", [(7,), (2, 3, 5)])
 def test_division_agrees(shape: tuple[int, ...]) -> None:
     assert_agrees(ops.Divide(), Spec(shape), Spec(shape), seed=3)
+
+
+@pytest.mark.parametrize(
+    ("operator", "spec"),
+    [
+        (ops.HistogramPool(2), (3, 7)),
+        (ops.HistogramPool(2, bins=3, low=-1.5, high=2.0), (2, 5, 6)),
+        (ops.HistogramPool((3, 2), (1, 2), bins=5, low=-2.0), (2, 5, 7)),
+    ],
+    ids=str,
+)
+def test_histograms_agree(operator: Operator, spec: tuple[int, ...]) -> None:
+    assert_agrees(operator, Spec(spec))

@@ -355,8 +355,10 @@ class ChannelNorm(nn.LayerNorm):
 class HistogramPool1d(nn.AvgPool1d):
     """The share of a window's numbers near each of several values; bins become channels."""
 
-    def __init__(self, *arguments: Any, bins: int, low: float, high: float, **more: Any) -> None:
-        super().__init__(*arguments, **more)
+    def __init__(
+        self, kernel_size: int, stride: int | None = None, *, bins: int, low: float, high: float
+    ) -> None:
+        super().__init__(kernel_size, stride)
         self.bins, self.low, self.high = bins, low, high
 
     def forward(self, x: Tensor) -> Tensor:
@@ -370,8 +372,16 @@ class HistogramPool1d(nn.AvgPool1d):
 class HistogramPool2d(nn.AvgPool2d):
     """The share of a window's numbers near each of several values; bins become channels."""
 
-    def __init__(self, *arguments: Any, bins: int, low: float, high: float, **more: Any) -> None:
-        super().__init__(*arguments, **more)
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int] | None = None,
+        *,
+        bins: int,
+        low: float,
+        high: float,
+    ) -> None:
+        super().__init__(kernel_size, stride)
         self.bins, self.low, self.high = bins, low, high
 
     def forward(self, x: Tensor) -> Tensor:
