@@ -358,7 +358,7 @@ class HistogramPool1d(nn.AvgPool1d):
     def __init__(
         self, kernel_size: int, stride: int | None = None, *, bins: int, low: float, high: float
     ) -> None:
-        super().__init__(kernel_size, stride)
+        super().__init__(kernel_size, stride or kernel_size)
         self.bins, self.low, self.high = bins, low, high
 
     def forward(self, x: Tensor) -> Tensor:
