@@ -7,6 +7,7 @@ Nets A, B and C; forward, loss, backward, optimizer. Contenders, interleaved ste
     eager       what a beginner writes: contiguous pictures, default optimizer
     by hand     channels_last pictures and weights, fused optimizer
     plain       our module with fast=False and the default optimizer
+    no kernels  our module and optimizer, STRIATE_FUSED=off
     ours        our module and optimizer, as they come
 
 Every contender starts from the same weights and sees the same new batch in each step (a fixed
@@ -19,6 +20,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import os
 import platform
 import statistics
 import time
@@ -129,6 +131,23 @@ def our_step(name: str, start: nn.Module, *, fast: bool) -> Step:
     return step
 
 
+def without_kernels(step: Step) -> Step:
+    """The same step with STRIATE_FUSED=off, which is asked for at every call."""
+
+    def quietly(x: Tensor, target: Tensor) -> float:
+        before = os.environ.get("STRIATE_FUSED")
+        os.environ["STRIATE_FUSED"] = "off"
+        try:
+            return step(x, target)
+        finally:
+            if before is None:
+                del os.environ["STRIATE_FUSED"]
+            else:
+                os.environ["STRIATE_FUSED"] = before
+
+    return quietly
+
+
 def measured(name: str, split: Split, steps: int) -> dict[str, Any]:
     """Milliseconds a step and ratios to ours for one net."""
     torch.manual_seed(0)
@@ -137,6 +156,7 @@ def measured(name: str, split: Split, steps: int) -> dict[str, Any]:
         "eager": hand_step(name, start, fast=False),
         "by hand": hand_step(name, start, fast=True),
         "plain": our_step(name, start, fast=False),
+        "no kernels": without_kernels(our_step(name, start, fast=True)),
         "ours": our_step(name, start, fast=True),
     }
     times: dict[str, list[float]] = {each: [] for each in contenders}
