@@ -233,7 +233,7 @@ def test_statistics_follow(kind: type[Operator], data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("kind", [kind for kind in OPERATORS if kind.is_random])
 def test_noise_is_drawn_from_the_generator(kind: type[Operator]) -> None:
-    operator, x = kind(), np.ones((40, 50))
+    operator, x = kind(), np.ones((8, 5, 50))
     first, same, other = (operator.draw(np.random.default_rng(seed), x) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, same)
     assert (first != other).any()
@@ -324,7 +324,8 @@ def listed(case: Case) -> tuple[int, int]:
     """Multiply-adds and connections of one picture, listed one by one.
 
     A sum's products are its terms: those with two factors are multiplied and added, all are
-    connections. Where the terms name a winner only, its rivals are connected as well.
+    connections. Where a single term stands for a window, or names a winner only, those cells are
+    connected that can move the output.
     """
     products = connections = 0
     for index in np.ndindex(1, *case.call.y.shape[1:]):

@@ -29,15 +29,24 @@ def one_hot(call: Call) -> Array:
     Raises:
         SettingError: there is no target, or a class number is out of range.
     """
+    if call.target is not None and call.target.shape == call.x.shape:
+        return call.target.astype(call.x.dtype, copy=False)
+    return np.eye(call.x.shape[1], dtype=call.x.dtype)[class_numbers(call)]
+
+
+def class_numbers(call: Call) -> Array:
+    """The target, as one class number a picture.
+
+    Raises:
+        SettingError: there is no target, or it is no class number, or one out of range.
+    """
     if call.target is None:
         raise SettingError("a loss needs a target", remedy="Pass the right class (--target).")
-    if call.target.shape == call.x.shape:
-        return call.target.astype(call.x.dtype, copy=False)
-    classes = call.x.shape[1]
-    target = call.target.astype(np.int64)
-    if target.shape != call.x.shape[:1] or (target < 0).any() or (target >= classes).any():
+    classes, target = call.x.shape[1], call.target
+    whole = target.shape == call.x.shape[:1] and (target == np.floor(target)).all()
+    if not whole or (target < 0).any() or (target >= classes).any():
         raise SettingError(
-            f"the target {call.target.tolist()} names no class",
+            f"the target {target.tolist()} names no class",
             remedy=f"Classes are numbered 0 to {classes - 1}, one a picture.",
         )
-    return np.eye(classes, dtype=call.x.dtype)[target]
+    return target.astype(np.int64)
