@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from striate.errors import SettingError, ShapeError
 from striate.fused import avg_pool, build, max_pool
+from striate.fused.choose import Question, fused_wins, question
 from striate.fused.layer import ACTIVATIONS, LARGEST_KERNEL, POOLS, Activation, Pool, plain
 
 Padding = int | tuple[int, int]
@@ -31,6 +32,8 @@ def conv_pool(
     activation: Activation = "identity",
     pool: Pool = "max",
     channels_last: bool = True,
+    measured: bool = False,
+    winograd: bool = True,
 ) -> Tensor:
     """Cross-correlate with stride 1, add the bias, activate, and pool 2x2 with stride 2.
 
@@ -46,6 +49,12 @@ def conv_pool(
         pool: "max" or "avg".
         channels_last: memory layout the kernels write: best before another convolution; False is
             best before flattening. Plain PyTorch chooses its own.
+        measured: use the kernels only where they beat PyTorch on this machine (the first call with
+            new shapes measures; `striate.fused.choose.choices()` lists what was found). A compiler
+            that traces the call gets the kernels unmeasured.
+        winograd: allow its tiles where they pay (max-pool, 3x3 and 5x5 kernels, 16 channels or
+            more). Their error is up to 4 times that of PyTorch's float32, that of the other
+            kernels at most twice; and a tie over a constant region may go to another place.
 
     Returns:
         (batch, outputs, pooled height, pooled width).
@@ -66,8 +75,23 @@ def conv_pool(
     _check(x, weight, bias, pads, activation, pool)
     if not supports(x, weight, bias) or not available(pool):
         return plain(x, weight, bias, pads, activation, pool)
-    kernels = max_pool if pool == "max" else avg_pool
-    return _run(kernels, x, weight, bias, pads, ACTIVATIONS.index(activation), channels_last)
+    settings = pads, ACTIVATIONS.index(activation), channels_last, winograd
+    if (
+        measured
+        and not traced(x)
+        and not _wins(question(x, weight, pads, activation, pool), settings)
+    ):
+        best = x.contiguous(memory_format=torch.channels_last)
+        return plain(best, weight, bias, pads, activation, pool)
+    return _run(pool, x, weight, bias, *settings)
+
+
+def _wins(asked: Question, settings: tuple[tuple[int, int], int, bool, bool]) -> bool:
+    return fused_wins(asked, lambda x, w: _run(asked.pool, x, w, None, *settings))
+
+
+def _kernels(pool: Pool) -> ModuleType:
+    return max_pool if pool == "max" else avg_pool
 
 
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
@@ -78,7 +102,7 @@ def available(pool: Pool) -> bool:
         Unavailable: they are not, and `STRIATE_FUSED=require`.
     """
     try:
-        (max_pool if pool == "max" else avg_pool).library()
+        _kernels(pool).library()
     except build.Unavailable as reason:
         build.fall_back(reason)
         return False
@@ -86,23 +110,25 @@ def available(pool: Pool) -> bool:
 
 
 def _run(
-    kernels: ModuleType,
+    pool: Pool,
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None,
     padding: tuple[int, int],
     activation: int,
     last: bool,
+    winograd: bool,
 ) -> Tensor:
     keep = torch.is_grad_enabled() and any(
         t is not None and t.requires_grad for t in (x, weight, bias)
     )
+    kernels, more = _kernels(pool), (winograd,) if pool == "max" else ()
     if traced(x):
-        result = kernels.operator(x, weight, bias, *padding, activation, last, keep)[0]
+        result = kernels.operator(x, weight, bias, *padding, activation, last, keep, *more)[0]
     elif keep:
-        result = kernels.Direct.apply(x, weight, bias, padding, activation, last)
+        result = kernels.Direct.apply(x, weight, bias, padding, activation, last, *more)
     else:
-        result = kernels.run_forward(x, weight, bias, padding, activation, last, keep=False)[0]
+        result = kernels.run_forward(x, weight, bias, padding, activation, last, keep, *more)[0]
     return cast(Tensor, result)
 
 
@@ -173,7 +199,7 @@ class ConvPool(nn.Module):
 
     Args:
         conv: stride 1, dilation 1, one group, zero padding; kept as it is under the name `conv`.
-        activation, pool, channels_last: as of `conv_pool`.
+        activation, pool, channels_last, measured, winograd: as of `conv_pool`.
 
     Raises:
         SettingError: `conv` is of another kind.
@@ -191,6 +217,8 @@ class ConvPool(nn.Module):
         activation: Activation = "identity",
         pool: Pool = "max",
         channels_last: bool = True,
+        measured: bool = False,
+        winograd: bool = True,
     ) -> None:
         super().__init__()
         if (conv.stride, conv.dilation, conv.groups) != ((1, 1), (1, 1), 1):
@@ -199,7 +227,8 @@ class ConvPool(nn.Module):
             )
         self.conv = conv
         self.padding = _padding(conv)
-        self.activation, self.pool, self.channels_last = activation, pool, channels_last
+        self.activation, self.pool = activation, pool
+        self.channels_last, self.measured, self.winograd = channels_last, measured, winograd
 
     def forward(self, x: Tensor) -> Tensor:
         """See `conv_pool`."""
@@ -212,6 +241,8 @@ class ConvPool(nn.Module):
             self.activation,
             self.pool,
             self.channels_last,
+            self.measured,
+            self.winograd,
         )
 
     def extra_repr(self) -> str:

@@ -27,6 +27,8 @@ from striate.fused.layer import (
     workspace,
 )
 
+FEWEST_FOR_TILES = 16
+
 
 @cache
 def library() -> ctypes.CDLL:
@@ -37,14 +39,27 @@ def library() -> ctypes.CDLL:
     """
     built = build.library("conv_max")
     built.max_forward_workspace.restype = ctypes.c_int64
+    built.max_tiles_workspace.restype = ctypes.c_int64
     built.max_backward_workspace.restype = ctypes.c_int64
     return built
 
 
 @lru_cache(maxsize=256)
-def _forward_call(numbers: tuple[int, ...]) -> tuple[Any, int]:
-    shape = shape_of(numbers)
-    return shape, library().max_forward_workspace(shape)
+def _forward_call(numbers: tuple[int, ...], tiles: bool) -> tuple[Any, Any, int]:
+    shape, built = shape_of(numbers), library()
+    if tiles:
+        return built.max_tiles_run, shape, built.max_tiles_workspace(shape)
+    return built.max_forward_run, shape, built.max_forward_workspace(shape)
+
+
+def pays_in_tiles(weight: Tensor) -> bool:
+    """Whether Winograd's tiles win: kernels of 3x3 or 5x5, enough channels for the transforms.
+
+    >>> pays_in_tiles(torch.zeros(64, 32, 5, 5)), pays_in_tiles(torch.zeros(64, 1, 5, 5))
+    (True, False)
+    """
+    outputs, channels, height, width = weight.shape
+    return height == width and height in (3, 5) and min(channels, outputs) >= FEWEST_FOR_TILES
 
 
 @lru_cache(maxsize=256)
@@ -71,16 +86,21 @@ def run_forward(
     activation: int,
     last: bool,
     keep: bool,
+    winograd: bool,
 ) -> tuple[Tensor, Tensor]:
-    """The pooled map, and the places of its maxima (no bytes unless `keep`)."""
+    """The pooled map, and the places of its maxima (no bytes unless `keep`).
+
+    `winograd` allows its tiles where they pay.
+    """
     x_last = lies_last(x)
     x, weight = in_layout(x, x_last), weight.contiguous()
     size = pooled_size(x, weight, padding)
     y = new_map(x, size, last)
     places = x.new_empty(places_size(size) if keep else (0,), dtype=torch.uint8)
-    shape, floats = _forward_call(shape_numbers(x, weight, padding, activation, x_last, last))
+    numbers = shape_numbers(x, weight, padding, activation, x_last, last)
+    run, shape, floats = _forward_call(numbers, winograd and pays_in_tiles(weight))
     memory = workspace(floats)
-    library().max_forward_run(
+    run(
         shape,
         pointer(x),
         pointer(weight),
@@ -138,9 +158,10 @@ def operator(
     activation: int,
     last: bool,
     keep: bool,
+    winograd: bool,
 ) -> tuple[Tensor, Tensor]:
     """The kernel as one node of a traced graph; `keep` asks for the bytes that backward reads."""
-    return run_forward(x, weight, bias, (pad_h, pad_w), activation, last, keep)
+    return run_forward(x, weight, bias, (pad_h, pad_w), activation, last, keep, winograd)
 
 
 @operator.register_fake
@@ -153,6 +174,7 @@ def _(
     activation: int,
     last: bool,
     keep: bool,
+    winograd: bool,
 ) -> tuple[Tensor, Tensor]:
     size = pooled_size(x, weight, (pad_h, pad_w))
     places = x.new_empty(places_size(size) if keep else (0,), dtype=torch.uint8)
@@ -195,7 +217,7 @@ def _(
 
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    x, weight, bias, *ctx.settings, _keep = inputs
+    x, weight, bias, *ctx.settings, _keep, _winograd = inputs
     ctx.has_bias = bias is not None
     ctx.save_for_backward(x, weight, *output)
 
@@ -204,7 +226,7 @@ def _backward(ctx: Any, gradient: Tensor, _places: Tensor) -> tuple[Tensor | Non
     wants_dx = ctx.needs_input_grad[0]
     dx, dweight, dbias = backward_operator(gradient, *ctx.saved_tensors, *ctx.settings, wants_dx)
     bias = dbias if ctx.has_bias else None
-    return (dx if wants_dx else None, dweight, bias, None, None, None, None, None)
+    return (dx if wants_dx else None, dweight, bias, None, None, None, None, None, None)
 
 
 operator.register_autograd(_backward, setup_context=_setup_context)
@@ -222,8 +244,9 @@ class Direct(torch.autograd.Function):
         padding: tuple[int, int],
         activation: int,
         last: bool,
+        winograd: bool,
     ) -> Tensor:
-        y, places = run_forward(x, weight, bias, padding, activation, last, keep=True)
+        y, places = run_forward(x, weight, bias, padding, activation, last, True, winograd)
         ctx.save_for_backward(x, weight, bias, y, places)
         ctx.settings = (padding, activation, last)
         return y
@@ -232,10 +255,10 @@ class Direct(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, bias, y, places = ctx.saved_tensors
         if torch.is_grad_enabled():  # somebody wants the gradient of this gradient
-            return *plain_gradients(gradient, (x, weight, bias), ctx.settings, "max"), *[None] * 3
+            return *plain_gradients(gradient, (x, weight, bias), ctx.settings, "max"), *[None] * 4
         wants_dx = ctx.needs_input_grad[0]
         padding, activation, last = ctx.settings
         dx, dweight, dbias = run_backward(
             gradient, x, weight, y, places, padding, activation, last, wants_dx
         )
-        return dx if wants_dx else None, dweight, None if bias is None else dbias, None, None, None
+        return dx if wants_dx else None, dweight, None if bias is None else dbias, *[None] * 4

@@ -8,6 +8,7 @@
 #include "layer.hpp"
 #include "max_forward.hpp"
 #include "max_backward.hpp"
+#include "max_tiles.hpp"
 
 using namespace striate;
 
@@ -25,6 +26,25 @@ extern "C" void max_forward_run(const Shape* shape, const float* x, const float*
   max_forward::Buffers buffers{layer, space};
   with_activation(layer.activation, [&](auto activation) {
     max_forward::run<activation.value>(layer, x, weight, bias, y, argmax, buffers);
+  });
+}
+
+// The same by Winograd's tiles, for kernels of 3x3 and 5x5.
+extern "C" int64_t max_tiles_workspace(const Shape* shape) {
+  Workspace space{nullptr};
+  max_tiles::Buffers{Layer(*shape), space};
+  return space.used;
+}
+
+extern "C" void max_tiles_run(const Shape* shape, const float* x, const float* weight,
+                              const float* bias, float* y, uint8_t* argmax, float* workspace) {
+  Layer layer(*shape);
+  Workspace space{workspace};
+  max_tiles::Buffers buffers{layer, space};
+  with_activation(layer.activation, [&](auto activation) {
+    auto run = layer.kernel_h == 5 ? max_tiles::run<activation.value, 5>
+                                   : max_tiles::run<activation.value, 3>;
+    run(layer, x, weight, bias, y, argmax, buffers);
   });
 }
 

@@ -38,8 +38,7 @@ struct Buffers {
 };
 
 // [block of vectors][kernel row][kernel column, channel][lanes of the block]
-inline void pack(const Layer& l, const float* weight, float* packed, int block, Part vectors) {
-  (void)block;
+inline void pack(const Layer& l, const float* weight, float* packed, Part vectors) {
   int lanes = vectors.size * LANES, taps = l.kernel_h * l.kernel_w;
   float* target = packed + (int64_t)l.kernel_h * l.row * vectors.begin * LANES;
   for (int o = 0; o < lanes; ++o) {
@@ -116,16 +115,15 @@ INLINE void contend(Vec& best, IntVec& place, Vec candidate, int32_t index) {
   place = wins ? splat_int(index) : place;
 }
 
+// The four outputs of a window, in reading order.
 template <int ACT>
-INLINE void pool(const float* a, const float* b, int next, const float* bias, float* y,
+INLINE void pool(Vec first, Vec second, Vec third, Vec fourth, Vec bias, float* y,
                  uint8_t* argmax) {
-  Vec best = load(a);
   IntVec place = {};
-  contend(best, place, load(a + next), 1);
-  contend(best, place, load(b), 2);
-  contend(best, place, load(b + next), 3);
-  if (bias) best += load(bias);
-  Vec result = activate<ACT>(best);
+  contend(first, place, second, 1);
+  contend(first, place, third, 2);
+  contend(first, place, fourth, 3);
+  Vec result = activate<ACT>(first + bias);
   store(y, result);
   if (!argmax) return;
   if constexpr (ACT == RELU) place = result <= splat(0.f) ? splat_int(4) : place;  // dead: no gradient
@@ -166,11 +164,18 @@ void block_rows(const Layer& l, const float* padded, int first, int last, int ve
       int64_t position = (int64_t)i * l.pool_w + j;
       float* y = image + position * l.lanes_k + vector * LANES;
       uint8_t* places = argmax ? argmax + position * argmax_stride(l) + vector * LANES : nullptr;
-      for (int v = 0; v < VECTORS; ++v)
-        pool<ACT>(upper + 2 * j * wide + v * LANES, lower + 2 * j * wide + v * LANES, wide, nullptr,
-                  y + v * LANES, places ? places + v * LANES : nullptr);
+      for (int v = 0; v < VECTORS; ++v) {
+        const float *a = upper + 2 * j * wide + v * LANES, *b = lower + 2 * j * wide + v * LANES;
+        pool<ACT>(load(a), load(a + wide), load(b), load(b + wide), Vec{}, y + v * LANES,
+                  places ? places + v * LANES : nullptr);
+      }
     }
   }
+}
+
+// Few images: each is cut into bands of pooled rows, so that every thread has work.
+inline int bands_of(const Layer& l) {
+  return l.batch >= 4 * l.threads ? 1 : std::min(l.pool_h, parts_of(2 * l.threads, l.batch));
 }
 
 // Pooled rows [first, last) of one image.
@@ -195,8 +200,7 @@ template <int ACT>
 void run(const Layer& l, const float* x, const float* weight, const float* bias, float* y,
          uint8_t* argmax, const Buffers& shared) {
   int vectors = l.lanes_k / LANES, blocks = parts_of(vectors, MOST_VECTORS);
-  // Few images: cut each into bands of pooled rows, so that every thread has work.
-  int bands = l.batch >= 4 * l.threads ? 1 : std::min(l.pool_h, parts_of(2 * l.threads, l.batch));
+  int bands = bands_of(l);
   int64_t x_image = (int64_t)l.channels * l.height * l.width;
 #pragma omp parallel num_threads(l.threads)
   {
@@ -204,7 +208,7 @@ void run(const Layer& l, const float* x, const float* weight, const float* bias,
     Buffers::OneThread own(l, space);
     std::memset(own.padded, 0, 4 * l.image);
 #pragma omp for schedule(static) nowait
-    for (int b = 0; b < blocks; ++b) pack(l, weight, shared.packed, b, Part(vectors, blocks, b));
+    for (int b = 0; b < blocks; ++b) pack(l, weight, shared.packed, Part(vectors, blocks, b));
 #pragma omp single
     for (int o = 0; o < l.lanes_k; ++o) shared.bias[o] = bias && o < l.outputs ? bias[o] : 0.f;
 #pragma omp for schedule(static)

@@ -1,0 +1,175 @@
+"""Which is faster here, the fused kernel or plain PyTorch: measured once, remembered, shown.
+
+A choice holds for one layer's shapes (batch rounded up to a power of two), forward alone or with
+backward, a number of threads, this processor, this PyTorch and these kernels' sources. It is one
+entry of `choices.json` in the cache folder; delete the file to measure again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from striate.fused import build
+from striate.fused.layer import Activation, Pool, plain
+
+ROUNDS = 5
+MARGIN = 1.02  # a tie is PyTorch's: what everybody runs is tested by everybody
+
+
+@dataclass(frozen=True)
+class Question:
+    """A layer as a choice depends on it."""
+
+    x: tuple[int, ...]
+    weight: tuple[int, ...]
+    padding: tuple[int, int]
+    activation: Activation
+    pool: Pool
+    backward: bool  # with the gradients of the weights
+    dx: bool  # and of x
+    threads: int
+
+    @property
+    def key(self) -> str:
+        """The entry's name in the file."""
+        return json.dumps([*asdict(self).values(), _here()], separators=(",", ":"))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was measured, in milliseconds a call.
+
+    >>> Choice("max-pool 9x1x28x28", 1.0, 3.5).fused_wins
+    True
+    """
+
+    layer: str
+    fused_ms: float
+    plain_ms: float
+
+    @property
+    def fused_wins(self) -> bool:
+        """Whether the kernel is used."""
+        return self.fused_ms * MARGIN < self.plain_ms
+
+
+def question(
+    x: Tensor,
+    weight: Tensor,
+    padding: tuple[int, int],
+    activation: Activation,
+    pool: Pool,
+) -> Question:
+    """The question that a call asks."""
+    batch = 1 << (x.shape[0] - 1).bit_length()
+    training = torch.is_grad_enabled()
+    dx = training and x.requires_grad
+    backward = dx or (training and weight.requires_grad)
+    shape = (batch, *x.shape[1:])
+    threads = torch.get_num_threads()
+    return Question(shape, tuple(weight.shape), padding, activation, pool, backward, dx, threads)
+
+
+_known: dict[Question, bool] = {}
+
+
+def fused_wins(asked: Question, fused: Callable[[Tensor, Tensor], Tensor]) -> bool:
+    """Whether `fused` beats PyTorch for this layer; measures (some calls of each) the first time.
+
+    Under `STRIATE_FUSED=require` it always does.
+    """
+    if build.mode() == "require":
+        return True
+    if asked not in _known:
+        entries = _read()
+        if asked.key not in entries:
+            entries = _add(asked.key, _measure(asked, fused))
+        _known[asked] = entries[asked.key].fused_wins
+    return _known[asked]
+
+
+def choices() -> list[Choice]:
+    """All that was chosen on this machine so far, by layer."""
+    here = _here()
+    found = [choice for key, choice in _read().items() if json.loads(key)[-1] == here]
+    return sorted(found, key=lambda choice: choice.layer)
+
+
+def _measure(asked: Question, fused: Callable[[Tensor, Tensor], Tensor]) -> Choice:
+    generator = torch.Generator().manual_seed(0)
+    last = torch.channels_last
+    x = torch.randn(asked.x, generator=generator).to(memory_format=last)
+    weight = torch.randn(asked.weight, generator=generator) / asked.weight[1]
+    x.requires_grad_(asked.dx), weight.requires_grad_(asked.backward)
+    best = weight.detach().to(memory_format=last).requires_grad_(asked.backward)
+
+    def plainly(x: Tensor, _: Tensor) -> Tensor:
+        return plain(x, best, None, asked.padding, asked.activation, asked.pool)
+
+    times: dict[str, list[float]] = {"fused": [], "plain": []}
+    with torch.set_grad_enabled(asked.backward):
+        for _ in range(ROUNDS + 2):
+            for name, function in (("fused", fused), ("plain", plainly)):
+                times[name].append(_time(function, x, weight, asked.backward))
+    fused_ms, plain_ms = (round(statistics.median(t[2:]) * 1e3, 4) for t in times.values())
+    return Choice(_describe(asked), fused_ms, plain_ms)
+
+
+def _time(
+    function: Callable[[Tensor, Tensor], Tensor], x: Tensor, weight: Tensor, backward: bool
+) -> float:
+    begin = time.perf_counter()
+    y = function(x, weight)
+    if backward:
+        torch.autograd.backward(y, y.detach())
+    return time.perf_counter() - begin
+
+
+def _describe(asked: Question) -> str:
+    sizes = "x".join(map(str, asked.x)), "x".join(map(str, asked.weight))
+    passes = "forward and back" if asked.dx else "to the weights" if asked.backward else "forward"
+    return (
+        f"{asked.pool}-pool({asked.activation}(conv {sizes[0]} by {sizes[1]},"
+        f" pad {asked.padding[0]}x{asked.padding[1]})), {passes}, {asked.threads} threads"
+    )
+
+
+@cache
+def _here() -> str:
+    digest = hashlib.sha256(f"{build.processor()}\0{torch.__version__}".encode())
+    for path in sorted(build.SOURCES.iterdir()):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _file() -> Path:
+    return build.cache_folder() / "choices.json"
+
+
+def _read() -> dict[str, Choice]:
+    try:
+        return {key: Choice(**value) for key, value in json.loads(_file().read_text()).items()}
+    except (OSError, ValueError, TypeError, AttributeError):  # none yet, or damaged: measure again
+        return {}
+
+
+def _add(key: str, choice: Choice) -> dict[str, Choice]:
+    """Whoever writes last wins; a lost entry is measured again."""
+    entries = _read() | {key: choice}
+    handle, temporary = tempfile.mkstemp(dir=_file().parent, suffix=".tmp")
+    with os.fdopen(handle, "w") as file:
+        json.dump({name: asdict(value) for name, value in entries.items()}, file, indent=0)
+    os.replace(temporary, _file())
+    return entries

@@ -1,0 +1,102 @@
+"""Choices: measured once, remembered in a file that may be damaged, followed by the layer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from striate.fused import build, choose
+from striate.fused.conv_pool import ConvPool
+from striate.fused.layer import plain
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("STRIATE_FUSED", "on")
+    choose._known.clear()
+    yield
+    choose._known.clear()
+
+
+def ask(batch: int = 5) -> choose.Question:
+    weight = torch.zeros(3, 2, 3, 3, requires_grad=True)
+    return choose.question(torch.zeros(batch, 2, 8, 7), weight, (1, 0), "relu", "max")
+
+
+def plainly(x: Tensor, w: Tensor) -> Tensor:
+    return plain(x, w, None, (1, 0), "relu", "max")
+
+
+def test_measures_once_and_remembers(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[int, ...]] = []
+
+    def fused(x: Tensor, w: Tensor) -> Tensor:
+        calls.append(tuple(x.shape))
+        return plainly(x, w)
+
+    first = choose.fused_wins(ask(), fused)
+    assert set(calls) == {(8, 2, 8, 7)}
+    (choice,) = choose.choices()
+    assert choice.fused_wins == first
+    assert "conv 8x2x8x7 by 3x2x3x3, pad 1x0" in choice.layer
+    assert "to the weights" in choice.layer
+    calls.clear()
+    choose._known.clear()
+    assert choose.fused_wins(ask(batch=7), fused) == first
+    assert not calls
+    monkeypatch.setattr(choose, "_here", lambda: "another machine")
+    choose.fused_wins(ask(batch=6), fused)
+    choose._known.clear()
+    choose.fused_wins(ask(batch=6), fused)
+    assert calls
+    assert len(choose.choices()) == 1
+    assert len(json.loads(choose._file().read_text())) == 2
+
+
+@pytest.mark.parametrize("damage", ["", "[]", "{", '{"a": 1}', '{"a": {"layer": "b"}}'])
+def test_a_damaged_file_is_measured_again(damage: str) -> None:
+    choose._file().write_text(damage)
+    choose.fused_wins(ask(), plainly)
+    assert len(choose.choices()) == 1
+
+
+def test_the_decision_compares_the_times() -> None:
+    assert choose.Choice("a", 1.0, 1.5).fused_wins
+    assert not choose.Choice("a", 1.0, 1.01).fused_wins
+    assert not choose.Choice("a", 1.0, 0.5).fused_wins
+
+
+def test_forward_alone_is_another_question() -> None:
+    training = ask()
+    with torch.no_grad():
+        assert ask() != training
+        assert not ask().backward
+
+
+@pytest.mark.compiler
+@pytest.mark.parametrize("wins", [True, False])
+def test_the_layer_follows(wins: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ConvPool(nn.Conv2d(2, 3, 3), "relu", "max", measured=True)
+    x = torch.randn(4, 2, 8, 8)
+    asked = choose.question(x, module.conv.weight, (0, 0), "relu", "max")
+    choose._known[asked] = wins
+    y = module(x)
+    assert ("Direct" in type(y.grad_fn).__name__) == wins
+    torch.testing.assert_close(y, plain(x, *module.conv.parameters(), (0, 0), "relu", "max"))
+    assert build.mode() == "on"
+    compiled = torch.compile(module, backend="eager", fullgraph=True)
+    torch.testing.assert_close(compiled(x), y)
+
+
+@pytest.mark.compiler
+def test_required_means_no_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRIATE_FUSED", "require")
+    choose._known[ask()] = False
+    assert choose.fused_wins(ask(), plainly)
+    assert not choose._file().exists()
