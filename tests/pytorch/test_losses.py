@@ -7,7 +7,17 @@ from nets import chain, with_side_exit
 from torch.nn import functional as F  # noqa: N812
 
 from striate.graph import Call, Graph, Node, Operator
-from striate.ops import CrossEntropy, Dense, Input, LogLoss, Softmax, SquaredError
+from striate.ops import (
+    CrossEntropy,
+    Dense,
+    Hinge,
+    Input,
+    LogLoss,
+    MapLoss,
+    SigmoidCrossEntropy,
+    Softmax,
+    SquaredError,
+)
 from striate.ops.loss.attach import with_loss
 from striate.pytorch import loss_function, lower
 
@@ -18,9 +28,21 @@ SHARES = np.random.default_rng(1).dirichlet(np.ones(4), 6)
 
 @pytest.mark.parametrize("target", [CLASSES, SHARES], ids=["classes", "shares"])
 @pytest.mark.parametrize(
-    "loss", [CrossEntropy(), CrossEntropy(0.2), LogLoss(), SquaredError()], ids=str
+    "loss",
+    [
+        CrossEntropy(),
+        CrossEntropy(0.2),
+        LogLoss(),
+        SquaredError(),
+        SigmoidCrossEntropy(),
+        MapLoss(0.5),
+        Hinge(2.0),
+    ],
+    ids=str,
 )
 def test_losses_are_those_of_the_formulas(loss: Operator, target: np.ndarray) -> None:
+    if isinstance(loss, Hinge) and target is SHARES:
+        pytest.skip("a hinge takes class numbers only")
     graph = Graph((Node("x", Input((4,))), Node("loss", loss, ("x",))))
     values = np.abs(SCORES) / 9 if isinstance(loss, LogLoss) else SCORES
     call = Call((values,), target=target)

@@ -24,6 +24,7 @@ __all__ = [
     "ELU",
     "GELU",
     "RBF",
+    "AdaptiveAveragePool",
     "Add",
     "At",
     "Auxiliary",
@@ -41,7 +42,10 @@ __all__ = [
     "GroupNorm",
     "HardSigmoid",
     "HardSwish",
+    "Hinge",
+    "HistogramPool",
     "Input",
+    "L2Pool",
     "LayerNorm",
     "LeakyReLU",
     "LocalResponseNorm",
@@ -59,9 +63,11 @@ __all__ = [
     "ScaledTanh",
     "SiLU",
     "Sigmoid",
+    "SigmoidCrossEntropy",
     "Sine",
     "Softmax",
     "SquaredError",
+    "StochasticPool",
     "Subsample",
     "Tanh",
 ]
@@ -78,6 +84,10 @@ Flatten = operator_part(ops.Flatten)
 MaxPool = operator_part(ops.MaxPool)
 AveragePool = operator_part(ops.AveragePool)
 GlobalAveragePool = operator_part(ops.GlobalAveragePool)
+AdaptiveAveragePool = operator_part(ops.AdaptiveAveragePool)
+L2Pool = operator_part(ops.L2Pool)
+HistogramPool = operator_part(ops.HistogramPool)
+StochasticPool = operator_part(ops.StochasticPool)
 Subsample = operator_part(ops.Subsample)
 ReLU = operator_part(ops.ReLU)
 ReLU6 = operator_part(ops.ReLU6)
@@ -110,3 +120,5 @@ CrossEntropy = operator_part(ops.CrossEntropy)
 LogLoss = operator_part(ops.LogLoss)
 SquaredError = operator_part(ops.SquaredError)
 MapLoss = operator_part(ops.MapLoss)
+Hinge = operator_part(ops.Hinge)
+SigmoidCrossEntropy = operator_part(ops.SigmoidCrossEntropy)

@@ -11,7 +11,15 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from striate.graph import Graph, Operator
-from striate.ops import CrossEntropy, LogLoss, MapLoss, Softmax, SquaredError
+from striate.ops import (
+    CrossEntropy,
+    Hinge,
+    LogLoss,
+    MapLoss,
+    SigmoidCrossEntropy,
+    Softmax,
+    SquaredError,
+)
 from striate.ops.loss.attach import with_loss
 
 Reduction: TypeAlias = Literal["none", "mean"]
@@ -139,6 +147,26 @@ def _map_loss(loss: MapLoss) -> PictureLoss:
     return of_batch
 
 
+def _hinge(loss: Hinge) -> PictureLoss:
+    def of_batch(outputs: Tensor, target: Tensor, reduction: Reduction) -> Tensor:
+        # PyTorch divides each picture's sum by the number of classes.
+        classes = outputs.shape[1]
+        each = F.multi_margin_loss(outputs, target, margin=loss.margin, reduction=reduction)
+        return each * classes
+
+    return of_batch
+
+
+def _sigmoid_cross_entropy(loss: SigmoidCrossEntropy) -> PictureLoss:
+    def of_batch(outputs: Tensor, target: Tensor, reduction: Reduction) -> Tensor:
+        if not target.is_floating_point():
+            target = F.one_hot(target, outputs.shape[1]).to(outputs.dtype)
+        each = F.binary_cross_entropy_with_logits(outputs, target, reduction="none")
+        return _reduced(each.sum(dim=1), reduction)
+
+    return of_batch
+
+
 def _reduced(by_picture: Tensor, reduction: Reduction) -> Tensor:
     return by_picture.mean() if reduction == "mean" else by_picture
 
@@ -148,5 +176,7 @@ LOSSES: Mapping[type[Operator], Callable[[Any], PictureLoss]] = {
     LogLoss: _log_loss,
     SquaredError: _squared_error,
     MapLoss: _map_loss,
+    Hinge: _hinge,
+    SigmoidCrossEntropy: _sigmoid_cross_entropy,
 }
 """Every loss operator."""

@@ -16,6 +16,7 @@ from striate.ops import (
     ELU,
     GELU,
     RBF,
+    AdaptiveAveragePool,
     Add,
     AveragePool,
     BatchNorm,
@@ -32,6 +33,7 @@ from striate.ops import (
     HardSwish,
     HistogramPool,
     Input,
+    L2Pool,
     LayerNorm,
     LeakyReLU,
     LocalResponseNorm,
@@ -47,12 +49,13 @@ from striate.ops import (
     SiLU,
     Sine,
     Softmax,
+    StochasticPool,
     Subsample,
     Tanh,
 )
 from striate.ops.convolution.wiring import TABLES
 from striate.ops.output.bitmaps import DIGITS
-from striate.pytorch import layers
+from striate.pytorch import layers, pools
 from striate.pytorch.recipe import Recipe
 
 Maker: TypeAlias = Callable[[Any, tuple[Spec, ...]], Recipe]
@@ -94,6 +97,25 @@ def _table_conv(conv: Conv, axes: tuple[Window, ...]) -> Recipe:
     return Recipe(
         layers.TableConv, (table, *taps, sides), _unless({"bias": True}, {"bias": conv.bias})
     )
+
+
+def _l2_pool(pool: L2Pool, inputs: tuple[Spec, ...]) -> Recipe:
+    (x,) = inputs
+    axes = pool.field(x)
+    taps = (tuple(w.kernel for w in axes), tuple(w.stride for w in axes))
+    overhangs = [(w.before, w.overhang(n)) for w, n in zip(axes, x.spatial, strict=True)]
+    return Recipe(pools.L2Pool, (*taps, _sides(overhangs)))
+
+
+def _stochastic_pool(pool: StochasticPool, inputs: tuple[Spec, ...]) -> Recipe:
+    axes = pool.field(*inputs)
+    taps = (tuple(w.kernel for w in axes), tuple(w.stride for w in axes))
+    return Recipe(pools.StochasticPool, taps)
+
+
+def _adaptive_average_pool(pool: AdaptiveAveragePool, inputs: tuple[Spec, ...]) -> Recipe:
+    kind = _by_rank(inputs[0], nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d)
+    return Recipe(kind, (pool.size,))
 
 
 def _subsample(pool: Subsample, inputs: tuple[Spec, ...]) -> Recipe:
@@ -247,6 +269,9 @@ MODULES: Mapping[type[Operator], Maker] = {
     AveragePool: _average_pool,
     HistogramPool: _histogram_pool,
     GlobalAveragePool: _global_average_pool,
+    AdaptiveAveragePool: _adaptive_average_pool,
+    L2Pool: _l2_pool,
+    StochasticPool: _stochastic_pool,
     Subsample: _subsample,
     ReLU: _plain(nn.ReLU),
     ReLU6: _plain(nn.ReLU6),
