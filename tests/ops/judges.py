@@ -145,6 +145,12 @@ def _adaptive(twin: Twin) -> Tensor:
     return pool(twin.x, _axes(twin.operator.size, rank))
 
 
+def _adaptive_max(twin: Twin) -> Tensor:
+    rank = twin.x.ndim - 2
+    pool: Any = F.adaptive_max_pool1d if rank == 1 else F.adaptive_max_pool2d
+    return pool(twin.x, _axes(twin.operator.size, rank))
+
+
 def _hinge(twin: Twin) -> Tensor:
     margin, classes = twin.operator.margin, twin.x.shape[1]
     assert twin.target is not None
@@ -288,6 +294,7 @@ JUDGES: Mapping[type[Operator], Callable[[Twin], Tensor]] = {
     ops.L2Pool: _l2_pool,
     ops.StochasticPool: _stochastic_pool,
     ops.AdaptiveAveragePool: _adaptive,
+    ops.AdaptiveMaxPool: _adaptive_max,
     ops.Subsample: _subsample,
     ops.ReLU: lambda twin: F.relu(twin.x),
     ops.ReLU6: lambda twin: F.relu6(twin.x),

@@ -134,6 +134,8 @@ def test_field_is_what_moves_the_output(kind: type[Operator], data: st.DataObjec
                 np.testing.assert_array_equal(moved, expected)
             elif field is Reach.EVERYTHING:
                 assert moved.all() or not sizes
+            elif field is Reach.UNEVEN:
+                np.testing.assert_array_equal(moved, used_by(case, source, position))
             elif moved.shape == sizes:
                 assert np.argwhere(moved).tolist() == [list(position)]
     if field is Reach.POINT and len(case.specs) == 1 and not case.call.y.shape[2:]:
@@ -290,6 +292,14 @@ def seen_by(field: tuple[Window, ...], position: Index, outputs: tuple[int, ...]
             for o, w in zip(output, field, strict=True)
         ]
         expected[output] = all(p in taps for p, taps in zip(position, places, strict=True))
+    return expected
+
+
+def used_by(case: Case, source: int, position: Index) -> np.ndarray:
+    """Which outputs the cells at one input position go into, by the operator's own listing."""
+    expected = np.zeros(case.call.y.shape[2:], dtype=bool)
+    for use in case.operator.uses(case.call, Ref(source, (0, 0, *position))):
+        expected[use.output[2:]] = True
     return expected
 
 
