@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from striate.analysis.why import why
     from striate.errors import StriateError
     from striate.graph import Graph
-    from striate.initialize import initialize
     from striate.model import Model
     from striate.notation import parse, text
     from striate.training import Recipe, resume, train
@@ -31,7 +30,6 @@ _HOMES = {
     "Model": "striate.model",
     "Recipe": "striate.training",
     "StriateError": "striate.errors",
-    "initialize": "striate.initialize",
     "parse": "striate.notation",
     "resume": "striate.training",
     "table": "striate.analysis.table",
@@ -46,7 +44,6 @@ __all__ = [
     "Model",
     "Recipe",
     "StriateError",
-    "initialize",
     "parse",
     "resume",
     "table",

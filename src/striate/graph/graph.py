@@ -9,12 +9,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from striate.errors import UnknownNameError, did_you_mean
 from striate.graph.check import checked_specs
 from striate.graph.operator import Operator, Weight
 from striate.graph.spec import Spec
 from striate.graph.walk import ordered
+
+if TYPE_CHECKING:
+    from striate.pytorch import Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,19 @@ class Graph:
 
     def __len__(self) -> int:
         return len(self.nodes)
+
+    def __str__(self) -> str:
+        """The canonical text of the network."""
+        from striate.notation import text
+
+        return text(self)
+
+    def module(self, *, seed: int = 0) -> Network:
+        """The network as a `torch.nn.Module`, with first weights drawn from `seed`."""
+        from striate.initialize import initialize
+        from striate.pytorch import lower
+
+        return lower(self, initialize(self, seed=seed))
 
     def input_specs(self, node: Node) -> tuple[Spec, ...]:
         """The specs that reach `node`."""

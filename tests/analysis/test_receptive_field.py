@@ -1,0 +1,70 @@
+"""Receptive fields: against what really moves a unit, and against worked examples."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from striate.initialize import initialize
+from striate.notation import parse
+from striate.reference import run
+
+from striate.analysis.receptive_field import receptive_fields
+
+
+def _spans(text: str, name: str) -> list[tuple[int, int, int]]:
+    field = receptive_fields(parse(text))[name]
+    return [(span.size, span.stride, span.offset) for span in field.spans]
+
+
+def test_a_unit_behind_two_convolutions_and_a_pool_by_hand() -> None:
+    text = "INPUT 1x28x28 -> CONV 4 5x5 -> MAXPOOL 2 -> CONV 4 3x3 same"
+    # 5, then 5 + 1 = 6 with stride 2, then 6 + 2·2 = 10, starting one pool before the edge.
+    assert _spans(text, "pool1") == [(6, 2, 0)] * 2
+    assert _spans(text, "conv2") == [(10, 2, -2)] * 2
+
+
+def test_axes_have_their_own_windows() -> None:
+    assert _spans("INPUT 1x20x30 -> CONV 2 3x5 stride=3x2 pad=1x0", "conv1") == [
+        (3, 3, -1),
+        (5, 2, 0),
+    ]
+
+
+def test_branches_span_the_widest() -> None:
+    text = "INPUT 2x9x9 -> { CONV 3 1x1 | CONV 3 5x5 same | CONV 3 3x3 same } CONCAT"
+    assert _spans(text, "concat1") == [(5, 1, -2)] * 2
+
+
+def test_dense_layers_see_everything_before_them() -> None:
+    assert _spans("INPUT 1x28x28 -> CONV 2 5x5 stride=2 -> FC 3", "fc1") == [(27, 2, 0)] * 2
+
+
+def test_a_signal_has_one_axis_and_plain_features_none() -> None:
+    assert _spans("INPUT 1x100 -> CONV 2 7 stride=3", "conv1") == [(7, 3, 0)]
+    assert _spans("INPUT 8 -> FC 3", "fc1") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "INPUT 1x11x13 -> CONV 2 3x2 stride=2x1 pad=1 -> AVGPOOL 2 -> CONV 3 2x2 dilation=1x2",
+        "INPUT 2x9x12 -> { CONV 2 3x3 same | CONV 2 5x3 same } ADD -> AVGPOOL 3 stride=2",
+    ],
+)
+def test_only_the_field_moves_a_unit_and_its_corners_do(text: str) -> None:
+    graph = parse(text)
+    weights = initialize(graph, seed=3)
+    rng = np.random.default_rng(5)
+    picture = rng.normal(size=graph.inputs[0].operator.size)
+    name = graph.scores.name
+    spans = receptive_fields(graph)[name].spans
+    trace = run(graph, weights, picture)
+    for unit in np.ndindex(*graph.specs[name].spatial):
+        error = np.zeros_like(trace.values[name])
+        error[(0, 0, *unit)] = 1.0
+        moved = np.abs(trace.backward({name: error}).nodes["input"][0]).sum(axis=0) > 0
+        seen = [span.of(u) for span, u in zip(spans, unit, strict=True)]
+        for axis, positions in enumerate(seen):
+            where = np.flatnonzero(moved.any(axis=1 - axis))
+            inside = [p for p in positions if 0 <= p < moved.shape[axis]]
+            assert (where.min(), where.max()) == (inside[0], inside[-1])

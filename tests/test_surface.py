@@ -1,0 +1,52 @@
+"""The public surface: an explicit line a name, nothing else leaks, and what importing may load."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import striate
+
+
+def test_every_public_name_loads() -> None:
+    assert sorted(striate.__all__) == [
+        "Graph",
+        "Model",
+        "Recipe",
+        "StriateError",
+        "parse",
+        "resume",
+        "table",
+        "text",
+        "train",
+        "verify",
+        "why",
+    ]
+    for name in striate.__all__:
+        assert callable(getattr(striate, name)), name
+
+
+def test_unknown_names_are_refused() -> None:
+    with pytest.raises(AttributeError, match="convolve"):
+        _ = striate.convolve
+
+
+@pytest.mark.parametrize(
+    ("statement", "absent"),
+    [
+        ("import striate", ["numpy", "torch", "lark"]),
+        ("import striate; striate.table(striate.parse('INPUT 1x8x8 -> CONV 2 3x3'))", ["torch"]),
+        ("import striate.cli", ["torch", "sklearn", "PIL"]),
+        ("import striate.graph", ["numpy", "torch"]),
+        ("import striate.ops", ["torch"]),
+        ("import striate.model", ["torch"]),
+    ],
+)
+def test_importing_loads_no_more_than_it_must(statement: str, absent: list[str]) -> None:
+    code = f"import sys; {statement}; print([m for m in {absent!r} if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "[]"
