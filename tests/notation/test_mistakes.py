@@ -181,7 +181,13 @@ def test_deep_nesting_ends_in_an_error(bracket: str) -> None:
 
 
 def test_enormous_texts_end_in_an_error() -> None:
-    assert "characters is no network" in error_of("INPUT 5" + " " * 5_000_001).what
+    assert "characters is no network" in error_of("INPUT 5" + " " * 1_000_000).what
+
+
+@pytest.mark.parametrize("part", ['\\"', "A-", "1x", "1 x ", "|", "[", "x y z = ", "relu1: "])
+def test_long_soups_of_one_word_are_answered_soon(part: str) -> None:
+    for start in ("INPUT 5 -> ", 'INPUT "', "INPUT "):
+        assert len(str(error_of(start + part * 20_000))) < 1000
 
 
 def test_numbers_of_any_length_end_in_an_error() -> None:

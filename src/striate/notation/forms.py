@@ -49,6 +49,7 @@ FORMS = (
     _form("HISTOGRAMPOOL", "HistogramPool", "kernel"),
     _form("GLOBALAVGPOOL", "GlobalAveragePool", "", "GLOBALAVERAGEPOOL GAP"),
     _form("ADAPTIVEAVGPOOL", "AdaptiveAveragePool", "size", "ADAPTIVEAVERAGEPOOL"),
+    _form("ADAPTIVEMAXPOOL", "AdaptiveMaxPool", "size", "ADAPTIVEMAXPOOLING GLOBALMAXPOOL"),
     _form("SUBSAMPLE", "Subsample", "kernel", "SUBSAMPLING"),
     _form("RELU", "ReLU"),
     _form("RELU6", "ReLU6"),

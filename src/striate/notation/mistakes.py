@@ -268,7 +268,8 @@ MISTAKES = (
     Mistake("a number cannot start with a point", "Write 0.5.", ("INPUT 5 -> .FC",)),
 )
 
-BRACKETS = re.compile(r'"(?:[^"\\\n]|\\.)*"|#[^\n]*|[\[\]{}]')
+# A quotation that is never closed reaches to the end of its line: time stays linear.
+BRACKETS = re.compile(r'"(?:[^"\\\n]|\\.)*"?|#[^\n]*|[\[\]{}]')
 CLOSING = {"RSQB", "RBRACE", "VBAR", "SEMICOLON", "$END"}
 DANGLING = {"ARROW", "STAR", "EQUAL", "COLON", "AT", "START", "LSQB", "RBRACE"}
 CLOSES = {"]": "[", "}": "{"}

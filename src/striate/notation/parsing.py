@@ -14,7 +14,7 @@ from striate.notation.reading import operator_of
 from striate.notation.syntax import Chain, Span, Written
 
 DEEPEST = 100
-LONGEST = 5_000_000
+LONGEST = 1_000_000
 
 
 def parse(text: str) -> Graph:

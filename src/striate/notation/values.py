@@ -54,6 +54,8 @@ def number(text: str) -> object:
     if NUMBER.fullmatch(text):
         return _single(text)
     parts = re.split(r"\s*[x×X]\s*", text)
+    if "" in parts:
+        raise ValueError(f"{_short(text)} is not a number")
     rows = tuple(_row(part) if "+" in part[1:] else _single(part) for part in parts)
     if any(isinstance(row, tuple) for row in rows):
         return tuple(row if isinstance(row, tuple) else (row,) for row in rows)
