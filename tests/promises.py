@@ -244,12 +244,11 @@ def stochastic_pool(draw: Draw) -> Setting:
 
 
 @st.composite
-def adaptive(draw: Draw) -> Setting:
-    """Sizes that divide the map."""
+def adaptive(draw: Draw, kind: Callable[..., Operator]) -> Setting:
+    """Sizes that divide the map, sizes that do not, and more outputs than cells."""
     rank = draw(st.integers(1, 2))
-    size, cells = draw(numbers_an_axis(rank, 3)), draw(numbers_an_axis(rank, 4))
-    lengths = tuple(n * k for n, k in zip(size, cells, strict=True))
-    return ops.AdaptiveAveragePool(size), (Spec((3, *lengths)),)
+    size, lengths = draw(numbers_an_axis(rank, 4)), draw(numbers_an_axis(rank, 7))
+    return kind(size), (Spec((3, *lengths)),)
 
 
 @st.composite
@@ -332,7 +331,8 @@ SETTINGS: Mapping[type[Operator], st.SearchStrategy[Setting]] = {
     ops.AveragePool: average_pool(),
     ops.HistogramPool: histogram_pool(),
     ops.GlobalAveragePool: alone(st.builds(ops.GlobalAveragePool), (2, 3)),
-    ops.AdaptiveAveragePool: adaptive(),
+    ops.AdaptiveAveragePool: adaptive(ops.AdaptiveAveragePool),
+    ops.AdaptiveMaxPool: adaptive(ops.AdaptiveMaxPool),
     ops.L2Pool: l2_pool(),
     ops.StochasticPool: stochastic_pool(),
     ops.Subsample: subsample(),

@@ -113,6 +113,34 @@ def test_a_histogram_of_four_numbers() -> None:
     near(gradient, [[(8 - 4) / 2 / 4, (24 - 8) / 2 / 4, 0, 0]])
 
 
+def test_five_cells_for_three_outputs() -> None:
+    """Output 0 sees cells 0-1, output 1 cells 1-3, output 2 cells 3-4."""
+    y, (gradient,) = run(ops.AdaptiveAveragePool(3), [[1, 3, 5, 4, 8]], error=[[2, 6, 10]])
+    near(y, [[2, 4, 6]])
+    near(gradient, [[1, 1 + 2, 2, 2 + 5, 5]])
+    y, (gradient,) = run(ops.AdaptiveMaxPool(3), [[1, 6, 5, 4, 4]], error=[[2, 6, 10]])
+    near(y, [[6, 6, 4]])
+    near(gradient, [[0, 2 + 6, 0, 10, 0]])
+
+
+def test_the_length_of_a_window() -> None:
+    y, (gradient,) = run(ops.L2Pool(2), [[3, 4, 0, 0]], error=[[10, 7]])
+    near(y, [[5, 0]])
+    near(gradient, [[6, 8, 0, 0]])
+
+
+def test_a_cell_drawn_by_its_strength() -> None:
+    """1, 2 and 5 have 1/8, 2/8 and 5/8 of the draws; on average they give 30/8."""
+    x, pool = [[1, 2, -4, 5]], ops.StochasticPool(4)
+    for draw, cell in ((0.1, 0), (0.2, 1), (0.9, 3)):
+        y, (gradient,) = run(pool, x, error=[[6]], training=True, noise=np.array([[[draw]]]))
+        near(y, [[x[0][cell]]])
+        near(gradient, 6 * np.eye(4)[[cell]])
+    y, (gradient,) = run(pool, x, error=[[32]])
+    near(y, [[3.75]])
+    near(gradient, [[4 * (2 - 3.75), 4 * (4 - 3.75), 0, 4 * (10 - 3.75)]])
+
+
 def run(operator: Operator, *inputs: Any, error: Any, **more: Any) -> tuple[Any, tuple[Any, ...]]:
     """Output and gradients of the inputs for one picture."""
     call = Call(tuple(np.array([x], dtype=float) for x in inputs), **more)

@@ -71,3 +71,19 @@ def test_division_agrees(shape: tuple[int, ...]) -> None:
 )
 def test_histograms_agree(operator: Operator, spec: tuple[int, ...]) -> None:
     assert_agrees(operator, Spec(spec))
+
+
+@pytest.mark.parametrize("spec", [(2, 7), (2, 5, 9)])
+@pytest.mark.parametrize(
+    "operator",
+    [
+        ops.AdaptiveAveragePool(),
+        ops.AdaptiveAveragePool(3),
+        ops.AdaptiveMaxPool(),
+        ops.AdaptiveMaxPool(3),
+        ops.AdaptiveMaxPool(8),
+    ],
+    ids=str,
+)
+def test_adaptive_pools_agree(operator: Operator, spec: tuple[int, ...]) -> None:
+    assert_agrees(operator, Spec(spec))

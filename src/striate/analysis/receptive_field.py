@@ -78,6 +78,8 @@ def _seen_through(graph: Graph, node: Node, before: ReceptiveField) -> Receptive
         return before
     if seen is Reach.EVERYTHING:
         return ReceptiveField(tuple(_everything(span) for span in before.spans))
+    if isinstance(seen, Reach):
+        return ReceptiveField((), f"{node.name} has {seen.value}")
     return ReceptiveField(
         tuple(_through(span, window) for span, window in zip(before.spans, seen, strict=True))
     )

@@ -25,6 +25,7 @@ __all__ = [
     "GELU",
     "RBF",
     "AdaptiveAveragePool",
+    "AdaptiveMaxPool",
     "Add",
     "At",
     "Auxiliary",
@@ -85,6 +86,7 @@ MaxPool = operator_part(ops.MaxPool)
 AveragePool = operator_part(ops.AveragePool)
 GlobalAveragePool = operator_part(ops.GlobalAveragePool)
 AdaptiveAveragePool = operator_part(ops.AdaptiveAveragePool)
+AdaptiveMaxPool = operator_part(ops.AdaptiveMaxPool)
 L2Pool = operator_part(ops.L2Pool)
 HistogramPool = operator_part(ops.HistogramPool)
 StochasticPool = operator_part(ops.StochasticPool)

@@ -90,6 +90,7 @@ class Reach(Enum):
 
     POINT = "only its own position"
     EVERYTHING = "every position"
+    UNEVEN = "windows that differ from place to place"
 
 
 Field: TypeAlias = tuple[Window, ...] | Reach

@@ -39,6 +39,7 @@ from striate.ops.normalization.layer_norm import LayerNorm
 from striate.ops.normalization.local_response_norm import LocalResponseNorm
 from striate.ops.output.rbf import RBF
 from striate.ops.pooling.adaptive_average_pool import AdaptiveAveragePool
+from striate.ops.pooling.adaptive_max_pool import AdaptiveMaxPool
 from striate.ops.pooling.average_pool import AveragePool
 from striate.ops.pooling.global_average_pool import GlobalAveragePool
 from striate.ops.pooling.histogram_pool import HistogramPool
@@ -61,6 +62,7 @@ OPERATORS: tuple[type[Operator], ...] = (
     StochasticPool,
     GlobalAveragePool,
     AdaptiveAveragePool,
+    AdaptiveMaxPool,
     Subsample,
     ReLU,
     ReLU6,
@@ -104,6 +106,7 @@ __all__ = [
     "OPERATORS",
     "RBF",
     "AdaptiveAveragePool",
+    "AdaptiveMaxPool",
     "Add",
     "AveragePool",
     "BatchNorm",

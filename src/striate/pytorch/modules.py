@@ -17,6 +17,7 @@ from striate.ops import (
     GELU,
     RBF,
     AdaptiveAveragePool,
+    AdaptiveMaxPool,
     Add,
     AveragePool,
     BatchNorm,
@@ -115,6 +116,11 @@ def _stochastic_pool(pool: StochasticPool, inputs: tuple[Spec, ...]) -> Recipe:
 
 def _adaptive_average_pool(pool: AdaptiveAveragePool, inputs: tuple[Spec, ...]) -> Recipe:
     kind = _by_rank(inputs[0], nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d)
+    return Recipe(kind, (pool.size,))
+
+
+def _adaptive_max_pool(pool: AdaptiveMaxPool, inputs: tuple[Spec, ...]) -> Recipe:
+    kind = _by_rank(inputs[0], nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d)
     return Recipe(kind, (pool.size,))
 
 
@@ -270,6 +276,7 @@ MODULES: Mapping[type[Operator], Maker] = {
     HistogramPool: _histogram_pool,
     GlobalAveragePool: _global_average_pool,
     AdaptiveAveragePool: _adaptive_average_pool,
+    AdaptiveMaxPool: _adaptive_max_pool,
     L2Pool: _l2_pool,
     StochasticPool: _stochastic_pool,
     Subsample: _subsample,

@@ -1,4 +1,4 @@
-"""COS: the cosine of each number.
+"""COSINE: the cosine of each number.
 
     y = cos(x)        y' = -sin(x)
 

@@ -1,4 +1,4 @@
-"""LRELU: positive numbers pass, negative ones are let through a little.
+"""LEAKYRELU: positive numbers pass, negative ones are let through a little.
 
     y = x for x > 0, else slope · x        y' = 1 for x > 0, else slope
 

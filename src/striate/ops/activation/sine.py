@@ -1,4 +1,4 @@
-"""SIN: the sine of each number.
+"""SINE: the sine of each number.
 
     y = sin(x)        y' = cos(x)
 

@@ -1,4 +1,4 @@
-"""HISTPOOL: each window becomes a histogram: which share of its numbers lies near which value.
+"""HISTOGRAMPOOL: each window becomes a histogram: which share of its numbers lies near which value.
 
     y[c·B + b, i, j] = (1/n) Σ_u Σ_v ψ_b(x[c, i·s + u, j·s + v])
     ψ_b(x) = max(0, 1 - |x' - μ_b| / δ)
