@@ -163,7 +163,7 @@ class Session:
         row = Row(
             epoch,
             before.step,
-            self.optimizer.param_groups[0]["lr"],
+            rate(self.recipe, max(0, before.step - 1), len(self.batches)),
             before.loss_sum / max(1, before.seen),
             before.correct / max(1, before.seen),
             loss,
