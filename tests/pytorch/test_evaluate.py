@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 from agreement import random_weights
-from nets import branching, lenet, with_side_exit
+from nets import branching, chain, lenet, with_side_exit
 
-from striate.graph import Call, Graph
-from striate.ops import OPERATORS
+from striate.graph import Call, Graph, Operator
+from striate.ops import OPERATORS, Dense, Dropout, Input, NoisyReLU, StochasticPool
 from striate.ops.loss.attach import with_loss
 from striate.pytorch.evaluate import NOISY, values_and_gradients
 
@@ -98,3 +98,18 @@ def test_side_exits_add_to_the_gradient() -> None:
 
 def test_every_random_operator_takes_its_noise() -> None:
     assert {kind for kind in OPERATORS if kind.is_random} == set(NOISY)
+
+
+@pytest.mark.parametrize("operator", [Dropout(0.3), NoisyReLU(0.5), StochasticPool(2)], ids=str)
+def test_noise_is_used_as_the_formulas_use_it(operator: Operator) -> None:
+    graph = with_loss(chain(Input((2, 6, 4)), operator, Dense(3)))
+    node = graph.nodes[1].name
+    rng = np.random.default_rng(0)
+    weights = random_weights(graph, rng)
+    x = rng.standard_normal((4, 2, 6, 4))
+    noise = {node: operator.draw(rng, x)}
+    target = np.array([2, 0, 1, 2])
+    found = values_and_gradients(graph, weights, x, target, training=True, noise=noise)
+    values, gradients, _ = by_formulas(graph, weights, x, target, True, noise)
+    np.testing.assert_allclose(found.values[node], values[node], rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(found.gradients["input"], gradients["input"], rtol=1e-9, atol=1e-12)

@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from striate.graph import Graph, Node, Operator
-from striate.ops import Dropout, NoisyReLU
+from striate.graph import Graph, Node, Operator, Spec
+from striate.ops import Dropout, NoisyReLU, StochasticPool
+from striate.pytorch import pools
 from striate.pytorch.losses import loss_of_exit, picture_loss
 from striate.pytorch.modules import ABSENT, recipe
 from striate.pytorch.tree import place
@@ -20,9 +21,18 @@ from striate.pytorch.weights import Weights, load_weights
 Array = NDArray[Any]
 
 
+def _stochastic_pool(pool: StochasticPool, x: Tensor, share: Tensor) -> Tensor:
+    axes = pool.field(Spec(tuple(x.shape[1:])))
+    module = pools.StochasticPool(
+        tuple(axis.kernel for axis in axes), tuple(axis.stride for axis in axes)
+    )
+    return module.drawn(module.cells(x), share)
+
+
 NOISY: Mapping[type[Operator], Callable[[Any, Tensor, Tensor], Tensor]] = {
     Dropout: lambda dropout, x, mask: x * mask / (1 - dropout.rate),
     NoisyReLU: lambda relu, x, noise: torch.relu(x + noise),
+    StochasticPool: _stochastic_pool,
 }
 """What random operators do in training, given what `Operator.draw` returned."""
 

@@ -304,7 +304,7 @@ class Subsample(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         pool = F.avg_pool1d if x.dim() == 3 else F.avg_pool2d
-        pooled = pool(x, self.kernel_size, self.stride)  # type: ignore[operator]
+        pooled = pool(x, self.kernel_size, self.stride)
         each = (1, -1) + (1,) * (x.dim() - 2)
         return pooled * (self.factor * self.weight).view(each) + self.bias.view(each)
 

@@ -49,13 +49,22 @@ class StochasticPool(nn.Module):
         self.kernel_size, self.stride = kernel_size, stride
 
     def forward(self, x: Tensor) -> Tensor:
+        cells = self.cells(x)
+        total = cells.sum(dim=-1)
+        if self.training:
+            return self.drawn(cells, torch.rand_like(total))
+        return cells.square().sum(dim=-1) / torch.where(total > 0, total, 1.0)
+
+    def cells(self, x: Tensor) -> Tensor:
+        """The positive parts of every window, on a last axis of their own."""
         cells = F.relu(x)
         for axis, (size, step) in enumerate(zip(self.kernel_size, self.stride, strict=True)):
             cells = cells.unfold(2 + axis, size, step)
-        cells = cells.flatten(-len(self.kernel_size))
-        total = cells.sum(dim=-1, keepdim=True)
-        if not self.training:
-            return cells.square().sum(dim=-1) / torch.where(total > 0, total, 1.0).squeeze(-1)
-        passed = cells.detach().cumsum(dim=-1) <= torch.rand_like(total) * total.detach()
+        return cells.flatten(-len(self.kernel_size))
+
+    def drawn(self, cells: Tensor, share: Tensor) -> Tensor:
+        """The cell of each window in whose part of the total `share` (from 0 to 1) falls."""
+        strength = cells.detach()
+        passed = strength.cumsum(dim=-1) <= (share * strength.sum(dim=-1)).unsqueeze(-1)
         drawn = passed.sum(dim=-1, keepdim=True).clamp(max=cells.shape[-1] - 1)
         return cells.gather(-1, drawn).squeeze(-1)
