@@ -1,4 +1,24 @@
-"""Networks as text: INPUT 1x28x28 -> [CONV 32 5x5 same -> RELU -> MAXPOOL 2]*2 -> FC 10."""
+"""Networks as text.
+
+    INPUT 1x28x28 -> [CONV 32 5x5 same -> RELU -> MAXPOOL 2]*2 -> FC 1024 -> RELU -> FC 10
+
+    INPUT 3x224x224                   channels x height x width (1x100 is a signal, 13 a flat input)
+    CONV 64 3x3 same stride=2         settings in order, then by name; ceil alone is a yes
+    valid | same | full | pad=2 | pad=2x1 | pad=0+1x2+3     the last: before + after, axis by axis
+    A -> B                            in series; → and line breaks do as well, case does not matter
+    [ A -> B ]*3                      repeated; names in it get _2, _3 in later copies; *0 is legal
+    { A -> B | C | PASS } CONCAT      branches from one value, then a merge: CONCAT, ADD, MUL
+    { A -> B } AUX 0.3                a side exit whose loss counts 0.3; goes on from before it
+    C3: CONV 16 5x5                   a name; other nodes are called conv1, relu1, pool1 …
+    { @C3 | PASS } ADD                @ starts a chain or a branch from an earlier node
+    A -> B; @B -> C                   several chains; the end of the last one is the output
+    # to the end of the line          a comment
+
+FLATTEN is put where FC needs it. Without a word of padding there is none. The shorthand of
+cs231n's VGG table is read as it is meant there: CONV3-64 is CONV 64 3x3 same, POOL2 is MAXPOOL 2,
+FC-4096 is FC 4096. The pattern [[CONV -> RELU]*N -> POOL?]*M -> [FC -> RELU]*K -> FC stands for
+many networks; a text is one of them, with numbers for N, M and K.
+"""
 
 from __future__ import annotations
 
