@@ -14,7 +14,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from itertools import pairwise, product
 from math import prod
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 
@@ -90,7 +90,7 @@ class Adaptive(Operator):
     def backward(self, call: Call, error: Array) -> Gradients:
         gradient = np.zeros_like(call.x)
         for place in np.ndindex(*error.shape[2:]):
-            seen = gradient[(..., *self._slices(call.x, place))]
+            seen = gradient[self._slices(call.x, place)]
             back = self.spread_back(self._seen(call.x, place), error[(..., *place)])
             seen += back.reshape(seen.shape)
         return Gradients((gradient,))
@@ -125,12 +125,13 @@ class Adaptive(Operator):
         spans = [axis[o] for axis, o in axes]
         return ", ".join(f"{span.start}…{span.stop - 1}" for span in spans)
 
-    def _slices(self, x: Array, place: Index) -> tuple[slice, ...]:
+    def _slices(self, x: Array, place: Index) -> tuple[Any, ...]:
+        """Where the window of an output lies in `x`, pictures and channels included."""
         axes = zip(self.spans(x.shape[2:]), place, strict=True)
-        return tuple(slice(axis[o].start, axis[o].stop) for axis, o in axes)
+        return (..., *(slice(axis[o].start, axis[o].stop) for axis, o in axes))
 
     def _seen(self, x: Array, place: Index) -> Array:
-        return x[(..., *self._slices(x, place))].reshape(*x.shape[:2], -1)
+        return x[self._slices(x, place)].reshape(*x.shape[:2], -1)
 
 
 def _window(spans: list[range]) -> Window | None:
