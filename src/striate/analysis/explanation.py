@@ -30,7 +30,9 @@ class Explanation:
         formula: how it is computed, with the network's own names.
         terms: the products that sum to it, in the order of the formula.
         reference: the number as the reference engine has it, from whole arrays in float64.
-        stored: the number as PyTorch has it in float32; None when it is no number of the network.
+        stored: the number as PyTorch has it in float32; for a function, what the formula makes of
+            PyTorch's numbers.
+        scale: the root mean square of the array that the number stands in.
         arguments: for a function such as relu(conv1[0,2,3]), the numbers it is a function of.
         target: the class that losses and gradients are taken for; "" where none matters.
         sees: the part of the input that it depends on at most; empty where that is not known.
@@ -42,6 +44,7 @@ class Explanation:
     terms: tuple[Product, ...]
     reference: float
     stored: float | None = None
+    scale: float = 0.0
     arguments: tuple[Factor, ...] = ()
     target: str = ""
     sees: tuple[Seen, ...] = ()
@@ -70,8 +73,14 @@ class Explanation:
 
     @property
     def relative_residual(self) -> float | None:
-        """|residual| relative to the `magnitude`."""
-        return None if self.residual is None else _relative(self.residual, self.magnitude)
+        """|residual| relative to the `magnitude`, or to the `scale` where that is larger.
+
+        A number that is nearly zero because what comes into it cancels (relu of a sum of large
+        terms) keeps the rounding of the terms.
+        """
+        if self.residual is None:
+            return None
+        return _relative(self.residual, max(self.magnitude, self.scale))
 
     @property
     def reference_residual(self) -> float:

@@ -30,6 +30,9 @@ from striate.reference.products import constant
 
 Array = NDArray[Any]
 
+SMALL_LOSS = 1e-3
+"""Below it, 1 - probability has lost four or more of float32's seven digits."""
+
 
 def why(model: Subject, picture: object, what: str, target: object = None) -> Explanation:
     """The products that sum to one number of a network, for one picture.
@@ -96,6 +99,7 @@ class Inquiry:
             terms=tuple(behind(trace, number)),
             reference=trace.values[node.name][(0, *number.index)].item(),
             stored=self._stored.number(number),
+            scale=_root_mean_square(trace.values[node.name]),
             target=self._target_name if node.operator.is_loss else "",
             sees=seen(self._graph, trace, number),
             notes=(*padding_note(self._graph, number), *self._target_notes(node.operator.is_loss)),
@@ -152,8 +156,9 @@ class Inquiry:
             terms=tuple(terms),
             reference=float(whole[number.index]),
             stored=self._stored.number(number),
+            scale=_root_mean_square(whole),
             target=self._target_name,
-            notes=self._target_notes(True),
+            notes=(*self._target_notes(True), *self._small_loss_note()),
             asker=self.why,
         )
 
@@ -317,6 +322,19 @@ class Inquiry:
         if not matters or self._given is not None:
             return ()
         return (f"the target is the predicted class, {self._target_name}: none was given",)
+
+    def _small_loss_note(self) -> tuple[str, ...]:
+        loss = self._backward.trace.loss
+        if not loss < SMALL_LOSS:
+            return ()
+        return (
+            f"the loss is only {loss:.1e}: in float32 most of its gradient is rounding; "
+            "the gradient for another class is larger",
+        )
+
+
+def _root_mean_square(array: Array) -> float:
+    return float(np.sqrt(np.mean(np.square(array))))
 
 
 def _with_names(text: str, node: Node) -> str:
