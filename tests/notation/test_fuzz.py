@@ -7,11 +7,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from striate.errors import StriateError
-from striate.graph import Graph
-from striate.notation import parse, text
+from striate.graph import Graph, Operator
+from striate.notation import operator_text, parse, parse_operator, text
+from striate.ops import BatchNorm, Conv, Dropout, MaxPool
 
 FUZZ = settings(
-    max_examples=150,
+    max_examples=100,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -24,6 +25,32 @@ def test_every_graph_comes_back_from_its_text(graph: Graph) -> None:
     written = text(graph)
     assert parse(written) == graph
     assert text(parse(written)) == written
+
+
+axes = st.integers(1, 9) | st.tuples(st.integers(1, 9), st.integers(1, 9))
+cells = st.integers(0, 9)
+paddings = (
+    st.sampled_from(("valid", "same", "full"))
+    | cells
+    | st.tuples(cells, cells)
+    | st.lists(st.tuples(cells, cells), min_size=1, max_size=3).map(tuple)
+)
+
+
+@FUZZ
+@given(
+    st.builds(
+        Conv, st.just(6), axes, axes, paddings, axes, st.sampled_from((1, 2, 3)), st.booleans()
+    )
+    | st.builds(MaxPool, axes, st.none() | axes, paddings, axes, st.booleans())
+    | st.builds(Dropout, st.floats(0, 1, exclude_max=True))
+    | st.builds(BatchNorm, st.floats(1e-300, 1e300), st.floats(0, 1))
+)
+def test_every_operator_comes_back_from_its_text(operator: Operator) -> None:
+    for rank in (0, 1, 2, 3):
+        found = parse_operator(operator_text(operator, axes=rank))
+        assert found == operator
+        assert repr(found) == repr(operator)
 
 
 @FUZZ
