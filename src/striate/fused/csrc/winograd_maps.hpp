@@ -24,8 +24,8 @@ inline void input_tile(const Sizes& s, const float* x, long top, long left, cons
   }
 }
 
-inline void transform_input(const Sizes& s, const Tiles& tiles, const float* x, long first, long last,
-                     const Points& to, long row) {
+inline void transform_input(const Sizes& s, const Tiles& tiles, const float* x, long first,
+                            long last, const Points& to, long row) {
   for (long t = first; t < last; t++, row++) {
     const long image = t / (tiles.rows * tiles.columns);
     const long top = t / tiles.columns % tiles.rows * TILE - s.pad_top;
@@ -37,8 +37,8 @@ inline void transform_input(const Sizes& s, const Tiles& tiles, const float* x, 
 }
 
 // The gradient of the outputs, for the gradient of the weights; outside the map it is zero.
-inline void transform_gradient(const Sizes& s, const Tiles& tiles, const float* g, long first, long last,
-                        const Points& to, long row) {
+inline void transform_gradient(const Sizes& s, const Tiles& tiles, const float* g, long first,
+                               long last, const Points& to, long row) {
   for (long t = first; t < last; t++, row++) {
     const long image = t / (tiles.rows * tiles.columns);
     const long top = t / tiles.columns % tiles.rows * TILE, left = t % tiles.columns * TILE;
@@ -61,8 +61,9 @@ inline void transform_gradient(const Sizes& s, const Tiles& tiles, const float* 
 }
 
 // Blocks first..last of the sums in `from`, which is the output block `offset + first` and on.
-inline void transform_output(const Sizes& s, const Tiles& tiles, const Points& from, long row, long first,
-                      long last, long offset, long blocks, const float* bias, float* y) {
+inline void transform_output(const Sizes& s, const Tiles& tiles, const Points& from, long row,
+                             long first, long last, long offset, long blocks, const float* bias,
+                             float* y) {
   for (long t = first; t < last; t++, row++) {
     const long image = t / (tiles.rows * tiles.columns);
     const long top = t / tiles.columns % tiles.rows * TILE, left = t % tiles.columns * TILE;
