@@ -19,7 +19,7 @@ from safetensors.numpy import load_file, save_file
 from striate.data.preprocess import Preprocessing
 from striate.errors import DataError, ModelFileError
 from striate.initialize import initialize
-from striate.model import Model, probabilities, read_arrays
+from striate.model import METADATA, Model, probabilities, read_arrays, write_arrays
 from striate.notation import parse
 from striate.pytorch import lower
 from striate.reference import run
@@ -116,20 +116,23 @@ def _header(path: Path) -> tuple[dict[str, object], bytes]:
     return json.loads(raw[8 : 8 + length]), raw[8 + length :]
 
 
-def _with_metadata(path: Path, **changes: str | None) -> None:
+def _with_metadata(path: Path, text: str | None = None, **changes: object) -> None:
+    """Change entries of the description, or replace its whole text."""
     header, body = _header(path)
     metadata = header["__metadata__"]
     assert isinstance(metadata, dict)
+    described = json.loads(metadata[METADATA])
     for key, value in changes.items():
-        metadata.pop(key) if value is None else metadata.update({key: value})
-    text = json.dumps(header).encode()
-    path.write_bytes(struct.pack("<Q", len(text)) + text + body)
+        described.pop(key) if value is None else described.update({key: value})
+    metadata[METADATA] = json.dumps(described) if text is None else text
+    written = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(written)) + written + body)
 
 
 def _with_tensors(path: Path, change: Callable[[dict[str, np.ndarray]], object]) -> None:
     tensors, (_, metadata) = load_file(path), read_arrays(path)
     change(tensors)
-    save_file(tensors, path, metadata=metadata)
+    write_arrays(path, tensors, metadata)
 
 
 class _Bomb:
@@ -167,16 +170,17 @@ MISTAKES: dict[str, Callable[[Path], object]] = {
     "a network too large for any memory": lambda path: _with_metadata(
         path, notation="INPUT 3x7x9 -> FC 999999999 -> FC 999999999 -> FC 5"
     ),
-    "classes no list": lambda path: _with_metadata(path, classes="7"),
-    "classes no JSON": lambda path: _with_metadata(path, classes="["),
-    "too few classes": lambda path: _with_metadata(path, classes='["ant"]'),
-    "preprocessing no table": lambda path: _with_metadata(path, preprocessing="[]"),
+    "classes no list": lambda path: _with_metadata(path, classes=7),
+    "no JSON": lambda path: _with_metadata(path, text="["),
+    "JSON nested deep": lambda path: _with_metadata(path, text="[" * 100_000),
+    "JSON without names": lambda path: _with_metadata(path, text="[3]"),
+    "too few classes": lambda path: _with_metadata(path, classes=["ant"]),
+    "preprocessing no table": lambda path: _with_metadata(path, preprocessing=[]),
     "another size": lambda path: _with_metadata(
         path,
-        preprocessing=json.dumps(PREPROCESSING.to_dict() | {"height": 8}),
+        preprocessing=PREPROCESSING.to_dict() | {"height": 8},
     ),
-    "about no table": lambda path: _with_metadata(path, about="3"),
-    "about nested deep": lambda path: _with_metadata(path, about="[" * 100_000),
+    "about no table": lambda path: _with_metadata(path, about=3),
     "a tensor less": lambda path: _with_tensors(path, lambda t: t.pop("C1.bias")),
     "a tensor more": lambda path: _with_tensors(
         path, lambda t: t.update(extra=np.zeros(2, np.float32))

@@ -81,9 +81,9 @@ class Model:
             )
         try:
             graph = parse(metadata["notation"])
-            classes = tuple(map(str, json.loads(metadata["classes"])))
-            preprocessing = Preprocessing.from_dict(json.loads(metadata["preprocessing"]))
-            about = dict(json.loads(metadata.get("about", "{}")))
+            classes = tuple(map(str, metadata["classes"]))
+            preprocessing = Preprocessing.from_dict(metadata["preprocessing"])
+            about = dict(metadata.get("about", {}))
         except (KeyError, ValueError, TypeError, RecursionError, StriateError) as error:
             raise ModelFileError(
                 f"the description in {path} is damaged", remedy=f"{type(error).__name__}: {error}"
@@ -101,9 +101,9 @@ class Model:
         metadata = {
             "format": FORMAT,
             "notation": text(self.graph),
-            "classes": json.dumps(self.classes, ensure_ascii=False),
-            "preprocessing": json.dumps(self.preprocessing.to_dict()),
-            "about": json.dumps(self.about, ensure_ascii=False),
+            "classes": self.classes,
+            "preprocessing": self.preprocessing.to_dict(),
+            "about": dict(self.about),
         }
         write_arrays(Path(path), flat(self.weights), metadata)
 
@@ -200,8 +200,12 @@ def _fitting(
     return found
 
 
-def read_arrays(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
-    """Arrays and metadata of a safetensors file.
+METADATA = "striate"
+"""The one entry of a file's metadata, as JSON: several would be written in any order."""
+
+
+def read_arrays(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Arrays and metadata of a safetensors file; no metadata when they are not ours.
 
     Raises:
         ModelFileError: it is missing, cut off, or something else.
@@ -213,15 +217,24 @@ def read_arrays(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
         raise ModelFileError(f"{path} is {kind}", remedy="Name a .safetensors file.")
     try:
         with safe_open(str(path), framework="numpy") as file:
-            metadata = dict(file.metadata() or {})
-            return {key: file.get_tensor(key) for key in file.keys()}, metadata  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            metadata = json.loads((file.metadata() or {}).get(METADATA, "{}"))
+            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (
+        SafetensorError,
+        OSError,
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        RecursionError,
+    ) as error:
         raise ModelFileError(
             f"{path} is not a safetensors file, or damaged", remedy=str(error)
         ) from None
+    return arrays, metadata if isinstance(metadata, dict) else {}
 
 
-def write_arrays(path: Path, arrays: Mapping[str, Array], metadata: Mapping[str, str]) -> None:
+def write_arrays(path: Path, arrays: Mapping[str, Array], metadata: Mapping[str, Any]) -> None:
     """Write a safetensors file atomically.
 
     Raises:
@@ -230,7 +243,8 @@ def write_arrays(path: Path, arrays: Mapping[str, Array], metadata: Mapping[str,
     from safetensors.numpy import save
 
     whole = {key: np.ascontiguousarray(array) for key, array in arrays.items()}
-    write_file(path, save(whole, metadata=dict(metadata)))
+    described = json.dumps(metadata, ensure_ascii=False, sort_keys=True)
+    write_file(path, save(whole, metadata={METADATA: described}))
 
 
 def write_file(path: Path, content: bytes) -> None:

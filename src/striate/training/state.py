@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -62,7 +61,7 @@ def save_state(
     arrays = {f"weights.{key}": _array(value) for key, value in module.state_dict().items()}
     for number, own in optimizer.state_dict()["state"].items():
         arrays |= {f"optimizer.{number}.{key}": _array(value) for key, value in own.items()}
-    metadata = {"format": FORMAT, "position": json.dumps(asdict(position))}
+    metadata = {"format": FORMAT, "position": asdict(position)}
     try:
         write_arrays(path, arrays, metadata)
     except ModelFileError as error:
@@ -79,7 +78,7 @@ def load_state(path: Path, module: nn.Module, optimizer: optim.Optimizer) -> Pos
         arrays, metadata = read_arrays(path)
         if metadata.get("format") != FORMAT:
             raise RunError(f"{path} holds no state of a run")
-        position = _position(json.loads(metadata["position"]))
+        position = _position(metadata["position"])
         weights = {key: _tensor(arrays, f"weights.{key}") for key in module.state_dict()}
         module.load_state_dict(weights)
         _load_optimizer(optimizer, arrays)

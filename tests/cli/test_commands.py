@@ -1,0 +1,233 @@
+"""The command line as a person uses it: answers, JSON forms, exit codes, and clear refusals."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from PIL import Image
+
+from striate.cli import main
+from striate.data import load
+
+SMALL = "INPUT 1x8x8 -> CONV 4 3x3 -> RELU -> MAXPOOL 2 -> FC 10"
+
+
+class Done(NamedTuple):
+    """What a command left."""
+
+    code: int
+    out: str
+    err: str
+
+
+Striate = Callable[..., Done]
+
+
+@pytest.fixture
+def striate(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Striate:
+    """Run one command in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["striate", *words])
+        code = 0
+        try:
+            main()
+        except SystemExit as leaving:
+            code = leaving.code if isinstance(leaving.code, int) else 0
+        out, err = capsys.readouterr()
+        return Done(code, out, err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder of a small network on the digits."""
+    from striate.training import train
+
+    folder = tmp_path_factory.mktemp("cli") / "run"
+    train(SMALL, "digits", run=folder, epochs=2)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A digit, larger and in color."""
+    path = tmp_path_factory.mktemp("cli") / "digit.png"
+    Image.fromarray(load("digits").test.images[0, 0]).resize((40, 30)).convert("RGB").save(path)
+    return path
+
+
+def test_show_prints_a_table_and_its_footer(striate: Striate) -> None:
+    done = striate("show", SMALL)
+    assert done.code == 0
+    assert "CONV 4 3x3" in done.out
+    assert "taps on zero padding count" in done.out
+
+
+def test_show_json_is_one_line_of_the_promised_form(striate: Striate) -> None:
+    form = json.loads(striate("show", SMALL, "--json").out)
+    assert form["schema_version"] == 1
+    assert form["totals"]["parameters"] == 4 * 9 + 4 + 36 * 10 + 10
+    assert {"name", "operator", "output", "parameters", "connections", "multiply_adds"} <= set(
+        form["layers"][0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("show", "INPUT 1x8x8 -> CONVV 4"), "Did you mean CONV"),
+        (("show", "INPUT 1x8x8 -> CONV 4 9x9"), "does not fit"),
+        (("show", "vgg61"), "vgg16"),
+        (("show", "missing.net"), "there is no file missing.net"),
+        (("show", "missing.safetensors"), "missing.safetensors is missing"),
+        (("show",), "which network?"),
+        (("train", SMALL, "--data", "nowhere"), "nowhere"),
+        (("train", SMALL, "--optimizer", "adm"), "Did you mean adam"),
+        (("train", SMALL, "epoch=3"), "Did you mean epochs"),
+        (("train", SMALL, "--epochs", "0"), "epochs is 0"),
+        (("train", "INPUT 1x8x8 -> FC 7"), "7 scores"),
+        (("train", SMALL, SMALL), "one network at a time"),
+        (("train", "--resume", "nowhere"), "no run folder"),
+        (("train", "--data", "mnist"), "which network"),
+        (("why", "nothing.safetensors", "a.png", "fc1[0]"), "missing"),
+        (("networks", "lenet7"), "Did you mean"),
+    ],
+)
+def test_wrong_requests_are_one_clear_message(
+    striate: Striate, words: tuple[str, ...], said: str
+) -> None:
+    done = striate(*words)
+    assert done.code == 2
+    assert said in done.err
+    assert "Traceback" not in done.err
+    assert done.out == ""
+
+
+def test_training_ends_in_what_to_type_next(striate: Striate) -> None:
+    done = striate("train", SMALL, "epochs=1", "--batch-size", "200")
+    assert done.code == 0
+    assert "test accuracy" in done.out
+    assert "striate evaluate runs/network-digits-1" in done.out
+    assert Path("runs/network-digits-1/best.safetensors").is_file()
+
+
+def test_training_json_keeps_progress_off_standard_output(striate: Striate) -> None:
+    done = striate("train", SMALL, "--epochs", "1", "--run", "here", "--json")
+    form = json.loads(done.out)
+    assert set(form) >= {
+        "schema_version",
+        "run",
+        "model",
+        "test_accuracy",
+        "epochs",
+        "seconds",
+        "images_per_second",
+    }
+    assert "epoch   1/1" in done.err
+    again = striate("train", SMALL, "--run", "here")
+    assert (again.code, "exists already" in again.err) == (2, True)
+
+
+def test_a_config_repeats_a_run(striate: Striate) -> None:
+    first = json.loads(striate("train", SMALL, "epochs=1", "seed=3", "--run", "a", "--json").out)
+    second = json.loads(striate("train", "--config", "a/config.yaml", "--run", "b", "--json").out)
+    assert first["test_accuracy"] == second["test_accuracy"]
+    assert Path("a/best.safetensors").read_bytes() == Path("b/best.safetensors").read_bytes()
+
+
+def test_why_adds_up(striate: Striate, trained: Path, picture: Path) -> None:
+    done = striate("why", str(trained), str(picture), "conv1[1,2,3]")
+    assert done.code == 0
+    assert "Σ input[" in done.out
+    assert "residual" in done.out
+    words = ("why", str(trained), str(picture), "conv1.weight[1,0,2,2].grad", "--target", "3")
+    form = json.loads(striate(*words, "--json").out)
+    assert form["value"] == pytest.approx(sum(term["value"] for term in form["terms"]), rel=1e-12)
+    assert abs(form["residual"]) < 1e-4
+    assert len(form["terms"]) == 36
+
+
+def test_why_refuses_what_is_not_there(striate: Striate, trained: Path, picture: Path) -> None:
+    done = striate("why", str(trained), str(picture), "conv7[0,0,0]")
+    assert (done.code, "Did you mean conv1" in done.err) == (2, True)
+
+
+def test_predict_names_files_that_cannot_be_read(
+    striate: Striate, trained: Path, picture: Path
+) -> None:
+    Path("broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+    done = striate("predict", str(trained), str(picture), "broken.png", "--json")
+    form = json.loads(done.out)
+    assert done.code == 1
+    assert [each["picture"] for each in form["predictions"]] == [str(picture)]
+    assert sum(e["probability"] for e in form["predictions"][0]["ranking"]) <= 1 + 1e-9
+    assert [each["picture"] for each in form["errors"]] == ["broken.png"]
+
+
+def test_evaluate_counts_every_picture(striate: Striate, trained: Path) -> None:
+    form = json.loads(striate("evaluate", str(trained), "--json").out)
+    assert sum(map(sum, form["confusion"])) == form["pictures"] == len(load("digits").test)
+    assert "taken for" in striate("evaluate", str(trained)).out
+
+
+def test_verify_answers_by_its_exit_code(striate: Striate, trained: Path) -> None:
+    form = json.loads(striate("verify", SMALL, "--json").out)
+    assert form["ok"]
+    assert {"name", "operator", "forward_error", "backward_error"} <= set(form["nodes"][0])
+    assert striate("verify", str(trained)).code == 0
+
+
+def test_verify_says_no_when_a_formula_is_wrong(
+    striate: Striate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from striate.ops import ReLU
+
+    monkeypatch.setattr(ReLU, "derivative", lambda self, x: (x > 0.1).astype(x.dtype))
+    done = striate("verify", SMALL)
+    assert (done.code, "NOT verified" in done.out) == (1, True)
+
+
+def test_export_writes_source_that_stands_alone(striate: Striate) -> None:
+    assert striate("export", SMALL, "-o", "net.py").code == 0
+    assert "striate" not in Path("net.py").read_text().partition('"""')[2].partition("import")[2]
+    assert striate("export", SMALL, "-o", "net.py").code == 2
+    assert striate("export", SMALL, "--to", "notation").out.strip() == SMALL
+
+
+def test_the_catalog_is_listed(striate: Striate) -> None:
+    assert "138,357,544" in striate("networks").out
+    assert striate("networks", "vgg16").out.count("CONV") == 5
+
+
+@pytest.mark.parametrize(
+    "verb", ["train", "show", "why", "predict", "evaluate", "verify", "networks", "export"]
+)
+def test_every_verb_has_help_with_an_example(striate: Striate, verb: str) -> None:
+    done = striate(verb, "--help")
+    assert done.code == 0
+    assert f"Example: striate {verb}" in " ".join(done.out.split())
+
+
+def test_a_reader_that_leaves_early_is_no_error() -> None:
+    code = "from striate.cli import main; import sys; sys.argv[0] = 'striate'; main()"
+    words = [sys.executable, "-c", code, "show", "resnet152"]
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ.copy()
+    ) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.readline()
+        running.stdout.close()
+        assert b"Traceback" not in running.stderr.read()
