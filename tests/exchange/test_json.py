@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from specimens import specimen
 from striate.errors import StriateError
-from striate.exchange.json import from_json, to_json
+from striate.exchange.json import _node, _read_node, from_json, to_json
+from striate.graph import Node
 from striate.notation import parse
 from striate.ops import OPERATORS
 
@@ -54,11 +56,7 @@ def test_the_form_is_what_is_promised() -> None:
 
 @pytest.mark.parametrize("operator", OPERATORS, ids=lambda each: each.__name__)
 def test_settings_of_every_operator_are_plain(operator: type) -> None:
-    from striate.exchange.json import _node, _read_node
-    from striate.graph import Node
-
-    required = {"Input": ((3, 4),), "Conv": (6,), "Dense": (4,)}
-    node = Node("node", operator(*required.get(operator.__name__, ())))
+    node = Node("node", specimen(operator))
     data = json.loads(json.dumps(_node(node), allow_nan=False))
     assert _read_node(data, "nodes[0]") == node
 

@@ -71,6 +71,7 @@ __all__ = [
     "StochasticPool",
     "Subsample",
     "Tanh",
+    "TransposedConv",
 ]
 
 
@@ -124,3 +125,4 @@ SquaredError = operator_part(ops.SquaredError)
 MapLoss = operator_part(ops.MapLoss)
 Hinge = operator_part(ops.Hinge)
 SigmoidCrossEntropy = operator_part(ops.SigmoidCrossEntropy)
+TransposedConv = operator_part(ops.TransposedConv)

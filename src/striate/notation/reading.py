@@ -84,8 +84,10 @@ def unknown_operator(keyword: Word, text: str) -> NotationError:
     name = keyword.text.upper()
     if name == AUX:
         return fault(text, keyword.span, "AUX stands after a brace", "Write { A -> B } AUX 0.3.")
-    keywords = [form.keyword for form in by_operator().values()]
-    near = did_you_mean(name, [*keywords, PASS, AUX]) or did_you_mean(name, by_keyword())
+    keywords = [*(form.keyword for form in by_operator().values()), PASS, AUX]
+    # Few slips are in the first letter.
+    likely = [each for each in keywords if each[0] == name[0]]
+    near = did_you_mean(name, likely) or did_you_mean(name, [*keywords, *by_keyword()])
     what = f"no layer is written {_short(keyword.text)}"
     return fault(text, keyword.span, what, f"{near} {ALL}".strip())
 

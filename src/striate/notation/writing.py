@@ -44,8 +44,8 @@ def operator_text(operator: Operator, *, axes: int = 2) -> str:
 
 
 def _axes(form: Form, name: str, axes: int) -> int:
-    """CONV's kernel is written out by axis (5x5), as everybody does; a pool is a number."""
-    return max(1, axes) if form.operator == "Conv" and name == "kernel" else 1
+    """A kernel with weights is written out by axis (5x5), as everybody does; a pool is a number."""
+    return max(1, axes) if name == "kernel" and "out_channels" in form.positional else 1
 
 
 @dataclass(frozen=True)
