@@ -198,6 +198,22 @@ def conv(draw: Draw) -> Setting:
 
 
 @st.composite
+def transposed_conv(draw: Draw) -> Setting:
+    """Inputs that are large enough for the padding to leave something."""
+    rank = draw(st.integers(1, 2))
+    groups = draw(st.integers(1, 3))
+    kernel, stride, dilation = (draw(numbers_an_axis(rank, most)) for most in (4, 3, 3))
+    pad = draw(st.one_of(st.just("same"), paddings(kernel, 2)))
+    behind = tuple(draw(st.integers(0, step - 1)) for step in stride)
+    out = groups * draw(st.integers(1, 3))
+    made = ops.TransposedConv(
+        out, kernel, stride, pad, behind, dilation, groups, draw(st.booleans())
+    )
+    sizes = draw(st.permutations([5, 6, 7]))[:rank]
+    return made, (Spec((groups * draw(st.integers(1, 2)), *sizes)),)
+
+
+@st.composite
 def max_pool(draw: Draw) -> Setting:
     """Overlapping windows, and windows with gaps, over one or two axes."""
     rank, kernel, stride, pad, ceil = draw(pools())
@@ -325,6 +341,7 @@ OVER = st.sampled_from(["all", "channels"])
 SETTINGS: Mapping[type[Operator], st.SearchStrategy[Setting]] = {
     ops.Input: st.tuples(st.builds(lambda spec: ops.Input(spec.shape), shapes()), st.just(())),
     ops.Conv: conv(),
+    ops.TransposedConv: transposed_conv(),
     ops.Dense: dense(),
     ops.Flatten: plain(ops.Flatten),
     ops.MaxPool: max_pool(),

@@ -92,6 +92,20 @@ def _conv(twin: Twin) -> Tensor:
     return slide(x, weight, bias, stride, 0, dilation, conv.groups)
 
 
+def _transposed_conv(twin: Twin) -> Tensor:
+    """All stamps on a plane that is large enough; then cut."""
+    conv, rank = twin.operator, twin.x.ndim - 2
+    kernel, stride, dilation, behind = (
+        _axes(n, rank) for n in (conv.kernel, conv.stride, conv.dilation, conv.output_padding)
+    )
+    stamp: Any = F.conv_transpose1d if rank == 1 else F.conv_transpose2d
+    whole = stamp(twin.x, twin.weights["weight"], None, stride, 0, 0, conv.groups, dilation)
+    sides = _sides(conv.padding, kernel, dilation)
+    cut = [(-before, more - after) for (before, after), more in zip(sides, behind, strict=True)]
+    y = _pad(whole, cut)
+    return y + twin.weights["bias"].view(1, -1, *[1] * rank) if conv.bias else y
+
+
 def _with_zeros(kernels: Tensor, table: Any, channels: int) -> Tensor:
     """One kernel a pair of channels, zero where the table has a 0."""
     stored = iter(kernels)
@@ -285,6 +299,7 @@ def _product(tensors: tuple[Tensor, ...]) -> Tensor:
 JUDGES: Mapping[type[Operator], Callable[[Twin], Tensor]] = {
     ops.Input: lambda twin: twin.x * 1,
     ops.Conv: _conv,
+    ops.TransposedConv: _transposed_conv,
     ops.Dense: lambda twin: F.linear(twin.x, twin.weights["weight"], twin.weights.get("bias")),
     ops.Flatten: lambda twin: twin.x.flatten(1),
     ops.MaxPool: _max_pool,

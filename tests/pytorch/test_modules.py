@@ -27,6 +27,7 @@ from striate.ops import (
     Softmax,
     Subsample,
     Tanh,
+    TransposedConv,
 )
 from striate.pytorch.losses import LOSSES
 from striate.pytorch.modules import ABSENT, MODULES, recipe
@@ -133,6 +134,23 @@ def test_convolutions_by_a_table_agree(
     table = ((1, 0, 1), (0, 1, 0), (1, 1, 1), (0, 0, 1))
     conv = Conv(4, kernel, stride=2, padding="same", dilation=2, bias=bias, table=table)
     assert_agrees(conv, Spec(shape))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data(), st.integers(1, 2), st.integers(1, 3))
+def test_transposed_convolutions_agree(data: st.DataObject, rank: int, groups: int) -> None:
+    stride = data.draw(sizes(1, 3, rank))
+    conv = TransposedConv(
+        groups * data.draw(st.integers(1, 3)),
+        data.draw(sizes(1, 4, rank)),
+        stride=stride,
+        padding=data.draw(paddings(rank)),
+        output_padding=tuple(data.draw(st.integers(0, step - 1)) for step in stride),
+        dilation=data.draw(sizes(1, 2, rank)),
+        groups=groups,
+        bias=data.draw(st.booleans()),
+    )
+    agrees_if_legal(conv, data.draw(maps(rank, groups * data.draw(st.integers(1, 2)))))
 
 
 @pytest.mark.parametrize("mean", [True, False])

@@ -22,6 +22,7 @@ from striate.ops.activation.softmax import Softmax
 from striate.ops.activation.tanh import Tanh
 from striate.ops.convolution.conv import Conv
 from striate.ops.convolution.dense import Dense
+from striate.ops.convolution.transposed_conv import TransposedConv
 from striate.ops.loss.cross_entropy import CrossEntropy
 from striate.ops.loss.hinge import Hinge
 from striate.ops.loss.log_loss import LogLoss
@@ -53,6 +54,7 @@ from striate.ops.shaping.input import Input
 OPERATORS: tuple[type[Operator], ...] = (
     Input,
     Conv,
+    TransposedConv,
     Dense,
     Flatten,
     MaxPool,
@@ -148,4 +150,5 @@ __all__ = [
     "StochasticPool",
     "Subsample",
     "Tanh",
+    "TransposedConv",
 ]

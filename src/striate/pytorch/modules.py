@@ -12,6 +12,7 @@ from torch import nn
 
 from striate.errors import GraphError
 from striate.graph import Graph, Node, Operator, Spec, Window
+from striate.graph.window import spread, windows
 from striate.ops import (
     ELU,
     GELU,
@@ -53,10 +54,11 @@ from striate.ops import (
     StochasticPool,
     Subsample,
     Tanh,
+    TransposedConv,
 )
 from striate.ops.convolution.wiring import TABLES
 from striate.ops.output.bitmaps import DIGITS
-from striate.pytorch import layers, pools
+from striate.pytorch import layers, pools, transposed
 from striate.pytorch.recipe import Recipe
 
 Maker: TypeAlias = Callable[[Any, tuple[Spec, ...]], Recipe]
@@ -122,6 +124,27 @@ def _adaptive_average_pool(pool: AdaptiveAveragePool, inputs: tuple[Spec, ...]) 
 def _adaptive_max_pool(pool: AdaptiveMaxPool, inputs: tuple[Spec, ...]) -> Recipe:
     kind = _by_rank(inputs[0], nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d)
     return Recipe(kind, (pool.size,))
+
+
+def _transposed_conv(conv: TransposedConv, inputs: tuple[Spec, ...]) -> Recipe:
+    (x,) = inputs
+    kernel, stride, dilation, behind = (
+        spread(name, getattr(conv, name), len(x.spatial))
+        for name in ("kernel", "stride", "dilation", "output_padding")
+    )
+    axes = windows(len(x.spatial), kernel, stride, conv.padding, dilation)
+    settings = _unless({"stride": 1, "dilation": 1}, _window_settings(axes))
+    settings |= _unless({"groups": 1, "bias": True}, {"groups": conv.groups, "bias": conv.bias})
+    arguments = (x.channels, conv.out_channels, _short(kernel))
+    if all(w.before == w.after for w in axes):
+        usual = {"padding": 0, "output_padding": 0}
+        cut = {"padding": _short(w.before for w in axes), "output_padding": _short(behind)}
+        settings |= _unless(usual, cut)
+        return Recipe(_by_rank(x, nn.ConvTranspose1d, nn.ConvTranspose2d), arguments, settings)
+    ends = [(-w.before, more - w.after) for w, more in zip(axes, behind, strict=True)]
+    settings["sides"] = _sides(ends)
+    kind = _by_rank(x, transposed.CutConvTranspose1d, transposed.CutConvTranspose2d)
+    return Recipe(kind, arguments, settings)
 
 
 def _subsample(pool: Subsample, inputs: tuple[Spec, ...]) -> Recipe:
@@ -269,6 +292,7 @@ def _plain(kind: type[nn.Module]) -> Maker:
 
 MODULES: Mapping[type[Operator], Maker] = {
     Conv: _conv,
+    TransposedConv: _transposed_conv,
     Dense: _dense,
     Flatten: _plain(nn.Flatten),
     MaxPool: _max_pool,
