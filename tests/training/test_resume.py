@@ -65,6 +65,7 @@ def test_every_state_on_the_disk_resumes_exactly(
         result = resume(run, data=digits())
         assert_same_run(unbroken.folder, run)
         assert result.test_accuracy == unbroken.test_accuracy
+        assert {each.name for each in run.iterdir() if each.name.startswith(".")} == {".lock"}
         if survived:
             break
     assert survived == 1

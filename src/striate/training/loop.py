@@ -60,7 +60,10 @@ def train(
     pictures = data if isinstance(data, DataSet) else loaded(network, data, data_dir, chosen)
     check_fit(network, pictures)
     kind = Path(pictures.name).name
+    # Made before its folder, so that a request that is refused leaves nothing behind.
+    session = Session(network, pictures, chosen, RunFolder(Path()), on_event or _deaf)
     folder = RunFolder.create(None if run is None else Path(run), f"{name}-{kind}")
+    session.folder = folder
     with folder.locked():
         folder.write_config(
             {
@@ -72,7 +75,7 @@ def train(
                 "recipe": chosen.to_dict(),
             }
         )
-        return _run(Session(network, pictures, chosen, folder, on_event or _deaf))
+        return _run(session)
 
 
 def resume(
@@ -102,6 +105,7 @@ def resume(
             )
         check_fit(network, pictures)
         session = Session(network, pictures, recipe, folder, on_event or _deaf)
+        folder.sweep()
         session.restore()
         return _run(session)
 

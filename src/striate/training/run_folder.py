@@ -103,6 +103,12 @@ class RunFolder:
         writer.writerows(astuple(row) for row in rows)
         _written(self.metrics, text.getvalue())
 
+    def sweep(self) -> None:
+        """Remove files that a killed process had not finished writing."""
+        for file in (self.config, self.metrics, self.best, self.last, self.state):
+            for torn in self.path.glob(f".{file.name}.*"):
+                torn.unlink(missing_ok=True)
+
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the folder for this process alone.

@@ -1,0 +1,73 @@
+"""Judging a model: counted by hand, classes matched by name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from striate.data import DataSet, Preprocessing
+from striate.data.dataset import Split
+from striate.errors import DataError
+from striate.model import Model
+from striate.notation import parse
+from striate.training import evaluate
+
+# One score a pixel: the brightest pixel is the guessed class.
+CLASSES = ("low", "mid", "high")
+PIXELS = np.array([[9, 0, 0], [0, 200, 0], [0, 0, 90], [80, 0, 0], [0, 255, 0]], dtype=np.uint8)
+TRUTH = np.array([0, 1, 2, 1, 2], dtype=np.int64)
+
+
+@pytest.fixture
+def model() -> Model:
+    graph = parse("INPUT 1x1x3 -> FC 3")
+    weights = {"fc1": {"weight": 10 * np.eye(3, dtype=np.float32), "bias": np.zeros(3, np.float32)}}
+    return Model(graph, weights, CLASSES, Preprocessing(1, 1, 3, mean=(0.0,), std=(1.0,)))
+
+
+def _data(pixels: np.ndarray = PIXELS, truth: np.ndarray = TRUTH) -> DataSet:
+    files = tuple(f"{k}.png" for k in range(len(truth)))
+    split = Split(pixels.reshape(-1, 1, 1, 3), truth, files)
+    return DataSet("made", CLASSES, split, None, split, (1, 1, 3), (0.0,), (1.0,), "0")
+
+
+def test_counts_by_hand(model: Model) -> None:
+    found = evaluate(model, _data())
+    assert (found.pictures, found.accuracy) == (5, 0.6)
+    assert found.confusion.tolist() == [[1, 0, 0], [1, 1, 0], [0, 1, 1]]
+    surest, next_one = found.mistakes
+    assert (surest.index, surest.path, surest.truth, surest.guess) == (4, "4.png", "high", "mid")
+    assert (next_one.index, next_one.truth, next_one.guess) == (3, "mid", "low")
+    scores = 10 * PIXELS.astype(float) / 255
+    p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    assert surest.probability == pytest.approx(p[4, 1], abs=1e-6)
+    assert next_one.probability == pytest.approx(p[3, 0], abs=1e-6)
+    assert found.loss == pytest.approx(-np.log(p[np.arange(5), TRUTH]).mean(), rel=1e-5)
+
+
+def test_classes_are_matched_by_name_whatever_their_order(model: Model) -> None:
+    turned = replace(_data(truth=np.array([2, 0, 1, 0, 1])), classes=("mid", "high", "low"))
+    assert evaluate(model, turned).confusion.tolist() == [[1, 0, 0], [1, 1, 0], [0, 1, 1]]
+
+
+def test_what_does_not_fit_is_refused(model: Model) -> None:
+    with pytest.raises(DataError, match="deep"):
+        evaluate(model, replace(_data(), classes=("low", "mid", "deep")))
+    with pytest.raises(DataError, match="pictures are"):
+        evaluate(model, replace(_data(), shape=(1, 3, 1)))
+    with pytest.raises(DataError, match="validation"):
+        evaluate(model, _data(), split="validation")
+
+
+def test_the_last_batch_counts_by_its_size(model: Model) -> None:
+    rng = np.random.default_rng(3)
+    pixels = rng.integers(0, 256, (1203, 3), dtype=np.uint8)
+    truth = rng.integers(0, 3, 1203)
+    found = evaluate(model, _data(pixels, truth))
+    scores = 10 * pixels.astype(float) / 255
+    log_p = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
+    assert found.loss == pytest.approx(-log_p[np.arange(1203), truth].mean(), rel=1e-5)
+    assert found.confusion.sum() == 1203
+    assert found.accuracy == (log_p.argmax(axis=1) == truth).mean()
