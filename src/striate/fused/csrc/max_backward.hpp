@@ -3,13 +3,14 @@
 //   dW[o]      += g * x[window at place]        a list for each output o
 //   dx[window] += g * W[o]                      a list for each place of the convolution
 //
-// A window is kernel_h rows. Where a row is short (few channels), dW uses whole windows instead,
-// laid out as patches: one row of kernel_h * kernel_w * channels.
+// A window is kernel_h rows. Where a row is short (few channels) dW goes another way: a vector of
+// outputs picks, for each tap, its place of the 2x2 (a quad) with one permutation.
 #pragma once
 #include <omp.h>
 
 #include "layer.hpp"
 #include "max_forward.hpp"
+#include "quads.hpp"
 
 namespace striate::max_backward {
 
@@ -19,51 +20,47 @@ constexpr int MOST_CHUNK = REGISTERS == 32 ? 28 : 13;
 constexpr int CACHE_FLOATS = 10 * 1024;  // of the innermost data cache, for the images' rows
 
 struct Plan : Layer {
-  bool wants_dx, patches;
-  int dw_rows, dw_row, dw_vectors, dw_chunks;  // how dW sees a window
-  int dx_vectors, dx_chunks;                   // how dX sees a row
-  int dw_pixel, dw_line, dw_next;              // floats to the next pixel, image row, window row
-  int band;                                    // pooled rows taken together
-  int places;                                  // pooled outputs in a band
+  bool wants_dx, quads;
+  int vectors, chunks;  // of a window's row
+  int band;             // pooled rows taken together
+  int places;           // pooled outputs in a band
 
   Plan(const Layer& layer, bool dx) : Layer(layer), wants_dx(dx) {
-    patches = 2 * row < 3 * LANES || channels < 4;
-    dw_rows = patches ? 1 : kernel_h;
-    dw_row = patches ? kernel_h * row : row;
-    dw_vectors = parts_of(dw_row, LANES), dw_chunks = parts_of(dw_vectors, MOST_CHUNK);
-    dx_vectors = parts_of(row, LANES), dx_chunks = parts_of(dx_vectors, MOST_CHUNK);
-    dw_pixel = patches ? dw_vectors * LANES : channels;
-    dw_line = patches ? 2 * pool_w * dw_pixel : line();
-    dw_next = patches ? 0 : line();
-    int lines = CACHE_FLOATS / std::max(1, dw_line) - (patches ? 0 : kernel_h - 1);
-    band = std::min(std::max(1, lines / 2), std::max(1, pool_h));
-    band = parts_of(std::max(1, pool_h), parts_of(std::max(1, pool_h), band));
+    quads = channels < 4 || 2 * row < 3 * LANES;
+    vectors = parts_of(row, LANES), chunks = parts_of(vectors, MOST_CHUNK);
+    int lines = CACHE_FLOATS / line() - (kernel_h - 1);
+    band = std::min(std::max(1, lines / 2), pool_h);
+    band = parts_of(pool_h, parts_of(pool_h, band));
     places = band * pool_w;
   }
-  int64_t dw_floats() const { return (int64_t)dw_rows * dw_vectors * LANES * outputs; }
+  bool wants_lists() const { return wants_dx || !quads; }
+  int64_t dw_floats() const {
+    return quads ? (int64_t)kernel_h * row * lanes_k
+                 : (int64_t)kernel_h * vectors * LANES * outputs;
+  }
 };
 
 struct Buffers {
   float *packed, *threads;
   int64_t per_thread;
   Buffers(const Plan& p, Workspace& space) {
-    packed = space.take(p.wants_dx ? (int64_t)p.kernel_h * p.dx_vectors * LANES * p.outputs : 0);
+    packed = space.take(p.wants_dx ? (int64_t)p.kernel_h * p.vectors * LANES * p.outputs : 0);
     Workspace one{nullptr};
     OneThread(p, one);
     per_thread = one.used;
     threads = space.take(per_thread * p.threads);
   }
   struct OneThread {
-    float *padded, *patch, *dpadded, *gradient, *result, *dw, *db, *image_db;
+    float *padded, *quads, *dpadded, *gradient, *result, *dw, *db, *image_db;
     float *by_output, *by_place, *group;          // gradients in the lists
     int32_t *output_place, *place_output, *group_output;  // and where they belong
     int32_t *count, *start;
     OneThread(const Plan& p, Workspace& space) {
-      int64_t all = (int64_t)p.places * p.outputs;
+      int64_t all = p.wants_lists() ? (int64_t)p.places * p.outputs : 0;
       dw = space.take(p.dw_floats()), db = space.take(p.lanes_k);
       image_db = space.take(p.lanes_k);
       padded = space.take(p.image);
-      patch = space.take(p.patches ? 2ll * p.band * p.dw_line + p.row + 2 * LANES : 0);
+      quads = space.take(p.quads ? 4ll * p.padded_h * p.padded_w + LANES : 0);
       dpadded = space.take(p.wants_dx ? p.image : 0);
       gradient = space.take((int64_t)p.pooled * p.lanes_k);
       result = space.take((int64_t)p.pooled * p.lanes_k);
@@ -119,10 +116,10 @@ inline void pack(const Plan& p, const float* weight, float* packed, int output) 
   int taps = p.kernel_h * p.kernel_w;
   const float* source = weight + (int64_t)output * p.channels * taps;
   for (int r = 0; r < p.kernel_h; ++r)
-    for (int b = 0; b < p.dx_chunks; ++b) {
-      Part chunk(p.dx_vectors, p.dx_chunks, b);
+    for (int b = 0; b < p.chunks; ++b) {
+      Part chunk(p.vectors, p.chunks, b);
       int lanes = chunk.size * LANES;
-      float* target = packed + ((int64_t)r * p.dx_vectors + chunk.begin) * LANES * p.outputs +
+      float* target = packed + ((int64_t)r * p.vectors + chunk.begin) * LANES * p.outputs +
                       (int64_t)output * lanes;
       for (int e = 0; e < lanes; ++e) {
         int at = chunk.begin * LANES + e, column = at / p.channels, c = at % p.channels;
@@ -131,57 +128,50 @@ inline void pack(const Plan& p, const float* weight, float* packed, int output) 
     }
 }
 
-// Whole windows of a band, one after the other. Each row is copied a vector at a time, past its
-// end: the next row, or the next window, then overwrites the surplus.
-inline void make_patches(const Plan& p, const float* padded, int first, int last, float* patch) {
-  for (int h = 2 * first; h < 2 * last; ++h)
-    for (int w = 0; w < 2 * p.pool_w; ++w, patch += p.dw_pixel)
-      for (int r = 0; r < p.kernel_h; ++r) {
-        const float* source = padded + (int64_t)(h + r) * p.line() + w * p.channels;
-        for (int k = 0; k < p.row; k += LANES) store(patch + r * p.row + k, load(source + k));
-      }
+// The gradient of the convolution's outputs at their maxima, and its sum, from that of the result.
+template <int ACT>
+void make_live(const Plan& p, const float* gradient, const float* result, const uint8_t* argmax,
+               const Buffers::OneThread& own) {
+  std::memset(own.image_db, 0, 4 * p.lanes_k);
+  for (int position = 0; position < p.pooled; ++position, argmax += argmax_stride(p))
+    for (int v = 0; v < p.lanes_k; v += LANES) {
+      int64_t at = (int64_t)position * p.lanes_k + v;
+      Vec g = load(gradient + at);
+      if constexpr (ACT == RELU)
+        g = load_places(argmax + v) > 3 ? splat(0.f) : g;
+      else if constexpr (ACT != IDENTITY)
+        g = chain<ACT>(g, load(result + at));
+      store(own.image_db + v, load(own.image_db + v) + g);
+      store(own.gradient + at, g);
+    }
+  for (int o = 0; o < p.lanes_k; ++o) own.db[o] += own.image_db[o];
 }
 
 // The lists of pooled rows [first, last): for each output (places counted from the band's first
 // row, as dW walks it), and for each place of the convolution (outputs, as dX walks it).
-template <int ACT>
-void make_lists(const Plan& p, int first, int last, const float* gradient, const float* result,
-                const uint8_t* argmax, const Buffers::OneThread& own) {
+inline void make_lists(const Plan& p, int first, int last, const uint8_t* argmax,
+                       const Buffers::OneThread& own) {
   std::memset(own.count, 0, 4 * p.outputs);
-  int listed = 0, place = 0, capacity = p.places + 1, spare = p.outputs + 1;
-  alignas(64) float live[LANES];
+  const int capacity = p.places + 1, spare = p.outputs + 1;
+  int listed = 0, place = 0;
   for (int i = first; i < last; ++i)
     for (int j = 0; j < p.pool_w; ++j) {
-      int64_t position = (int64_t)i * p.pool_w + j;
+      const int64_t position = (int64_t)i * p.pool_w + j;
       const uint8_t* winner = argmax + position * argmax_stride(p);
-      int32_t corner = 2 * (i - first) * p.dw_line + 2 * j * p.dw_pixel;
-      int32_t offset[5] = {corner, corner + p.dw_pixel, corner + p.dw_line,
-                           corner + p.dw_line + p.dw_pixel, 0};
+      const float* live = own.gradient + position * p.lanes_k;
+      const int32_t corner = 2 * (i - first) * p.line() + 2 * j * p.channels;
+      const int32_t offset[5] = {corner, corner + p.channels, corner + p.line(),
+                                 corner + p.line() + p.channels, 0};
       int32_t grouped[5] = {0, 0, 0, 0, 0};
-      for (int v = 0; v < p.lanes_k; v += LANES) {
-        Vec g = load(gradient + position * p.lanes_k + v);
-        if constexpr (ACT == RELU) {
-          IntVec place_of = __builtin_convertvector(
-              *reinterpret_cast<const LooseBytes*>(winner + v), IntVec);
-          g = place_of > 3 ? splat(0.f) : g;
-        } else if constexpr (ACT != IDENTITY) {
-          g = chain<ACT>(g, load(result + position * p.lanes_k + v));
-        }
-        store(own.image_db + v, load(own.image_db + v) + g);
-        store(live, g);
-        int outputs = std::min(LANES, p.outputs - v);
-        for (int e = 0; e < outputs; ++e) {
-          int o = v + e, k = winner[o], alive = live[e] != 0.f;
-          int64_t at = (int64_t)o * capacity + own.count[o];
-          own.by_output[at] = live[e], own.output_place[at] = offset[k];
-          own.count[o] += alive;
-          if (!p.wants_dx) continue;
-          int64_t slot = (int64_t)k * spare + grouped[k];
-          own.group[slot] = live[e], own.group_output[slot] = o;
-          grouped[k] += alive;
-        }
+      for (int o = 0; o < p.outputs; ++o) {
+        const int k = winner[o], alive = live[o] != 0.f;
+        const int64_t at = (int64_t)o * capacity + own.count[o];
+        own.by_output[at] = live[o], own.output_place[at] = offset[k];
+        own.count[o] += alive;
+        const int64_t slot = (int64_t)k * spare + grouped[k];
+        own.group[slot] = live[o], own.group_output[slot] = o;
+        grouped[k] += alive;
       }
-      if (!p.wants_dx) continue;
       for (int k = 0; k < 4; ++k) {
         own.start[place++] = listed;
         std::memcpy(own.by_place + listed, own.group + (int64_t)k * spare, 4 * grouped[k]);
@@ -190,16 +180,16 @@ void make_lists(const Plan& p, int first, int last, const float* gradient, const
         listed += grouped[k];
       }
     }
-  if (p.wants_dx) own.start[place] = listed;
+  own.start[place] = listed;
 }
 
 inline void add_dw(const Plan& p, const float* rows, const Buffers::OneThread& own) {
   int64_t capacity = p.places + 1;
-  for (int r = 0; r < p.dw_rows; ++r)
-    for (int b = 0; b < p.dw_chunks; ++b) {
-      Part chunk(p.dw_vectors, p.dw_chunks, b);
-      const float* source = rows + (int64_t)r * p.dw_next + chunk.begin * LANES;
-      float* sums = own.dw + ((int64_t)r * p.dw_vectors + chunk.begin) * LANES * p.outputs;
+  for (int r = 0; r < p.kernel_h; ++r)
+    for (int b = 0; b < p.chunks; ++b) {
+      Part chunk(p.vectors, p.chunks, b);
+      const float* source = rows + (int64_t)r * p.line() + chunk.begin * LANES;
+      float* sums = own.dw + ((int64_t)r * p.vectors + chunk.begin) * LANES * p.outputs;
       with_count<MOST_CHUNK>(chunk.size, [&](auto size) {
         for (int o = 0; o < p.outputs; ++o)
           if (own.count[o])
@@ -213,9 +203,9 @@ inline void add_dw(const Plan& p, const float* rows, const Buffers::OneThread& o
 inline void add_dx(const Plan& p, int first, int last, const float* packed,
                    const Buffers::OneThread& own) {
   for (int r = 0; r < p.kernel_h; ++r)
-    for (int b = 0; b < p.dx_chunks; ++b) {
-      Part chunk(p.dx_vectors, p.dx_chunks, b);
-      const float* w = packed + ((int64_t)r * p.dx_vectors + chunk.begin) * LANES * p.outputs;
+    for (int b = 0; b < p.chunks; ++b) {
+      Part chunk(p.vectors, p.chunks, b);
+      const float* w = packed + ((int64_t)r * p.vectors + chunk.begin) * LANES * p.outputs;
       with_count<MOST_CHUNK>(chunk.size, [&](auto size) {
         const int32_t* start = own.start;
         for (int i = first; i < last; ++i)
@@ -236,24 +226,21 @@ template <int ACT>
 void one_image(const Plan& p, const float* gradient, const float* x, const float* y,
                const uint8_t* argmax, float* dx, const Buffers& shared,
                const Buffers::OneThread& own) {
-  const bool direct = p.y_last && p.lanes_k == p.outputs;
   constexpr bool reads_result = ACT == TANH || ACT == SIGMOID;
-  if (!direct) {
+  if (!(p.y_last && p.lanes_k == p.outputs)) {
     read_pooled(p, gradient, own.gradient), gradient = own.gradient;
     if (reads_result) read_pooled(p, y, own.result), y = own.result;
   }
+  make_live<ACT>(p, gradient, y, argmax, own);
   pad_rows(p, x, 0, p.padded_h, own.padded);
-  std::memset(own.image_db, 0, 4 * p.lanes_k);
+  if (p.quads) quads::add_dw(p, own.padded, own.gradient, argmax, own.quads, own.dw);
   if (dx) std::memset(own.dpadded, 0, 4 * p.image);
-  for (int first = 0; first < p.pool_h; first += p.band) {
+  for (int first = 0; p.wants_lists() && first < p.pool_h; first += p.band) {
     int last = std::min(first + p.band, p.pool_h);
-    make_lists<ACT>(p, first, last, gradient, y, argmax, own);
-    const float* rows = own.padded + 2ll * first * p.line();
-    if (p.patches) make_patches(p, own.padded, first, last, own.patch), rows = own.patch;
-    add_dw(p, rows, own);
+    make_lists(p, first, last, argmax, own);
+    if (!p.quads) add_dw(p, own.padded + 2ll * first * p.line(), own);
     if (dx) add_dx(p, first, last, shared.packed, own);
   }
-  for (int o = 0; o < p.lanes_k; ++o) own.db[o] += own.image_db[o];
   if (dx) unpad(p, own.dpadded, dx);
 }
 
@@ -271,14 +258,18 @@ inline void gather_output(const Plan& p, int output, int threads, float* dweight
   for (int t = 0; t < threads; ++t) {
     const Buffers::OneThread part = own(t);
     if (dbias) dbias[output] += part.db[output];
-    for (int r = 0; r < p.dw_rows; ++r)
-      for (int b = 0; b < p.dw_chunks; ++b) {
-        Part chunk(p.dw_vectors, p.dw_chunks, b);
+    if (p.quads) {
+      for (int at = 0; at < taps * p.channels; ++at) target[at] += part.dw[at * p.lanes_k + output];
+      continue;
+    }
+    for (int r = 0; r < p.kernel_h; ++r)
+      for (int b = 0; b < p.chunks; ++b) {
+        Part chunk(p.vectors, p.chunks, b);
         int lanes = chunk.size * LANES, begin = chunk.begin * LANES;
-        const float* source = part.dw + ((int64_t)r * p.dw_vectors * LANES + begin) * p.outputs +
+        const float* source = part.dw + ((int64_t)r * p.vectors * LANES + begin) * p.outputs +
                               (int64_t)output * lanes;
-        for (int e = 0; e < std::min(lanes, p.dw_row - begin); ++e) {
-          int at = r * p.dw_row + begin + e;  // (kernel row, kernel column, channel)
+        for (int e = 0; e < std::min(lanes, p.row - begin); ++e) {
+          int at = r * p.row + begin + e;  // (kernel row, kernel column, channel)
           target[at % p.channels * taps + at / p.channels] += source[e];
         }
       }
