@@ -105,8 +105,10 @@ def table(graph: Graph) -> Table:
     used = memory(graph)
     rows = []
     for node in graph:
-        cost = node.operator.cost(*graph.input_specs(node))
-        keyword, _, settings = operator_text(node.operator).partition(" ")
+        before = graph.input_specs(node)
+        cost = node.operator.cost(*before)
+        axes = len(before[0].spatial) if before else 0
+        keyword, _, settings = operator_text(node.operator, axes=axes).partition(" ")
         weights = graph.weights(node).values()
         rows.append(
             Row(
