@@ -1,6 +1,6 @@
 """A training step of ours beside hand-written PyTorch, on the same batches of real digits.
 
-    STRIATE_DATA=... python benchmarks/training_step.py [--steps 31] [--threads 2] [--save]
+    STRIATE_DATA=... python benchmarks/training_step.py [--nets ABC] [--steps 31] [--save]
 
 Nets A, B and C; forward, loss, backward, optimizer. Contenders, interleaved step by step:
 
@@ -196,6 +196,7 @@ def machine(threads: int) -> dict[str, Any]:
         "cpu": names[0] if names else platform.processor(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "threads": threads,
+        "load_average": [round(each, 1) for each in os.getloadavg()],
         "python": platform.python_version(),
         "torch": torch.__version__,
     }
@@ -206,6 +207,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=31)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--nets", default="ABC")
     parser.add_argument("--save", action="store_true")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
@@ -213,7 +215,7 @@ def main() -> None:
     if not isinstance(split, Split):
         raise SystemExit("MNIST should lie in memory")
     result: dict[str, Any] = {**machine(given.threads), "steps": given.steps, "nets": {}}
-    for name in NETS:
+    for name in given.nets:
         result["nets"][name] = measured(name, split, given.steps)
         print(name, json.dumps(result["nets"][name]), flush=True)
     if given.save:
