@@ -29,7 +29,7 @@ the chain rule of section 3.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, NamedTuple, final
 
 import numpy as np
@@ -127,7 +127,8 @@ class BatchNorm(Operator):
 
     def terms(self, call: Call, index: Index) -> list[Term]:
         c = index[1]
-        factors = (_weight_of(call, "weight", c), *self._x_hat(call, index))
+        (x_hat,) = self._x_hat(call, [index])
+        factors = (_weight_of(call, "weight", c), *x_hat)
         return [Term(factors), Term((_weight_of(call, "bias", c),))]
 
     def uses(self, call: Call, ref: Ref) -> list[Use]:
@@ -137,22 +138,22 @@ class BatchNorm(Operator):
             return [Use(cell, one) for cell in _cells_of(ref.index[0], call.x)]
         if ref.source == "weight":
             cells = _cells_of(ref.index[0], call.x)
-            return [Use(cell, self._x_hat(call, cell)) for cell in cells]
+            return [Use(*pair) for pair in zip(cells, self._x_hat(call, cells), strict=True)]
         if isinstance(ref.source, str):
             return []
         return self._uses_of_x(call, ref)
 
     def _uses_of_x(self, call: Call, ref: Ref) -> list[Use]:
         c = ref.index[1]
-        gain, (_, scale) = _weight_of(call, "weight", c), self._x_hat(call, ref.index)
+        gain, ((_, scale),) = _weight_of(call, "weight", c), self._x_hat(call, [ref.index])
         if not call.training:
             return [Use(ref.index, (gain, scale))]
-        x_hat = self._normalized(call).x_hat
         cells = _cells_of(c, call.x)
-        m, own = len(cells), x_hat[ref.index].item()
+        x_hat = self._normalized(_of_channel(call, c)).x_hat.ravel().tolist()
+        m, own = len(cells), x_hat[cells.index(ref.index)]
         found = []
-        for cell in cells:
-            moved = float(cell == ref.index) - 1 / m - own * x_hat[cell].item() / m
+        for cell, other in zip(cells, x_hat, strict=True):
+            moved = float(cell == ref.index) - 1 / m - own * other / m
             label = f"({int(cell == ref.index)} - 1/{m} - x̂({{0}}) · x̂({{1}}) / {m})"
             found.append(Use(cell, (gain, scale, Factor(moved, label, (ref, Ref(0, cell))))))
         return found
@@ -189,21 +190,26 @@ class BatchNorm(Operator):
         scale = 1 / np.sqrt(variance + self.epsilon)
         return _Normalized((call.x - mean) * scale, mean, scale)
 
-    def _x_hat(self, call: Call, cell: Index) -> tuple[Factor, Factor]:
-        """x̂ of one cell as two factors: what is left of the mean, and 1/√(variance + ε)."""
-        c, ref = cell[1], Ref(0, cell)
-        _, mean, scale = self._normalized(call)
-        centered = (call.x[cell] - mean.reshape(-1)[c]).item()
-        inverse = scale.reshape(-1)[c].item()
-        if call.training:
-            return (
-                Factor(centered, f"({{0}} - batch mean[{c}])", (ref,)),
-                Factor(inverse, f"1/√(batch variance[{c}] + {self.epsilon:g})"),
-            )
-        return (
-            Factor(centered, "({0} - {1})", (ref, Ref("running_mean", (c,)))),
-            Factor(inverse, f"1/√({{0}} + {self.epsilon:g})", (Ref("running_var", (c,)),)),
-        )
+    def _x_hat(self, call: Call, cells: list[Index]) -> list[tuple[Factor, Factor]]:
+        """x̂ of cells of one channel as two factors: what is left of the mean, 1/√(variance + ε)."""
+        c = cells[0][1]
+        _, mean, scale = self._normalized(_of_channel(call, c))
+        label = f"({{0}} - batch mean[{c}])" if call.training else "({0} - {1})"
+        more = () if call.training else (Ref("running_mean", (c,)),)
+        inverse = Factor(scale.item(), f"1/√(batch variance[{c}] + {self.epsilon:g})")
+        if not call.training:
+            refs = (Ref("running_var", (c,)),)
+            inverse = Factor(scale.item(), f"1/√({{0}} + {self.epsilon:g})", refs)
+        return [
+            (Factor((call.x[cell] - mean).item(), label, (Ref(0, cell), *more)), inverse)
+            for cell in cells
+        ]
+
+
+def _of_channel(call: Call, channel: int) -> Call:
+    """The same call, as if there was one channel only."""
+    weights = {name: weight[channel : channel + 1] for name, weight in call.weights.items()}
+    return replace(call, inputs=(call.x[:, channel : channel + 1],), weights=weights, output=None)
 
 
 def _all_but_channels(x: Array) -> tuple[int, ...]:
