@@ -125,7 +125,7 @@ SCHEMES: Mapping[str, tuple[Draw, str]] = {
 }
 """Every scheme, with the setting it has when none is written; none at all where that is empty."""
 
-STARTS = {"bias": 0.0, "gain": 1.0, "statistic": 0.0, "statistic_one": 1.0}
+STARTS = {"bias": 0.0, "gain": 1.0, "slope": 0.25, "statistic": 0.0, "statistic_one": 1.0}
 """First values of what is no kernel, by role."""
 
 RECTIFIERS = frozenset(
@@ -154,6 +154,13 @@ TRANSPARENT = frozenset(
         "Add",
         "Concat",
         "LocalResponseNorm",
+        "LayerNorm",
+        "GroupNorm",
+        "GlobalAveragePool",
+        "AdaptiveAveragePool",
+        "AdaptiveMaxPool",
+        "L2Pool",
+        "StochasticPool",
     }
 )
 """Operators behind which the activation of a layer may stand."""
