@@ -173,7 +173,8 @@ def initialize(
 
     Args:
         seed: with the names of node and weight it decides every number.
-        scheme: for kernels. "usual" is `he` before rectifiers and `xavier` elsewhere.
+        scheme: for kernels. "usual" is `he` before rectifiers and `xavier` elsewhere, but `lecun`
+            for what makes the scores: they start near zero, and the loss near that of guessing.
         biases: for biases.
 
     Raises:
@@ -245,8 +246,9 @@ def _suits(setting: str, usual: str) -> bool:
 
 
 def _usual(graph: Graph, node: Node) -> str:
-    """`he` when the next activation is a rectifier, else `xavier`."""
+    """`he` when the next activation is a rectifier, `lecun` for scores, else `xavier`."""
     waiting = list(graph.consumers[node.name])
+    behind = set()
     while waiting:
         reader = graph[waiting.pop(0)]
         kind = type(reader.operator).__name__
@@ -254,4 +256,6 @@ def _usual(graph: Graph, node: Node) -> str:
             return "he"
         if kind in TRANSPARENT:
             waiting += graph.consumers[reader.name]
-    return "xavier"
+        elif kind != "Softmax" and not reader.operator.is_loss:
+            behind.add(kind)
+    return "xavier" if behind else "lecun"
