@@ -282,10 +282,11 @@ class Inquiry:
         # Side exits and the probabilities lead nowhere, and stay without a gradient.
         trace = prepared(
             Graph(tuple(node for node in self._graph if node.name in self._leading)),
-            {name: self._trace.weights.get(name, {}) for name in self._leading},
+            {n: own for n, own in self._network.weights.items() if n in self._leading},
             self._picture.exact,
             target=self._trace.target,
         )
+        trace.weights = self._trace.weights
         trace.values = {n: v for n, v in self._trace.values.items() if n in self._leading}
         trace.calls = {n: c for n, c in self._trace.calls.items() if n in self._leading}
         return Backward(trace.reach([loss.name]))

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
-from striate.graph import Call, Index, Node, Operator, Ref
+from striate.graph import Call, Index, Node, Operator, Reach, Ref, Spec
 from striate.graph import Factor as Local
+from striate.ops import sliding
 from striate.reference import Factor, Number
 from striate.reference.products import named
 
@@ -46,9 +48,8 @@ def _factors(node: Node, call: Call, number: Number) -> Iterator[tuple[Local, In
         for use in node.operator.uses(call, ref):
             yield from ((factor, use.output) for factor in use.derivative)
             outputs.append(use.output)
-    if call.y.ndim > 1 and not outputs:
-        # A statistic has no uses; every output of its channel is made with it.
-        outputs.append((0, *number.index[:1], *[0] * (call.y.ndim - 2)))
+    # What has no use at all (a statistic, a cell without influence) still stands in a formula.
+    outputs = outputs or list(_around(node, call, number))
     own = (0, *number.index)
     for output in sorted(dict.fromkeys(outputs), key=lambda index: index != own)[:_MOST_OUTPUTS]:
         if all(place < size for place, size in zip(output, call.y.shape, strict=True)):
@@ -62,12 +63,23 @@ def _factors(node: Node, call: Call, number: Number) -> Iterator[tuple[Local, In
 
 
 def _refs(node: Node, call: Call, number: Number) -> Iterator[Ref]:
-    """The references of `node` that stand for `number`, or for its counterpart in the input."""
+    """The references of `node` that stand for `number`; for its own output, those behind it."""
     if number.weight:
         yield Ref(number.weight, number.index)
         return
     index = (0, *number.index)
-    for slot, source in enumerate(node.inputs):
-        same_shape = node.name == number.node and call.inputs[slot].shape == call.y.shape
-        if source == number.node or same_shape:
-            yield Ref(slot, index)
+    yield from (Ref(slot, index) for slot, name in enumerate(node.inputs) if name == number.node)
+    if node.name == number.node:
+        refs = (r for t in node.operator.terms(call, index) for f in t.factors for r in f.refs)
+        yield from islice((ref for ref in refs if isinstance(ref.source, int)), _MOST_OUTPUTS)
+
+
+def _around(node: Node, call: Call, number: Number) -> Iterator[Index]:
+    """Outputs at the place of `number`, whose formulas may show it."""
+    axes = node.operator.field(*(Spec(x.shape[1:]) for x in call.inputs))
+    if number.weight or isinstance(axes, Reach):
+        yield (0, *number.index, *[0] * call.y.ndim)[: call.y.ndim]
+        return
+    channel, *position = number.index
+    for output, _ in sliding.outputs_of(axes, position, call.x.shape[2:]):
+        yield (0, channel, *output)

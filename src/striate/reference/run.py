@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -44,7 +44,7 @@ class Trace:
         noise: Mapping[str, Array] | None = None,
     ) -> None:
         self.graph = graph
-        self.weights = checked_weights(graph, weights)
+        self.weights: Weights = Exact(checked_weights(graph, weights))
         self.training = training
         self.target = target
         self.values: dict[str, Array] = {}
@@ -184,8 +184,28 @@ def prepared(
     return Trace(graph, weights, inputs, training=training, target=target, rng=rng, noise=noise)
 
 
+class Exact(Mapping[str, Mapping[str, Array]]):
+    """Weights in float64, converted node by node when they are needed: VGG's are a gigabyte."""
+
+    def __init__(self, given: Weights) -> None:
+        self._given = given
+        self._exact: dict[str, dict[str, Array]] = {}
+
+    def __getitem__(self, node: str) -> dict[str, Array]:
+        if node not in self._exact:
+            own = self._given[node]
+            self._exact[node] = {key: np.asarray(own[key], dtype=np.float64) for key in own}
+        return self._exact[node]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._given)
+
+    def __len__(self) -> int:
+        return len(self._given)
+
+
 def checked_weights(graph: Graph, weights: Weights) -> dict[str, dict[str, Array]]:
-    """The weights of every node as float64.
+    """The weights of every node, as they are given.
 
     Raises:
         WeightsError: one is missing, unknown or has another shape.
@@ -208,7 +228,7 @@ def checked_weights(graph: Graph, weights: Weights) -> dict[str, dict[str, Array
                     remedy="Were the weights made for another network?",
                 )
         if wanted:
-            found[name] = {key: np.asarray(given[key], dtype=np.float64) for key in wanted}
+            found[name] = {key: np.asarray(given[key]) for key in wanted}
     return found
 
 
