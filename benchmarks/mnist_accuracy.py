@@ -1,0 +1,121 @@
+"""Test accuracy on MNIST, of training runs from the first weights to the end.
+
+    STRIATE_DATA=... python benchmarks/mnist_accuracy.py [CASE…] [--resume DIR] [--save]
+
+    three_epochs    net A with the usual recipe: 99.0 % or more after 3 epochs
+    mnist_995       examples/mnist_995.yaml: 99.5 % or more
+
+The validation pictures choose the weights; the test pictures are looked at once, at the end.
+`--resume DIR` goes on with the run of one case, or judges it again when it is finished.
+`--save` writes the figures to results/mnist_accuracy.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from striate.training import Event, Recipe, Result, Row, read_config, resume, train
+from striate.training.versions import versions
+
+HERE = Path(__file__).parent
+RESULT = HERE / "results" / "mnist_accuracy.json"
+EXAMPLE = HERE.parent / "examples" / "mnist_995.yaml"
+
+NET_A = "INPUT 1x28x28 -> [CONV 32 5x5 same -> RELU -> MAXPOOL 2]*2 -> FC 1024 -> RELU -> FC 10"
+CASES = {"three_epochs": 0.99, "mnist_995": 0.995}
+"""What each case promises."""
+
+
+def told(event: Event) -> None:
+    """A line an epoch."""
+    if isinstance(event, Row):
+        print(
+            f"epoch {event.epoch}: loss {event.train_loss:.4f}, "
+            f"validation {event.validation_accuracy:.4f}, {event.images_per_second:.0f} images/s",
+            flush=True,
+        )
+
+
+def trained(case: str) -> Result:
+    """Train one case from its first weights."""
+    if case == "three_epochs":
+        return train(NET_A, "mnist", Recipe(epochs=3), name=case, on_event=told)
+    graph, recipe, data = read_config(yaml.safe_load(EXAMPLE.read_text()), EXAMPLE)
+    return train(graph, data, recipe, name=case, on_event=told)
+
+
+def machine() -> dict[str, Any]:
+    """Where and with what."""
+    cpu = [line for line in _text("/proc/cpuinfo").splitlines() if line.startswith("model name")]
+    return {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "cpu": cpu[0].partition(": ")[2] if cpu else platform.processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "load": round(os.getloadavg()[0], 1),
+        "commit": _commit(),
+        **versions(),
+    }
+
+
+def _commit() -> str:
+    asked = ["git", "-C", str(HERE), "rev-parse", "--short", "HEAD"]
+    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def _text(path: str) -> str:
+    return Path(path).read_text() if Path(path).exists() else ""
+
+
+def figures(result: Result) -> dict[str, Any]:
+    """What a run came to, and what made it."""
+    config = yaml.safe_load((result.folder / "config.yaml").read_text())
+    return {
+        **{key: value for key, value in result.to_json().items() if key not in ("run", "model")},
+        "validation_accuracy": result.history[result.best_epoch - 1].validation_accuracy,
+        "network": config["network"],
+        "recipe": config["recipe"],
+        **machine(),
+    }
+
+
+def save(case: str, found: dict[str, Any]) -> None:
+    """Put one case's figures beside the others."""
+    whole = json.loads(_text(str(RESULT)) or "{}")
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text(json.dumps({**whole, case: found}, indent=2) + "\n")
+
+
+def main() -> None:
+    """Run the cases; end with 1 when one falls short."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=", ".join(CASES))
+    parser.add_argument("--resume", type=Path)
+    parser.add_argument("--save", action="store_true")
+    given = parser.parse_args()
+    cases = given.cases or list(CASES)
+    if set(cases) - set(CASES) or (given.resume and len(cases) != 1):
+        parser.error(f"cases are {', '.join(CASES)}; --resume goes on with one")
+    short = False
+    for case in cases:
+        result = resume(given.resume, on_event=told) if given.resume else trained(case)
+        found = figures(result)
+        print(case, json.dumps({key: found[key] for key in ("test_accuracy", "seconds", "cpu")}))
+        short |= (result.test_accuracy or 0) < CASES[case]
+        if given.save:
+            save(case, found)
+    raise SystemExit(int(short))
+
+
+if __name__ == "__main__":
+    main()
