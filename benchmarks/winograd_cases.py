@@ -127,6 +127,7 @@ def machine() -> dict[str, object]:
         "avx512": "avx512f" in facts.get("flags", ""),
         "torch_vectors": torch.backends.cpu.get_cpu_capability(),
         "onednn_limit": os.environ.get("ONEDNN_MAX_CPU_ISA", "none"),
+        "winograd_lanes": build.library("winograd").winograd_lanes(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "load": os.getloadavg()[0],

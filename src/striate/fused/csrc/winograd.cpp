@@ -197,4 +197,6 @@ extern "C" int winograd_backward_weight(const Sizes* sizes, const float* x,
   return 0;
 }
 
+extern "C" int winograd_lanes() { return LANES; }
+
 extern "C" void winograd_release() { Workspace::release_all(); }
