@@ -40,7 +40,7 @@ from striate.graph import (
     Term,
     Use,
 )
-from striate.ops.loss.target import class_scores, one_hot
+from striate.ops.loss.target import class_scores, one_hot, score_names
 from striate.ops.sliding import Array
 
 
@@ -87,14 +87,14 @@ class CrossEntropy(Operator):
     def terms(self, call: Call, index: Index) -> list[Term]:
         (picture,) = index
         cells = [Ref(0, (picture, k)) for k in range(call.x.shape[1])]
-        sums = ", ".join(f"{{{k}}}" for k in range(len(cells)))
         found = [
             Term((Factor(-wanted, f"-{wanted:g}"), Factor(call.x[cell.index], refs=(cell,))))
             for cell, wanted in zip(cells, self._wanted(call)[picture].tolist(), strict=True)
             if wanted
         ]
         total = _log_sum_exp(call.x[picture : picture + 1]).item()
-        return [*found, Term((Factor(total, f"logsumexp({sums})", tuple(cells)),))]
+        label = f"log Σ exp({score_names(len(cells))})"
+        return [*found, Term((Factor(total, label, tuple(cells)),))]
 
     def uses(self, call: Call, ref: Ref) -> list[Use]:
         picture, _ = ref.index

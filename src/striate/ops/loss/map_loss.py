@@ -43,7 +43,7 @@ from striate.graph import (
     Term,
     Use,
 )
-from striate.ops.loss.target import class_scores, one_hot
+from striate.ops.loss.target import class_scores, one_hot, score_names
 from striate.ops.sliding import Array
 
 
@@ -94,8 +94,8 @@ class MapLoss(Operator):
             if wanted
         ]
         total = self._log_total(call.x[picture : picture + 1]).item()
-        sums = ", ".join([f"-{self.j:g}", *(f"-{{{k}}}" for k in range(len(cells)))])
-        return [*found, Term((Factor(total, f"logsumexp({sums})", tuple(cells)),))]
+        label = f"log(exp(-{self.j:g}) + Σ exp(-({score_names(len(cells))})))"
+        return [*found, Term((Factor(total, label, tuple(cells)),))]
 
     def uses(self, call: Call, ref: Ref) -> list[Use]:
         picture, k = ref.index

@@ -50,3 +50,14 @@ def class_numbers(call: Call) -> Array:
             remedy=f"Classes are numbered 0 to {classes - 1}, one a picture.",
         )
     return target.astype(np.int64)
+
+
+def score_names(count: int) -> str:
+    """Places for the names of all scores in a factor's label, the middle ones left out.
+
+    >>> score_names(3), score_names(1000)
+    ('{0}, {1}, {2}', '{0} … {999}')
+    """
+    if count > 3:
+        return f"{{0}} … {{{count - 1}}}"
+    return ", ".join(f"{{{place}}}" for place in range(count))
