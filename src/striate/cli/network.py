@@ -45,8 +45,9 @@ def subject_of(network: str) -> Graph | Model:
 
 def name_of(network: str) -> str:
     """A short name for a run folder."""
-    if network.lower() in NETWORKS:
-        return network.lower()
+    name = network.lower().replace("-", "_")
+    if name in NETWORKS:
+        return name
     return Path(network).stem if network.endswith((".net", ".safetensors")) else "network"
 
 

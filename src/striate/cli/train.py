@@ -11,6 +11,7 @@ import typer
 from striate.cli import network as networks
 from striate.cli import terminal
 from striate.errors import SettingError
+from striate.networks import NETWORKS
 
 if TYPE_CHECKING:
     from striate.training import Result
@@ -78,6 +79,10 @@ def run(
     validation: Annotated[
         str | None, typer.Option(help="Pictures set aside: a count, a share, or 0.")
     ] = None,
+    normalize: Annotated[
+        bool | None,
+        typer.Option("--normalize/--no-normalize", help="Mean 0 and deviation 1, or 0..1 only."),
+    ] = None,
     initializer: Annotated[
         str | None, typer.Option(help="Of kernels: usual, he, xavier, normal(0.01) …")
     ] = None,
@@ -141,6 +146,8 @@ def _train(texts: list[str], settings: dict[str, Any], given: dict[str, Any]) ->
                 graph, name = networks.graph_of(texts[0]), networks.name_of(texts[0])
         elif texts:
             graph, name = networks.graph_of(texts[0]), networks.name_of(texts[0])
+            if known := NETWORKS.get(name):
+                recipe, data = dict(known.recipe), data or known.data
         else:
             graph, name, recipe = _lenet(data)
         return training.train(
@@ -181,7 +188,8 @@ def _print(result: Result) -> None:
     )
     out.print(
         f"best of {result.epochs} epochs: {result.best_epoch}; "
-        f"{terminal.duration(result.seconds)}, {result.images_per_second:,.0f} images/s"
+        f"{terminal.duration(result.seconds)}, {result.images_per_second:,.0f} images/s; "
+        f"first loss {result.first_loss:.4g}"
     )
     out.print(f"run folder {result.folder}\n\nNext:")
     for line in (

@@ -24,6 +24,14 @@ INPUT 1x32x32
                 "F6": {"parameters": 10_164},
             },
         ),
+        data="mnist",
+        recipe={
+            "epochs": 20,
+            "batch_size": 64,
+            "optimizer": "adam",
+            "learning_rate": 0.001,
+            "initializer": "lecun",
+        },
     ),
     Network(
         name="lenet_sigmoid",
@@ -32,6 +40,15 @@ INPUT 1x28x28
 -> CONV 6 5x5 pad=2 -> SIGMOID -> AVGPOOL 2 -> CONV 16 5x5 -> SIGMOID -> AVGPOOL 2
 -> FC 120 -> SIGMOID -> FC 84 -> SIGMOID -> FC 10""",
         source="Zhang, Lipton, Li and Smola, Dive into Deep Learning, section 7.6",
+        data="mnist",
+        recipe={
+            "epochs": 10,
+            "batch_size": 256,
+            "optimizer": "sgd",
+            "learning_rate": 0.9,
+            "schedule": "constant",
+            "initializer": "xavier",
+        },
     ),
     Network(
         name="lenet_tutorial",
@@ -41,6 +58,18 @@ INPUT 1x28x28
 -> FC 500 -> TANH -> FC 10 -> SOFTMAX""",
         source="Deep Learning Tutorials of the Theano project, Convolutional Neural Networks "
         "(LeNet), 2008-2013",
+        data="mnist",
+        recipe={
+            "epochs": 200,
+            "batch_size": 500,
+            "optimizer": "sgd",
+            "learning_rate": 0.1,
+            "schedule": "constant",
+            "patience_steps": 10_000,
+            "validation": 10_000,
+            "normalize": False,
+            "initializer": "xavier",
+        },
     ),
     Network(
         name="lenet_adam",
@@ -49,6 +78,17 @@ INPUT 1x28x28
 -> CONV 32 5x5 same -> RELU -> MAXPOOL 2 -> CONV 64 5x5 same -> RELU -> MAXPOOL 2
 -> FC 1024 -> RELU -> FC 10""",
         source="The 500-step example of the TensorFlow 1 tutorials",
+        data="mnist",
+        recipe={
+            "steps": 500,
+            "epochs": 2,
+            "batch_size": 128,
+            "learning_rate": 0.001,
+            "schedule": "constant",
+            "normalize": False,
+            "initializer": "normal(1)",
+            "bias_initializer": "normal(1)",
+        },
     ),
     Network(
         name="cnn_matlab",
@@ -58,5 +98,15 @@ INPUT 1x28x28
 -> FC 10 -> SIGMOID -> SQUAREDERROR""",
         source="Palm, Prediction as a candidate for learning deep hierarchical models of data, "
         "Technical University of Denmark, 2012 (6c5-2s-12c5-2s)",
+        data="mnist",
+        recipe={
+            "epochs": 100,
+            "batch_size": 50,
+            "optimizer": "sgd",
+            "learning_rate": 1.0,
+            "schedule": "constant",
+            "normalize": False,
+            "initializer": "xavier",
+        },
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +38,14 @@ class Network:
         figures: what was published.
         small: its text for a smaller picture, for checks that compute every number; empty when
             the network itself is small.
+        data: what `striate train NAME` trains it on, when nothing else is said.
+        recipe: the settings it does so with, as published where they are known.
     """
 
     name: str
     notation: str
     source: str
-    figures: Figures = Figures()
+    figures: Figures = field(default_factory=Figures)
     small: str = ""
+    data: str = ""
+    recipe: Mapping[str, Any] = field(default_factory=dict)

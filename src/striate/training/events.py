@@ -67,6 +67,7 @@ class Result:
         best_epoch: where they come from.
         seconds: of training, evaluation between epochs included.
         images_per_second: training pictures in that time.
+        first_loss: of the first step, with the first weights.
         history: one row an epoch.
     """
 
@@ -77,6 +78,7 @@ class Result:
     epochs: int
     seconds: float
     images_per_second: float
+    first_loss: float
     history: tuple[Row, ...]
 
     def to_json(self) -> dict[str, object]:
@@ -90,6 +92,7 @@ class Result:
             "best_epoch": self.best_epoch,
             "seconds": self.seconds,
             "images_per_second": self.images_per_second,
+            "first_loss": self.first_loss,
         }
 
 

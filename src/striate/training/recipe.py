@@ -38,6 +38,7 @@ class Recipe:
         shift, rotate, scale, flip: random distortion, in pixels, degrees, and a share.
         validation: pictures set aside from the training ones, a count or a share; None for the
             data set's usual.
+        normalize: bring the pictures to mean 0 and deviation 1 a channel; else to 0..1 only.
         initializer, bias_initializer: of kernels and biases.
         seed: of weights, order, distortion and dropout.
 
@@ -64,6 +65,7 @@ class Recipe:
     scale: float = 0.0
     flip: bool = False
     validation: float | int | None = None
+    normalize: bool = True
     initializer: str = "usual"
     bias_initializer: str = "zeros"
     seed: int = 0

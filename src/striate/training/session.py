@@ -48,7 +48,7 @@ class Session:
         self.graph, self.data, self.recipe = graph, data, recipe
         self.folder, self.listen = folder, listen
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.preprocessing = Preprocessing(*data.shape, mean=data.mean, std=data.std)
+        self.preprocessing = _preprocessing(data, recipe)
         self.module = lower(graph, _first_weights(graph, recipe)).to(self.device)
         self.optimizer = _optimizer(self.module, recipe)
         self.loss = loss_function(graph)
@@ -180,6 +180,7 @@ class Session:
             history=(*before.history, row),
             finished=is_over(progress, self.recipe, epoch, before.step),
             data=before.data,
+            first_loss=before.first_loss,
         )
         # The state comes last: a kill before it repeats this epoch, to the same numbers.
         model = self._model(row)
@@ -240,6 +241,7 @@ class Session:
             now.epoch,
             round(now.seconds, 3),
             round(now.pictures / now.seconds, 1),
+            now.first_loss,
             now.history,
         )
         self.listen(result)
@@ -258,6 +260,8 @@ class _Running:
 
     def add(self, loss: Tensor, correct: Tensor, pictures: int) -> None:
         """Count one step."""
+        if not self.step:
+            self._start = replace(self._start, first_loss=loss.item())
         self._loss += loss * pictures
         self._correct += correct
         self._seen += pictures
@@ -277,6 +281,13 @@ class _Running:
             seconds=start.seconds + time.perf_counter() - self._clock,
             pictures=start.pictures + self._seen - start.seen,
         )
+
+
+def _preprocessing(data: DataSet, recipe: Recipe) -> Preprocessing:
+    if recipe.normalize:
+        return Preprocessing(*data.shape, mean=data.mean, std=data.std)
+    channels = len(data.mean)
+    return Preprocessing(*data.shape, mean=(0.0,) * channels, std=(1.0,) * channels)
 
 
 def _first_weights(graph: Graph, recipe: Recipe) -> Weights:

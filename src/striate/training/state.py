@@ -34,6 +34,7 @@ class Position:
         history: one row an epoch.
         finished: whether nothing is left to do.
         data: fingerprint of the training pictures.
+        first_loss: of the first step of all.
     """
 
     epoch: int = 0
@@ -48,6 +49,7 @@ class Position:
     history: tuple[Row, ...] = ()
     finished: bool = False
     data: str = ""
+    first_loss: float = 0.0
 
 
 def save_state(
