@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from striate.fused.conv_pool import ConvPool
+from striate.fused.dense import Dense
 
 BATCH = {"A": 128, "B": 256, "C": 500}
 
@@ -67,7 +68,9 @@ def fused(name: str, net: nn.Sequential) -> nn.Sequential:
     pool = "avg" if name == "B" else "max"
     first = ConvPool(net[0], activation, pool)
     second = ConvPool(net[3], activation, pool, channels_last=False)
-    return nn.Sequential(first, second, *list(net)[6:])
+    *hidden, final = (layer for layer in net if isinstance(layer, nn.Linear))
+    rest = [Dense(layer, activation, measured=True) for layer in hidden]
+    return nn.Sequential(first, second, nn.Flatten(), *rest, Dense(final, measured=True))
 
 
 def optimizer(name: str, net: nn.Module, quick: bool) -> torch.optim.Optimizer:
@@ -101,11 +104,13 @@ def stepper(name: str, net: nn.Module, quick: bool) -> Callable[[Tensor, Tensor]
     return step
 
 
-def digits() -> tuple[Tensor, Tensor]:
+def digits(part: str = "train") -> tuple[Tensor, Tensor]:
     folder = Path(os.environ["STRIATE_DATA"]) / "mnist"
     read = [
         np.frombuffer(
-            gzip.decompress((folder / f"train-{name}-ubyte.gz").read_bytes()), np.uint8, offset=skip
+            gzip.decompress((folder / f"{part}-{name}-ubyte.gz").read_bytes()),
+            np.uint8,
+            offset=skip,
         )
         for name, skip in (("images-idx3", 16), ("labels-idx1", 8))
     ]

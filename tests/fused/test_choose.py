@@ -40,7 +40,7 @@ def test_measures_once_and_remembers(monkeypatch: pytest.MonkeyPatch) -> None:
         calls.append(tuple(x.shape))
         return plainly(x, w)
 
-    first = choose.fused_wins(ask(), fused)
+    first = choose.fused_wins(ask(), fused, plainly)
     assert set(calls) == {(8, 2, 8, 7)}
     (choice,) = choose.choices()
     assert choice.fused_wins == first
@@ -48,12 +48,12 @@ def test_measures_once_and_remembers(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "to the weights" in choice.layer
     calls.clear()
     choose._known.clear()
-    assert choose.fused_wins(ask(batch=7), fused) == first
+    assert choose.fused_wins(ask(batch=7), fused, plainly) == first
     assert not calls
     monkeypatch.setattr(choose, "_here", lambda: "another machine")
-    choose.fused_wins(ask(batch=6), fused)
+    choose.fused_wins(ask(batch=6), fused, plainly)
     choose._known.clear()
-    choose.fused_wins(ask(batch=6), fused)
+    choose.fused_wins(ask(batch=6), fused, plainly)
     assert calls
     assert len(choose.choices()) == 1
     assert len(json.loads(choose._file().read_text())) == 2
@@ -62,7 +62,7 @@ def test_measures_once_and_remembers(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("damage", ["", "[]", "{", '{"a": 1}', '{"a": {"layer": "b"}}'])
 def test_a_damaged_file_is_measured_again(damage: str) -> None:
     choose._file().write_text(damage)
-    choose.fused_wins(ask(), plainly)
+    choose.fused_wins(ask(), plainly, plainly)
     assert len(choose.choices()) == 1
 
 
@@ -98,5 +98,5 @@ def test_the_layer_follows(wins: bool, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_required_means_no_choice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STRIATE_FUSED", "require")
     choose._known[ask()] = False
-    assert choose.fused_wins(ask(), plainly)
+    assert choose.fused_wins(ask(), plainly, plainly)
     assert not choose._file().exists()

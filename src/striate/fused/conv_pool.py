@@ -19,7 +19,15 @@ from torch import Tensor, nn
 from striate.errors import SettingError, ShapeError
 from striate.fused import avg_pool, build, max_pool
 from striate.fused.choose import Question, fused_wins, question
-from striate.fused.layer import ACTIVATIONS, LARGEST_KERNEL, POOLS, Activation, Pool, plain
+from striate.fused.layer import (
+    ACTIVATIONS,
+    LARGEST_KERNEL,
+    POOLS,
+    Activation,
+    Pool,
+    plain,
+    plain_world,
+)
 
 Padding = int | tuple[int, int]
 
@@ -87,7 +95,12 @@ def conv_pool(
 
 
 def _wins(asked: Question, settings: tuple[tuple[int, int], int, bool, bool]) -> bool:
-    return fused_wins(asked, lambda x, w: _run(asked.pool, x, w, None, *settings))
+    pool: Pool = "max" if asked.pool == "max" else "avg"
+    return fused_wins(
+        asked,
+        lambda x, w: _run(pool, x, w, None, *settings),
+        lambda x, w: plain(x, w, None, asked.padding, asked.activation, pool),
+    )
 
 
 def _kernels(pool: Pool) -> ModuleType:
@@ -149,13 +162,7 @@ def supports(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> bool:
     >>> supports(torch.zeros(2, 1, 8, 8).double(), torch.zeros(6, 1, 5, 5).double())
     False
     """
-    given = [t for t in (x, weight, bias) if t is not None]
-    kinds = all(t.dtype == torch.float32 and t.device.type == "cpu" for t in given)
-    small = max(weight.shape[2:]) <= LARGEST_KERNEL and min(weight.shape) > 0
-    whole = min(x.shape) > 0 and not torch.is_autocast_enabled("cpu")
-    if build.mode() == "off" or not (kinds and small and whole):
-        return False
-    return torch.compiler.is_compiling() or torch._C._functorch.peek_interpreter_stack() is None
+    return max(weight.shape[2:]) <= LARGEST_KERNEL and plain_world(x, weight, bias)
 
 
 def _check(

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from striate.fused import build
+
 Activation = Literal["identity", "relu", "tanh", "sigmoid"]
 Pool = Literal["max", "avg"]
 ACTIVATIONS: tuple[Activation, ...] = ("identity", "relu", "tanh", "sigmoid")
@@ -80,6 +82,16 @@ def in_layout(x: Tensor, last: bool) -> Tensor:
 def lies_last(x: Tensor) -> bool:
     """Whether `x` is better read as channels_last: it lies so, and not the other way too."""
     return not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
+
+
+def plain_world(*given: Tensor | None) -> bool:
+    """Whether these are float32 maps on the CPU, none empty, outside autocast and functorch."""
+    tensors = [t for t in given if t is not None]
+    kinds = all(t.dtype == torch.float32 and t.device.type == "cpu" for t in tensors)
+    whole = all(min(t.shape, default=1) > 0 for t in tensors)
+    if build.mode() == "off" or not kinds or not whole or torch.is_autocast_enabled("cpu"):
+        return False
+    return torch.compiler.is_compiling() or torch._C._functorch.peek_interpreter_stack() is None
 
 
 def pointer(x: Tensor | None) -> ctypes.c_void_p | None:

@@ -1,0 +1,257 @@
+"""A dense layer with its activation as one operator: `csrc/dense.cpp` for PyTorch.
+
+    y = activation(x wᵀ + b)      dz = dy · activation'(y),  dx = dz w,  dw = dzᵀ x,  db = Σ dz
+
+It gains where the matrix library leaves the processor's widest vectors unused; elsewhere PyTorch
+is as fast, and a measurement says so.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from striate.errors import SettingError, ShapeError
+from striate.fused import build
+from striate.fused.choose import Question, fused_wins
+from striate.fused.layer import ACTIVATIONS, Activation, apply, plain_world, pointer, workspace
+
+
+class DenseShape(ctypes.Structure):
+    """Mirrors `Dense` in csrc/dense.cpp, field by field."""
+
+    _fields_ = [
+        (name, ctypes.c_int32) for name in ("rows", "inputs", "outputs", "activation", "threads")
+    ]
+
+
+@cache
+def library() -> ctypes.CDLL:
+    """The compiled kernels.
+
+    Raises:
+        Unavailable: they cannot be built here.
+    """
+    built = build.library("dense")
+    built.dense_forward_workspace.restype = ctypes.c_int64
+    built.dense_backward_workspace.restype = ctypes.c_int64
+    return built
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def available() -> bool:
+    """Whether the kernels are there, building them on the first question.
+
+    Raises:
+        Unavailable: they are not, and `STRIATE_FUSED=require`.
+    """
+    try:
+        library()
+    except build.Unavailable as reason:
+        build.fall_back(reason)
+        return False
+    return True
+
+
+def _shape(x: Tensor, weight: Tensor, activation: int) -> Any:
+    outputs, inputs = weight.shape
+    return ctypes.byref(
+        DenseShape(x.shape[0], inputs, outputs, activation, torch.get_num_threads())
+    )
+
+
+@torch.library.custom_op("striate::dense", mutates_args=())
+def operator(x: Tensor, weight: Tensor, bias: Tensor | None, activation: int) -> Tensor:
+    """The kernel as one node of a traced graph."""
+    x, weight = x.contiguous(), weight.contiguous()
+    y = x.new_empty(x.shape[0], weight.shape[0])
+    shape, built = _shape(x, weight, activation), library()
+    memory = workspace(built.dense_forward_workspace(shape))
+    given = (pointer(t) for t in (x, weight, bias, y, memory))
+    built.dense_forward_run(shape, *given)
+    return y
+
+
+@operator.register_fake
+def _(x: Tensor, weight: Tensor, bias: Tensor | None, activation: int) -> Tensor:
+    return x.new_empty(x.shape[0], weight.shape[0])
+
+
+@torch.library.custom_op("striate::dense_backward", mutates_args=())
+def backward_operator(
+    gradient: Tensor, x: Tensor, weight: Tensor, y: Tensor, activation: int, wants_dx: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Backward as one node of a traced graph; dx is empty unless wanted."""
+    x, weight = x.contiguous(), weight.contiguous()
+    gradient, y = gradient.contiguous(), y.contiguous()
+    dx = torch.empty_like(x) if wants_dx else x.new_empty(0)
+    dweight, dbias = torch.empty_like(weight), weight.new_empty(weight.shape[0])
+    shape, built = _shape(x, weight, activation), library()
+    memory = workspace(built.dense_backward_workspace(shape))
+    wanted = dx if wants_dx else None
+    given = (pointer(t) for t in (gradient, x, weight, y, wanted, dweight, dbias, memory))
+    built.dense_backward_run(shape, *given)
+    return dx, dweight, dbias
+
+
+@backward_operator.register_fake
+def _(
+    gradient: Tensor, x: Tensor, weight: Tensor, y: Tensor, activation: int, wants_dx: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    dx = x.new_empty(x.shape if wants_dx else (0,))
+    return dx, weight.new_empty(weight.shape), weight.new_empty(weight.shape[0])
+
+
+def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    x, weight, bias, ctx.activation = inputs
+    ctx.has_bias = bias is not None
+    ctx.save_for_backward(x, weight, output)
+
+
+def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+    wants_dx = ctx.needs_input_grad[0]
+    dx, dweight, dbias = backward_operator(gradient, *ctx.saved_tensors, ctx.activation, wants_dx)
+    return dx if wants_dx else None, dweight, dbias if ctx.has_bias else None, None
+
+
+operator.register_autograd(_backward, setup_context=_setup_context)
+# the functions without the dispatcher's round trip
+_forward_now = operator._init_fn
+_backward_now = backward_operator._init_fn
+
+
+class Direct(torch.autograd.Function):
+    """The same without the dispatcher's round trip."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, activation: int
+    ) -> Tensor:
+        y = cast(Tensor, _forward_now(x, weight, bias, activation))
+        ctx.save_for_backward(x, weight, bias, y)
+        ctx.activation = activation
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, bias, y = ctx.saved_tensors
+        if torch.is_grad_enabled():  # somebody wants the gradient of this gradient
+            again = apply(functional.linear(x, weight, bias), ACTIVATIONS[ctx.activation])
+            wanted = [t for t in (x, weight, bias) if t is not None and t.requires_grad]
+            found = iter(torch.autograd.grad(again, wanted, gradient, create_graph=True))
+            given = (x, weight, bias)
+            return *(
+                next(found) if t is not None and t.requires_grad else None for t in given
+            ), None
+        wants_dx = ctx.needs_input_grad[0]
+        dx, dweight, dbias = _backward_now(gradient, x, weight, y, ctx.activation, wants_dx)
+        return dx if wants_dx else None, dweight, None if bias is None else dbias, None
+
+
+def dense(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    activation: Activation = "identity",
+    measured: bool = False,
+) -> Tensor:
+    """A dense layer and its activation: activation(x weightᵀ + bias).
+
+    Args:
+        x: (batch, inputs); other numbers of dimensions run in PyTorch.
+        weight: (outputs, inputs).
+        bias: (outputs,).
+        activation: "identity", "relu", "tanh" or "sigmoid".
+        measured: use the kernel only where it beats PyTorch here.
+
+    Returns:
+        (batch, outputs).
+
+    Raises:
+        ShapeError: the sizes do not fit.
+        SettingError: an unknown activation.
+
+    >>> dense(torch.ones(2, 3), torch.ones(1, 3), torch.tensor([-5.0]), "relu")
+    tensor([[0.],
+            [0.]])
+    """
+    if activation not in ACTIVATIONS:
+        raise SettingError(
+            f"dense knows no activation {activation!r}",
+            remedy=f"Use one of {', '.join(ACTIVATIONS)}.",
+        )
+    if weight.ndim != 2 or x.shape[-1:] != weight.shape[1:]:
+        raise ShapeError(
+            f"weights of {tuple(weight.shape)} do not fit inputs of {tuple(x.shape)}",
+            remedy="Give (batch, inputs) and (outputs, inputs).",
+        )
+    index = ACTIVATIONS.index(activation)
+    if x.ndim != 2 or not plain_world(x, weight, bias) or not available():
+        return apply(functional.linear(x, weight, bias), activation)
+    if torch.compiler.is_compiling():
+        return cast(Tensor, operator(x, weight, bias, index))
+    if measured and not _wins(x, weight, activation):
+        return apply(functional.linear(x, weight, bias), activation)
+    return _now(x, weight, bias, index)
+
+
+def _now(x: Tensor, weight: Tensor, bias: Tensor | None, activation: int) -> Tensor:
+    given = [t for t in (x, weight, bias) if t is not None]
+    if type(x) is not Tensor or torch._C._len_torch_dispatch_stack() > 0:
+        return cast(Tensor, operator(x, weight, bias, activation))
+    if torch.is_grad_enabled() and any(t.requires_grad for t in given):
+        return cast(Tensor, Direct.apply(x, weight, bias, activation))  # type: ignore[no-untyped-call]
+    return cast(Tensor, _forward_now(x, weight, bias, activation))
+
+
+def _wins(x: Tensor, weight: Tensor, activation: Activation) -> bool:
+    training = torch.is_grad_enabled()
+    dx = training and x.requires_grad
+    asked = Question(
+        (1 << (x.shape[0] - 1).bit_length(), x.shape[1]),
+        tuple(weight.shape),
+        (0, 0),
+        activation,
+        "none",
+        dx or (training and weight.requires_grad),
+        dx,
+        torch.get_num_threads(),
+    )
+    index = ACTIVATIONS.index(activation)
+    return fused_wins(
+        asked,
+        lambda a, b: _now(a, b, None, index),
+        lambda a, b: apply(functional.linear(a, b), activation),
+    )
+
+
+class Dense(nn.Module):
+    """`linear` and an activation as one step; its weights are `linear`'s own.
+
+    >>> module = Dense(nn.Linear(3, 5), "tanh")
+    >>> module(torch.zeros(2, 3)).shape
+    torch.Size([2, 5])
+    >>> list(module.state_dict())
+    ['linear.weight', 'linear.bias']
+    """
+
+    def __init__(
+        self, linear: nn.Linear, activation: Activation = "identity", measured: bool = False
+    ) -> None:
+        super().__init__()
+        self.linear = linear
+        self.activation, self.measured = activation, measured
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See `dense`."""
+        linear = self.linear
+        return dense(x, linear.weight, linear.bias, self.activation, self.measured)
+
+    def extra_repr(self) -> str:
+        """The setting that is not `linear`'s."""
+        return f"activation={self.activation}"
