@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 if TYPE_CHECKING:
     pass
 
-SHOWN = 12
+SHOWN = 8
 """Products printed without --all: the largest."""
 
 
@@ -53,7 +53,8 @@ def _print(answer: Explanation, everything: bool) -> None:
     out.print(f"{answer.what} = {answer.formula}", style="bold")
     count = len(answer.terms)
     out.print(f"  {count:,} {'product' if count == 1 else 'products'}{_target(answer)}\n")
-    shown = list(answer.terms) if everything else answer.largest(SHOWN)
+    largest = [term for term in answer.largest(SHOWN) if term.value]
+    shown = list(answer.terms) if everything else largest
     rows = [
         (
             f"{term.value:+.8g}",
