@@ -227,14 +227,27 @@ def test_a_torn_metrics_file_is_repaired(tmp_path: Path) -> None:
     assert metrics(whole.folder) == rows
 
 
-def test_a_loss_that_is_no_number_keeps_the_last_good_state(tmp_path: Path) -> None:
+def test_a_loss_that_is_no_number_says_where_and_what_to_try(tmp_path: Path) -> None:
     run = tmp_path / "run"
     settings = SETTINGS | {"optimizer": "sgd", "learning_rate": 1e30, "warmup": 0}
     with pytest.raises(NumbersError) as refused:
         train(TEXT, digits(), run=run, **settings)
-    assert "step" in str(refused.value)
+    assert "epoch 1" in str(refused.value)
     assert "1e+29" in str(refused.value)
-    assert not (run / "resume.safetensors").exists()
+    assert not (run / "best.safetensors").exists()
+
+
+def test_a_loss_that_is_no_number_keeps_the_last_good_state(
+    unbroken: Result, tmp_path: Path
+) -> None:
+    run, usual = tmp_path / "run", session.rate
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session, "rate", lambda recipe, k, n: 1e30 if k > n else usual(recipe, k, n))
+        with pytest.raises(NumbersError, match="epoch 2"):
+            train(TEXT, digits(), run=run, **SETTINGS)
+    assert len(metrics(run)) == 1
+    resume(run, data=digits())
+    assert_same_run(unbroken.folder, run)
 
 
 def test_other_data_is_refused(unbroken: Result) -> None:
