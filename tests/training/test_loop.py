@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from striate.data import DataSet, load
 from striate.errors import DataError, RunError, SettingError
 from striate.model import Model
 from striate.notation import parse, text
+from striate.ops.loss.attach import with_loss
 from striate.training import Event, Recipe, Result, Row, Started, Stepped, evaluate, train
 from striate.training.loop import read_config
 
@@ -215,3 +217,14 @@ def test_a_softmax_of_its_own_learns_too(tmp_path: Path) -> None:
 
 def _whole() -> DataSet:
     return load("digits")
+
+
+def test_the_example_is_a_config_and_holds_its_record() -> None:
+    root = Path(__file__).parents[2]
+    example = root / "examples" / "mnist_995.yaml"
+    graph, recipe, source = read_config(yaml.safe_load(example.read_text()), example)
+    record = json.loads((root / "benchmarks/results/mnist_accuracy.json").read_text())["mnist_995"]
+    assert source == "mnist"
+    assert with_loss(graph) == with_loss(parse(record["network"]))
+    assert recipe == Recipe.from_dict(record["recipe"])
+    assert record["test_accuracy"] >= 0.995
