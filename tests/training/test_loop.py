@@ -128,7 +128,7 @@ def test_weight_decay_pulls_at_kernels_alone(tmp_path: Path) -> None:
         weights.append(load_file(done.folder / "last.safetensors"))
     free, pulled = weights
     # 16 steps, each times 1 - 0.1 * 0.5: a kernel nothing else moves keeps 0.44 of its length.
-    assert np.linalg.norm(pulled["fc1.weight"]) < 0.7 * np.linalg.norm(free["fc1.weight"])
+    assert np.linalg.norm(pulled["conv1.weight"]) < 0.7 * np.linalg.norm(free["conv1.weight"])
     assert pulled["bn1.weight"].mean() > 0.9
 
 
