@@ -32,7 +32,6 @@ ALL = Recipe(
     flip=True,
     validation=0.2,
     normalize=False,
-    normalize=False,
     initializer="normal(0.02)",
     bias_initializer="constant(0.1)",
     seed=9,
