@@ -30,7 +30,6 @@ INPUT 1x32x32
             "batch_size": 64,
             "optimizer": "adam",
             "learning_rate": 0.001,
-            "initializer": "lecun",
         },
     ),
     Network(
