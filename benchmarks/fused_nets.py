@@ -1,10 +1,11 @@
 """Training steps of three small networks with and without the fused kernels, interleaved.
 
-    STRIATE_DATA=... python benchmarks/fused_nets.py [--nets ABC] [--steps 41] [--json FILE]
+    STRIATE_DATA=... python benchmarks/fused_nets.py [--nets ABC] [--steps 41] [--cpu] [--json FILE]
 
 Real digits (MNIST, IDX files under $STRIATE_DATA/mnist), a new batch each step and the same for
 every contender, so that no batch is memorized and gradients stay as dense as in training. A ratio
-is the median over steps of (contender's time / fused time) of the same step.
+is the median over steps of (contender's time / fused time) of the same step. On a machine that
+others use too, `--cpu` runs one thread and counts its processor time.
 """
 
 from __future__ import annotations
@@ -118,7 +119,9 @@ def digits(part: str = "train") -> tuple[Tensor, Tensor]:
     return (pictures - 0.1307) / 0.3081, torch.from_numpy(read[1].astype(np.int64))
 
 
-def measure(name: str, steps: int, pictures: Tensor, labels: Tensor) -> dict[str, object]:
+def measure(
+    name: str, steps: int, pictures: Tensor, labels: Tensor, clock: Callable[[], float]
+) -> dict[str, dict[str, float]]:
     runs = contenders(name)
     times: dict[str, list[float]] = {key: [] for key in runs}
     losses: dict[str, list[float]] = {key: [] for key in runs}
@@ -127,9 +130,9 @@ def measure(name: str, steps: int, pictures: Tensor, labels: Tensor) -> dict[str
         chosen = torch.randint(len(labels), (BATCH[name],), generator=generator)
         x, y = pictures[chosen], labels[chosen]
         for key, step in runs.items():
-            begin = time.perf_counter()
+            begin = clock()
             losses[key].append(step(x, y))
-            times[key].append(time.perf_counter() - begin)
+            times[key].append(clock() - begin)
     warm = steps // 4
     medians = {key: statistics.median(value[warm:]) * 1e3 for key, value in times.items()}
     ratios = {
@@ -146,17 +149,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--nets", default="ABC")
     parser.add_argument("--steps", type=int, default=41)
+    parser.add_argument("--cpu", action="store_true")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
+    if arguments.cpu:
+        torch.set_num_threads(1)
+    clock = time.process_time if arguments.cpu else time.perf_counter
     pictures, labels = digits()
     results: dict[str, object] = {
         "torch": torch.__version__,
         "capability": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
         "machine": platform.machine(),
+        "clock": "processor time of one thread" if arguments.cpu else "wall",
+        "steps": arguments.steps,
     }
     for name in arguments.nets:
-        results[name] = found = measure(name, arguments.steps, pictures, labels)
+        results[name] = found = measure(name, arguments.steps, pictures, labels, clock)
         rounded = {
             title: {key: float(f"{value:.4g}") for key, value in values.items()}
             for title, values in found.items()

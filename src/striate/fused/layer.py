@@ -88,7 +88,7 @@ def plain_world(*given: Tensor | None) -> bool:
     """Whether these are float32 maps on the CPU, none empty, outside autocast and functorch."""
     tensors = [t for t in given if t is not None]
     kinds = all(t.dtype == torch.float32 and t.device.type == "cpu" for t in tensors)
-    whole = all(min(t.shape, default=1) > 0 for t in tensors)
+    whole = all(t.numel() > 0 for t in tensors)
     if build.mode() == "off" or not kinds or not whole or torch.is_autocast_enabled("cpu"):
         return False
     return torch.compiler.is_compiling() or torch._C._functorch.peek_interpreter_stack() is None

@@ -7,8 +7,8 @@
 namespace striate::lanes {
 
 // A tile of the convolution in registers: pixels times outputs.
-constexpr int MOST_PIXELS = 4;
-constexpr int MOST_OUTPUTS = REGISTERS == 32 ? 6 : 3;
+constexpr int MOST_PIXELS = REGISTERS == 32 ? 4 : 6;
+constexpr int MOST_OUTPUTS = REGISTERS == 32 ? 6 : 2;
 
 // The images of a group; a lane past the batch repeats the first image.
 struct Group {
@@ -96,14 +96,14 @@ INLINE void add_channels(const Convolution& v, const float* x, const float* w, i
       const float* from = x + r * line;
       const float* weight = w + r * v.kernel_w * OUTPUTS;
       for (int k = 0; k < v.kernel_w; ++k, from += LANES, weight += OUTPUTS) {
-        Vec values[PIXELS];
+        Vec factors[OUTPUTS];
 #pragma GCC unroll 8
-        for (int p = 0; p < PIXELS; ++p) values[p] = load(from + p * LANES);
+        for (int o = 0; o < OUTPUTS; ++o) factors[o] = splat(weight[o]);
 #pragma GCC unroll 8
-        for (int o = 0; o < OUTPUTS; ++o) {
-          Vec factor = splat(weight[o]);
+        for (int p = 0; p < PIXELS; ++p) {
+          Vec value = load(from + p * LANES);
 #pragma GCC unroll 8
-          for (int p = 0; p < PIXELS; ++p) sum[p][o] += factor * values[p];
+          for (int o = 0; o < OUTPUTS; ++o) sum[p][o] += factors[o] * value;
         }
       }
     }
