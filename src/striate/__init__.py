@@ -5,7 +5,8 @@
 >>> striate.table(graph).totals["parameters"]
 8806
 
-The public names are loaded when they are first used: `import striate` loads neither torch nor NumPy.
+The public names are loaded when they are first used: `import striate` loads neither torch nor
+NumPy.
 """
 
 from __future__ import annotations

@@ -107,11 +107,15 @@ class Model:
         }
         write_arrays(Path(path), flat(self.weights), metadata)
 
-    def module(self) -> Network:
-        """The network as a `torch.nn.Module` in evaluation mode; it takes normalized pictures."""
+    def module(self, *, fused: bool = True) -> Network:
+        """The network as a `torch.nn.Module` in evaluation mode; it takes normalized pictures.
+
+        Args:
+            fused: whether compiled kernels may be built for it, which takes seconds once.
+        """
         from striate.pytorch import lower
 
-        network = lower(self.graph, self.weights)
+        network = lower(self.graph, self.weights, fused=fused)
         network.eval()
         return network
 
@@ -130,8 +134,10 @@ class Model:
         """
         import torch
 
-        module = self.module()
+        from striate.pytorch import pays
+
         waiting = list(pictures)
+        module = self.module(fused=pays(self.graph, len(waiting), training=False))
         found: list[Prediction] = []
         for start in range(0, len(waiting), batch_size):
             batch = [self.preprocessing.picture(each) for each in waiting[start:][:batch_size]]

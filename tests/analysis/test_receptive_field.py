@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
+from striate.analysis.receptive_field import receptive_fields
 from striate.initialize import initialize
 from striate.notation import parse
 from striate.reference import run
-
-from striate.analysis.receptive_field import receptive_fields
 
 
 def _spans(text: str, name: str) -> list[tuple[int, int, int]]:

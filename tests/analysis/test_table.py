@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 
-from striate.notation import parse
-
 from striate.analysis.table import table
+from striate.notation import parse
 
 
 def test_the_five_totals_network_counts_exact_multiply_adds() -> None:

@@ -53,5 +53,5 @@ def test_a_source_is_named(known: Network) -> None:
 
 
 def test_a_mistyped_name_gets_a_hint() -> None:
-    with pytest.raises(UnknownNameError, match="Did you mean .*vgg16"):
+    with pytest.raises(UnknownNameError, match=r"Did you mean .*vgg16"):
         network("vgg61")

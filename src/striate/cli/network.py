@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from striate.errors import NotationError, StriateError, UnknownNameError, did_you_mean
+from striate.errors import DataError, NotationError, StriateError, UnknownNameError, did_you_mean
 from striate.graph import Graph
 from striate.networks import NETWORKS
 from striate.networks import network as network_called
@@ -61,6 +61,33 @@ def model_of(file: str) -> Model:
 
     path = Path(file)
     return Model.load(path / "best.safetensors" if path.is_dir() else path)
+
+
+PICTURE_HELP = "A picture file of any size and color, or a test picture by number: digits#7."
+
+
+def picture_of(picture: str, model: Model, data_dir: Path | None = None) -> tuple[Any, str]:
+    """What `picture` names, ready for the model, and its class where that is known.
+
+    Raises:
+        DataError: the data set has no such test picture.
+    """
+    name, mark, number = picture.rpartition("#")
+    if not mark or not number.isdecimal() or Path(picture).exists():
+        return picture, ""
+    from striate.data import load
+
+    channels, height, width = model.preprocessing.shape
+    data = load(name, data_dir=data_dir, size=(height, width), channels=channels)
+    pictures = data.split("test")
+    if int(number) >= len(pictures):
+        raise DataError(
+            f"{name} has no test picture {number}",
+            remedy=f"They are numbered 0 to {len(pictures) - 1}.",
+        )
+    found = pictures.images[int(number)]
+    height_width_channels = found[0] if channels == 1 else found.transpose(1, 2, 0)
+    return height_width_channels, data.classes[int(pictures.labels[int(number)])]
 
 
 def _looks_like_notation(network: str) -> bool:

@@ -14,27 +14,31 @@ from striate.errors import StriateError
 
 def run(
     file: Annotated[str, typer.Argument(help=networks.FILE_HELP)],
-    pictures: Annotated[list[Path], typer.Argument(help="Picture files of any size and color.")],
+    pictures: Annotated[list[str], typer.Argument(help=networks.PICTURE_HELP)],
     top: Annotated[int, typer.Option(help="How many classes to name for each.", min=1)] = 3,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where named data sets lie; else STRIATE_DATA.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Name the class of pictures, prepared as the training pictures were.
 
     A file that cannot be read is named, the others are answered; the exit code is then 1.
 
-    Example: striate predict runs/lenet-digits-1 seven.png
+    Example: striate predict runs/lenet-digits-1 digits#7
     """
     model = networks.model_of(file)
     prepared, damaged = [], {}
     for path in pictures:
         try:
-            prepared.append((path, model.preprocessing.picture(path)))
+            source, _ = networks.picture_of(path, model, data_dir)
+            prepared.append((path, model.preprocessing.picture(source)))
         except StriateError as problem:
             damaged[path] = problem
     found = model.predict([each for _, each in prepared])
     answers = [
         {
-            "picture": str(path),
+            "picture": path,
             "class": prediction.label,
             "probability": prediction.probability,
             "ranking": [
@@ -44,11 +48,11 @@ def run(
         for (path, _), prediction in zip(prepared, found, strict=True)
     ]
     if as_json:
-        errors = [{"picture": str(path), "error": str(error)} for path, error in damaged.items()]
+        errors = [{"picture": path, "error": str(error)} for path, error in damaged.items()]
         terminal.print_json({"schema_version": 1, "predictions": answers, "errors": errors})
     else:
         rows = [
-            (str(path), *(f"{name} {share:.2%}" for name, share in prediction.ranking[:top]))
+            (path, *(f"{name} {share:.2%}" for name, share in prediction.ranking[:top]))
             for (path, _), prediction in zip(prepared, found, strict=True)
         ]
         if rows:

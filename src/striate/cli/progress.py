@@ -23,6 +23,7 @@ class Progress:
         self._quiet = quiet
         self._console = terminal.console(error=to_error)
         self._epochs = 0
+        self.begun: Started | None = None
         self._bar = progress.Progress(
             progress.TextColumn("epoch {task.fields[epoch]}"),
             progress.BarColumn(bar_width=24),
@@ -47,6 +48,8 @@ class Progress:
 
     def __call__(self, event: Event) -> None:
         """Draw one event."""
+        if isinstance(event, Started):
+            self.begun = event
         if self._quiet:
             return
         if isinstance(event, Started):

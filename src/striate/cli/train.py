@@ -10,11 +10,13 @@ import typer
 
 from striate.cli import network as networks
 from striate.cli import terminal
+from striate.data import NAMES
 from striate.errors import SettingError
 from striate.networks import NETWORKS
 
 if TYPE_CHECKING:
-    from striate.training import Result
+    from striate.graph import Graph
+    from striate.training import Listener, Result, Started
 
 LENET = """\
 INPUT 1x8x8 -> CONV 16 3x3 same -> RELU -> CONV 32 3x3 same -> RELU -> MAXPOOL 2
@@ -100,14 +102,24 @@ def run(
     given = dict(locals())
     words = given.pop("network") or []
     texts, settings = _sorted_words(words)
+    from striate.cli.progress import Progress
     from striate.training import SETTINGS
 
     settings |= {name: given[name] for name in SETTINGS if given[name] is not None}
-    result = _train(texts, settings, given)
+    shown = Progress(quiet=quiet, to_error=as_json)
+    with shown:
+        result = _train(texts, settings, given, shown)
     if as_json:
         terminal.print_json(result.to_json())
     else:
-        _print(result)
+        _print(result, shown.begun)
+
+
+def _question(graph: Graph) -> str:
+    """A first thing to ask: one number of the last convolution, else of the scores."""
+    maps = [node.name for node in graph if node.operator.label == "conv"]
+    name = maps[-1] if maps else graph.scores.name
+    return f"{name}[{','.join('0' * graph.specs[name].rank)}]"
 
 
 def _sorted_words(words: list[str]) -> tuple[list[str], dict[str, Any]]:
@@ -122,43 +134,39 @@ def _sorted_words(words: list[str]) -> tuple[list[str], dict[str, Any]]:
     return texts, {short.get(k, k.replace("-", "_")): value for k, value in pairs}
 
 
-def _train(texts: list[str], settings: dict[str, Any], given: dict[str, Any]) -> Result:
+def _train(
+    texts: list[str], settings: dict[str, Any], given: dict[str, Any], listen: Listener
+) -> Result:
     from striate import training
-    from striate.cli.progress import Progress
     from striate.training.run_folder import read_yaml
 
-    shown = Progress(quiet=given["quiet"], to_error=given["as_json"])
     data, data_dir = settings.pop("data", None) or given["data"], given["data_dir"]
-    with shown:
-        if given["resume"] is not None:
-            _refuse_with_resume(texts, settings, given)
-            return training.resume(given["resume"], data_dir=data_dir, on_event=shown)
-        recipe: dict[str, Any] = {}
-        if given["config"] is not None:
-            content = read_yaml(given["config"])
-            graph, kept, source = training.read_config(content, given["config"])
-            recipe, data = kept.to_dict(), data or source
-            data_dir, name = (
-                data_dir or content.get("data_dir"),
-                str(content.get("name", "network")),
-            )
-            if texts:
-                graph, name = networks.graph_of(texts[0]), networks.name_of(texts[0])
-        elif texts:
+    if given["resume"] is not None:
+        _refuse_with_resume(texts, settings, given)
+        return training.resume(given["resume"], data_dir=data_dir, on_event=listen)
+    recipe: dict[str, Any] = {}
+    if given["config"] is not None:
+        content = read_yaml(given["config"])
+        graph, kept, source = training.read_config(content, given["config"])
+        recipe, data = kept.to_dict(), data or source
+        data_dir, name = data_dir or content.get("data_dir"), str(content.get("name", "network"))
+        if texts:
             graph, name = networks.graph_of(texts[0]), networks.name_of(texts[0])
-            if known := NETWORKS.get(name):
-                recipe, data = dict(known.recipe), data or known.data
-        else:
-            graph, name, recipe = _lenet(data)
-        return training.train(
-            graph,
-            data or "digits",
-            training.Recipe.from_dict({**recipe, **settings}),
-            data_dir=data_dir,
-            run=given["run"],
-            name=name,
-            on_event=shown,
-        )
+    elif texts:
+        graph, name = networks.graph_of(texts[0]), networks.name_of(texts[0])
+        if known := NETWORKS.get(name):
+            recipe, data = dict(known.recipe), data or known.data
+    else:
+        graph, name, recipe = _lenet(data)
+    return training.train(
+        graph,
+        data or "digits",
+        training.Recipe.from_dict({**recipe, **settings}),
+        data_dir=data_dir,
+        run=given["run"],
+        name=name,
+        on_event=listen,
+    )
 
 
 def _lenet(data: str) -> tuple[Any, str, dict[str, Any]]:
@@ -179,7 +187,7 @@ def _refuse_with_resume(texts: list[str], settings: dict[str, Any], given: dict[
         )
 
 
-def _print(result: Result) -> None:
+def _print(result: Result, begun: Started | None) -> None:
     out = terminal.console()
     accuracy = result.test_accuracy
     out.print(
@@ -192,10 +200,12 @@ def _print(result: Result) -> None:
         f"first loss {result.first_loss:.4g}"
     )
     out.print(f"run folder {result.folder}\n\nNext:")
+    picture = f"{begun.data}#0" if begun is not None and begun.data in NAMES else "PICTURE.png"
+    question = _question(begun.graph) if begun is not None else "loss"
     for line in (
         f"striate evaluate {result.folder}",
-        f"striate predict {result.folder} PICTURE.png",
-        f'striate why {result.folder} PICTURE.png "probability[0]"',
+        f"striate predict {result.folder} {picture}",
+        f'striate why {result.folder} {picture} "{question}"',
         f"striate show {result.model}",
     ):
         out.print(f"  {line}")

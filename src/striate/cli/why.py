@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,7 +22,7 @@ SHOWN = 8
 
 def run(
     file: Annotated[str, typer.Argument(help=networks.FILE_HELP)],
-    picture: Annotated[str, typer.Argument(help="A picture file of any size and color.")],
+    picture: Annotated[str, typer.Argument(help=networks.PICTURE_HELP)],
     what: Annotated[
         str,
         typer.Argument(
@@ -32,16 +33,21 @@ def run(
     target: Annotated[
         str, typer.Option(help="The right class, for losses and gradients: a name or a number.")
     ] = "",
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where named data sets lie; else STRIATE_DATA.")
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Print every product.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Ask why a number in a network is what it is: formula, products, sum and residual.
 
-    Example: striate why runs/lenet-digits-1 seven.png "conv2[3,4,7]"
+    Example: striate why runs/lenet-digits-1 digits#7 "conv2[3,4,5]"
     """
     from striate.analysis.why import why
 
-    answer = why(networks.model_of(file), picture, what, target=target or None)
+    model = networks.model_of(file)
+    source, label = networks.picture_of(picture, model, data_dir)
+    answer = why(model, source, what, target=target or label or None)
     if as_json:
         terminal.print_json(answer.to_json())
     else:

@@ -1,6 +1,7 @@
 """A graph as an ordinary PyTorch module, fast by default, and as plain PyTorch text."""
 
 from striate.pytorch.evaluate import Evaluation, values_and_gradients
+from striate.pytorch.fusion import pays
 from striate.pytorch.losses import Loss, loss_function
 from striate.pytorch.lower import Network, lower
 from striate.pytorch.optimizers import optimizer
@@ -15,6 +16,7 @@ __all__ = [
     "loss_function",
     "lower",
     "optimizer",
+    "pays",
     "source",
     "values_and_gradients",
     "weights_of",

@@ -78,6 +78,16 @@ def _runs(conv: nn.Conv2d, others: Sequence[object], x: Tensor, pool: Pool) -> b
     return usual and large and supports(x, conv.weight, conv.bias) and available(pool)
 
 
+LEAST_WORK = 2e12
+"""Multiply-adds below which building and trying kernels takes longer than they save."""
+
+
+def pays(graph: Graph, pictures: int, *, training: bool) -> bool:
+    """Whether so many pictures are enough work for fused kernels to be built for them."""
+    each = sum(node.operator.cost(*graph.input_specs(node)).multiply_adds for node in graph)
+    return each * pictures * (3 if training else 1) >= LEAST_WORK
+
+
 LEAST_SIZE = 6
 """Maps up to this size, where a kernel may leave too little to pool, are left to PyTorch."""
 

@@ -58,7 +58,9 @@ class Network(nn.Module):
         return module
 
 
-def lower(graph: Graph, weights: Weights | None = None, *, fast: bool = True) -> Network:
+def lower(
+    graph: Graph, weights: Weights | None = None, *, fast: bool = True, fused: bool = True
+) -> Network:
     """The PyTorch module of a graph.
 
     Args:
@@ -66,6 +68,8 @@ def lower(graph: Graph, weights: Weights | None = None, *, fast: bool = True) ->
         weights: node -> name -> array. Without them PyTorch's own initialization stands.
         fast: turns on what changes the speed but no number beyond rounding: see
             `striate.pytorch.fast`.
+        fused: whether compiled kernels may stand for chains of operators. Without `fast` they
+            never do. Building them takes seconds, once a machine: `pays` says when it is worth it.
 
     Raises:
         GraphError: a node has no PyTorch counterpart, or two names collide.
@@ -76,7 +80,7 @@ def lower(graph: Graph, weights: Weights | None = None, *, fast: bool = True) ->
     made = speed.recipes(graph, made) if fast else made
     exits = [graph.scores.name, *(each.node for each in graph.auxiliary)]
     plans = [
-        planned(graph, some, patterns=PATTERNS if fast else (), converted=made)
+        planned(graph, some, patterns=PATTERNS if fast and fused else (), converted=made)
         for some in (exits, exits[:1])
     ]
     network = Network(*plans)

@@ -15,7 +15,7 @@ from striate.data import Batches, DataSet, Preprocessing
 from striate.errors import DataError
 from striate.graph import Graph
 from striate.model import Model, probabilities
-from striate.pytorch import loss_function
+from striate.pytorch import loss_function, pays
 
 BATCH = 500
 
@@ -82,9 +82,9 @@ def evaluate(model: Model, data: DataSet, *, split: str = "test") -> Evaluation:
             f"the pictures are {data.shape}, but the model takes {model.preprocessing.shape}"
         )
     chosen = data.with_classes(model.classes).split(split)
-    scores, loss = scored(
-        model.graph, model.module(), model.preprocessing, Batches(chosen, BATCH, **_IN_ORDER)
-    )
+    module = model.module(fused=pays(model.graph, len(chosen), training=False))
+    batches = Batches(chosen, BATCH, **_IN_ORDER)
+    scores, loss = scored(model.graph, module, model.preprocessing, batches)
     said = probabilities(model.graph, scores.double().numpy())
     guesses, truths = said.argmax(axis=1), np.asarray(chosen.labels)
     confusion = np.zeros((len(model.classes),) * 2, dtype=np.int64)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from math import isfinite
 from typing import Any
@@ -15,7 +17,7 @@ from striate.errors import InterruptedRunError, NumbersError
 from striate.graph import Graph
 from striate.initialize import Weights, initialize
 from striate.model import Model
-from striate.pytorch import loss_function, lower, optimizer, weights_of
+from striate.pytorch import loss_function, lower, optimizer, pays, weights_of
 from striate.training.curves import curves
 from striate.training.evaluate import BATCH, accuracy, evaluate, guesses, scored
 from striate.training.events import Listener, Result, Row, Started, Stepped
@@ -49,7 +51,8 @@ class Session:
         self.folder, self.listen = folder, listen
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.preprocessing = _preprocessing(data, recipe)
-        self.module = lower(graph, _first_weights(graph, recipe)).to(self.device)
+        fused = pays(graph, len(data.train) * recipe.epochs, training=True)
+        self.module = lower(graph, _first_weights(graph, recipe), fused=fused).to(self.device)
         self.optimizer = _optimizer(self.module, recipe)
         self.loss = loss_function(graph)
         self.has_noise = any(node.operator.is_random for node in graph)
@@ -95,12 +98,18 @@ class Session:
                 (*self.data.problems, *self.data.notes),
             )
         )
-        with curves(self.folder.path, self.position.step) as draw:
+        with curves(self.folder.path, self.position.step) as draw, _threads(self._step_work()):
             while not self.position.finished:
                 self._train_epoch()
                 self._end_epoch()
                 draw(self.position.history[-1])
         return self._result()
+
+    def _step_work(self) -> int:
+        """Multiply-adds of a step's forward pass."""
+        nodes = ((node, self.graph.input_specs(node)) for node in self.graph)
+        each = sum(node.operator.cost(*inputs).multiply_adds for node, inputs in nodes)
+        return each * self.recipe.batch_size
 
     def _train_epoch(self) -> None:
         """Train through the rest of one epoch."""
@@ -281,6 +290,22 @@ class _Running:
             seconds=start.seconds + time.perf_counter() - self._clock,
             pictures=start.pictures + self._seen - start.seen,
         )
+
+
+SMALL_STEP = 1e8
+"""Multiply-adds below which a second thread waits longer than it works."""
+
+
+@contextmanager
+def _threads(work: int) -> Iterator[None]:
+    """One thread for small steps: waking others costs more, much more on a busy machine."""
+    before = torch.get_num_threads()
+    if work < SMALL_STEP:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _preprocessing(data: DataSet, recipe: Recipe) -> Preprocessing:
