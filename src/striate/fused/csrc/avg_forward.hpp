@@ -1,5 +1,5 @@
-// Forward with an average pool: two rows of the convolution, activated on the way out of the
-// registers, then their windows' means.
+// Forward with an average pool: two rows of the convolution, then activation and the means of
+// their windows.
 #pragma once
 #include <omp.h>
 
@@ -60,28 +60,41 @@ struct Buffers {
   };
 };
 
+// Activates in place: not on the way out of the registers, where every shape of a tile would carry
+// its own copy of the activation.
+template <int ACT> INLINE Vec active(float* place) {
+  Vec value = activate<ACT>(load(place));
+  store(place, value);
+  return value;
+}
+
+inline void convolve_rows(const Layer& l, int pooled_row, const float* bias, float* rows,
+                          int64_t map, const Buffers& shared, const Buffers::OneThread& own) {
+  const Convolution v = convolution(l);
+  for (int r = 0; r < 2; ++r)
+    for (int b = 0; b < parts_of(l.outputs, lanes::MOST_OUTPUTS); ++b)
+      lanes::convolve_row(v, own.padded, shared.packed, bias, 2 * pooled_row + r, b,
+                          [&](int o, int w, Vec value) INLINE_LAMBDA {
+                            store(rows + o * map + (r * v.columns + w) * LANES, value);
+                          });
+}
+
 template <int ACT>
 void one_group(const Layer& l, const Group& group, const float* x, const float* bias, float* y,
                float* kept, const Buffers& shared, const Buffers::OneThread& own) {
   lanes::to_lanes(group, x, l.channels * l.height * l.width, shared.x_place, own.padded);
-  const Convolution v = convolution(l);
-  const int columns = 2 * l.pool_w, blocks = parts_of(l.outputs, lanes::MOST_OUTPUTS);
+  const int columns = 2 * l.pool_w;
   // without `kept` a pair of rows is overwritten by the next
   const int64_t map = kept ? 4ll * l.pooled * LANES : 2ll * columns * LANES;
   for (int i = 0; i < l.pool_h; ++i) {
     float* rows = kept ? kept + 2ll * i * columns * LANES : own.rows;
-    for (int r = 0; r < 2; ++r)
-      for (int b = 0; b < blocks; ++b)
-        lanes::convolve_row(v, own.padded, shared.packed, bias, 2 * i + r, b,
-                            [&](int o, int w, Vec value) INLINE_LAMBDA {
-                              store(rows + o * map + (r * columns + w) * LANES,
-                                    activate<ACT>(value));
-                            });
+    convolve_rows(l, i, bias, rows, map, shared, own);
     for (int o = 0; o < l.outputs; ++o)
       for (int j = 0; j < l.pool_w; ++j) {
-        const float* a = rows + o * map + 2 * j * LANES;
-        const float* b = a + columns * LANES;
-        Vec sum = (load(a) + load(a + LANES)) + (load(b) + load(b + LANES));
+        float* a = rows + o * map + 2 * j * LANES;
+        float* b = a + columns * LANES;
+        Vec sum = (active<ACT>(a) + active<ACT>(a + LANES)) +
+                  (active<ACT>(b) + active<ACT>(b + LANES));
         store(own.pooled + ((int64_t)o * l.pooled + i * l.pool_w + j) * LANES, sum * splat(.25f));
       }
   }
