@@ -10,7 +10,6 @@ import typer
 
 from striate.cli import network as networks
 from striate.cli import terminal
-from striate.data import NAMES
 from striate.errors import SettingError
 from striate.networks import NETWORKS
 
@@ -188,6 +187,8 @@ def _refuse_with_resume(texts: list[str], settings: dict[str, Any], given: dict[
 
 
 def _print(result: Result, begun: Started | None) -> None:
+    from striate.data import NAMES
+
     out = terminal.console()
     accuracy = result.test_accuracy
     out.print(

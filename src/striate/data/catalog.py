@@ -105,11 +105,10 @@ def _check(size: tuple[int, int] | None, channels: int | None, seed: int) -> Non
         raise DataError(f"a seed is a whole number of 0 or more, not {seed!r}")
     if channels not in (None, 1, 3):
         raise DataError(f"pictures have 1 (gray) or 3 (color) channels, not {channels!r}")
-    legal = (
-        size is None
-        or (isinstance(size, tuple | list)
+    legal = size is None or (
+        isinstance(size, tuple | list)
         and len(size) == 2
-        and all(isinstance(side, int) and side > 0 for side in size))
+        and all(isinstance(side, int) and side > 0 for side in size)
     )
     if not legal:
         raise DataError(f"a size is (height, width) of 1 or more pixels, not {size!r}")
