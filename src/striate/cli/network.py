@@ -43,6 +43,12 @@ def subject_of(network: str) -> Graph | Model:
     return parse(network_called(network).notation)
 
 
+def checkable_of(network: str) -> Graph | Model:
+    """As `subject_of`, but a large network of the catalog in its form for smaller pictures."""
+    known = NETWORKS.get(name_of(network))
+    return parse(known.small) if known is not None and known.small else subject_of(network)
+
+
 def name_of(network: str) -> str:
     """A short name for a run folder."""
     name = network.lower().replace("-", "_")
