@@ -21,6 +21,12 @@ def test_published_totals(known: Network) -> None:
     totals, figures = _table(known).totals, known.figures
     if figures.parameters is not None:
         assert totals["parameters"] == figures.parameters
+    if figures.connections is not None:
+        assert totals["connections"] == figures.connections
+    if figures.parameters_without_exits is not None:
+        assert _table(network(f"{known.name}_plain")).totals["parameters"] == (
+            figures.parameters_without_exits
+        )
     if figures.giga_multiply_adds is not None:
         assert round(totals["multiply_adds"] / 1e9, 2) == figures.giga_multiply_adds
 

@@ -15,6 +15,8 @@ INPUT 1x32x32
         source="LeCun, Bottou, Bengio and Haffner, Gradient-Based Learning Applied to Document "
         "Recognition, Proceedings of the IEEE 86(11), 1998, section II.B",
         figures=Figures(
+            parameters=60_000,
+            connections=340_908,
             layers={
                 "C1": {"parameters": 156, "connections": 122_304},
                 "S2": {"parameters": 12, "connections": 5_880},

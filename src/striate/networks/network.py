@@ -18,6 +18,7 @@ class Figures:
         layers: by node name, its published parameters and connections.
         receptive_fields: by node name, the input pixels one unit sees along an axis.
         parameters_without_exits: the same without auxiliary heads.
+        connections: units x (fan-in + bias) in all.
     """
 
     parameters: int | None = None
@@ -25,6 +26,7 @@ class Figures:
     layers: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     receptive_fields: Mapping[str, int] = field(default_factory=dict)
     parameters_without_exits: int | None = None
+    connections: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
