@@ -148,7 +148,13 @@ def _describe(asked: Question) -> str:
 
 @cache
 def _here() -> str:
-    digest = hashlib.sha256(f"{build.processor()}\0{torch.__version__}".encode())
+    try:
+        command = " ".join(build.compiler())
+    except build.Unavailable:
+        command = ""
+    level = torch.backends.cpu.get_cpu_capability()
+    told = "\0".join((build.processor(), torch.__version__, level, command))
+    digest = hashlib.sha256(told.encode())
     for path in sorted(build.SOURCES.iterdir()):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
