@@ -61,11 +61,9 @@ def main() -> None:
     x = (rng := np.random.default_rng(1)).uniform(-1, 2, (50, 1))
     y = WEIGHT * x + BIAS + rng.normal(0, 0.3, x.shape)
     design = np.hstack([x, np.ones_like(x)])
-    best = np.linalg.lstsq(design, y)[0]
     curvature = np.linalg.eigvalsh(design.T @ design / len(x)).max()
-    print(
-        f"best line: {best[0, 0]:.4f} x + {best[1, 0]:.4f}; descent diverges above {2 / curvature:.4f}"
-    )
+    (weight,), (bias,) = np.linalg.lstsq(design, y)[0]
+    print(f"best: {weight:.4f} x + {bias:.4f}; descent diverges above rate {2 / curvature:.4f}")
     paths = {}
     for name, share in RATES.items():
         rate = share / curvature
