@@ -36,9 +36,9 @@ def draw(signals: dict, losses: dict, path: Path) -> None:
 
     figure = Figure(figsize=(10, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2)
-    for scheme, color in SCHEMES.items():
+    for (scheme, color), size in zip(SCHEMES.items(), (10, 6, 6), strict=True):
         left.plot(range(1, LAYERS + 1), signals[scheme], "o-", color=color, label=scheme)
-        right.plot(range(1, len(losses[scheme]) + 1), losses[scheme], "o-", color=color)
+        right.plot(range(1, len(losses[scheme]) + 1), losses[scheme], "o-", color=color, ms=size)
     left.set_yscale("symlog", linthresh=1e-9)
     left.set(title="Signal before training", xlabel="layer", ylabel="root mean square")
     right.axhline(np.log(10), color="gray", ls=":")
