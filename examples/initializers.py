@@ -42,9 +42,10 @@ def draw(signals: dict, losses: dict, path: Path) -> None:
     left.set_yscale("symlog", linthresh=1e-9)
     left.set(title="Signal before training", xlabel="layer", ylabel="root mean square")
     right.axhline(np.log(10), color="gray", ls=":")
-    right.text(8, np.log(10) * 0.97, "guessing: ln 10", ha="right", va="top", color="gray")
+    right.text(len(losses["he"]), 2.2, "guessing: ln 10", ha="right", va="top", color="gray")
     right.set(title="Loss in training", xlabel="epoch", ylim=(0, None))
-    left.legend()
+    right.set_xticks(range(1, len(losses["he"]) + 1))
+    left.legend(loc=(0.03, 0.15))
     figure.savefig(path, dpi=120)
 
 
