@@ -12,10 +12,12 @@ import striate
 
 def test_every_public_name_loads() -> None:
     assert sorted(striate.__all__) == [
+        "Explanation",
         "Graph",
         "Model",
         "Recipe",
         "StriateError",
+        "evaluate",
         "parse",
         "resume",
         "table",

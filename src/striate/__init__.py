@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from striate.analysis.explanation import Explanation
     from striate.analysis.table import table
     from striate.analysis.verify import verify
     from striate.analysis.why import why
@@ -22,15 +23,17 @@ if TYPE_CHECKING:
     from striate.graph import Graph
     from striate.model import Model
     from striate.notation import parse, text
-    from striate.training import Recipe, resume, train
+    from striate.training import Recipe, evaluate, resume, train
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Explanation": "striate.analysis.explanation",
     "Graph": "striate.graph",
     "Model": "striate.model",
     "Recipe": "striate.training",
     "StriateError": "striate.errors",
+    "evaluate": "striate.training",
     "parse": "striate.notation",
     "resume": "striate.training",
     "table": "striate.analysis.table",
@@ -41,10 +44,12 @@ _HOMES = {
 }
 
 __all__ = [
+    "Explanation",
     "Graph",
     "Model",
     "Recipe",
     "StriateError",
+    "evaluate",
     "parse",
     "resume",
     "table",
