@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from striate.graph import Graph
     from striate.model import Model
     from striate.notation import parse, text
-    from striate.training import Recipe, evaluate, resume, train
+    from striate.training import Recipe, resume, train
+    from striate.training.evaluate import evaluate
 
 __version__ = "0.1.0"
 
