@@ -34,12 +34,12 @@ def graph_of(network: str) -> Graph:
 
 def subject_of(network: str) -> Graph | Model:
     """The graph that `network` names, or the model when it is a file with weights."""
-    if network.endswith(".safetensors") or Path(network).is_dir():
-        return model_of(network)
-    if network.endswith(".net"):
-        return parse(_read(Path(network)))
     if _looks_like_notation(network):
         return parse(network)
+    if network.endswith(".net"):
+        return parse(_read(Path(network)))
+    if network.endswith(".safetensors") or Path(network).is_dir():
+        return model_of(network)
     return parse(network_called(network).notation)
 
 
@@ -96,8 +96,16 @@ def picture_of(picture: str, model: Model, data_dir: Path | None = None) -> tupl
     return height_width_channels, data.classes[int(pictures.labels[int(number)])]
 
 
+LONGEST_NAME = 255
+"""Characters that a file's name may have on most systems."""
+
+
 def _looks_like_notation(network: str) -> bool:
-    return "->" in network or "→" in network or any(each.isspace() for each in network.strip())
+    """Whether it is a text: a path may hold spaces, but not the signs of a chain."""
+    if len(network) > LONGEST_NAME or any(each in network for each in ("->", "→", "[", "{")):
+        return True
+    is_path = network.endswith((".net", ".safetensors")) or Path(network).is_dir()
+    return not is_path and any(each.isspace() for each in network.strip())
 
 
 def _read(path: Path) -> str:
