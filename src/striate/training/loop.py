@@ -70,7 +70,7 @@ def train(
                 "name": name,
                 "network": text(network),
                 "data": _source(data, pictures),
-                "data_dir": None if data_dir is None else str(data_dir),
+                "data_dir": None if data_dir is None else str(Path(data_dir).resolve()),
                 "data_sha256": pictures.sha256,
                 "recipe": chosen.to_dict(),
             }
