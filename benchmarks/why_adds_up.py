@@ -2,7 +2,7 @@
 
     STRIATE_DATA=... python benchmarks/why_adds_up.py [--model FILE] [--count 1000] [--save]
 
-Without --model the network of issue "99 % on MNIST in three epochs" is trained for one epoch.
+Without --model the MNIST network of the README is trained for one epoch.
 Each number is drawn in three steps: a picture of the test set, a node or weight (its value, or
 the gradient by it), a position; every node, weight and direction is equally likely. Gradients
 are of the loss for a class that is not predicted: for the predicted one the loss of a trained
