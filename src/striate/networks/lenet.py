@@ -28,10 +28,13 @@ INPUT 1x32x32
         ),
         data="mnist",
         recipe={
-            "epochs": 20,
+            "epochs": 30,
             "batch_size": 64,
             "optimizer": "adam",
-            "learning_rate": 0.001,
+            "learning_rate": 0.002,
+            "shift": 1,
+            "rotate": 6,
+            "scale": 0.05,
         },
     ),
     Network(
