@@ -209,13 +209,42 @@ def test_export_writes_source_that_stands_alone(striate: Striate) -> None:
     assert striate("export", SMALL, "--to", "notation").out.strip() == SMALL
 
 
+def test_pretrained_kernels_start_a_run(striate: Striate) -> None:
+    form = json.loads(striate("pretrain", SMALL, "-o", "k.safetensors", "--json").out)
+    assert [each["name"] for each in form["layers"]] == ["conv1", "conv1"]
+    words = ("train", SMALL, "--start", "k.safetensors", "epochs=1", "--json")
+    started = json.loads(striate(*words).out)
+    plain = json.loads(striate("train", SMALL, "epochs=1", "--json").out)
+    assert started["first_loss"] != plain["first_loss"]
+    other = striate("train", SMALL.replace("CONV 4", "CONV 5"), "--start", "k.safetensors")
+    assert (other.code, "made for another network" in other.err) == (2, True)
+
+
+def test_a_support_vector_machine_replaces_the_head(striate: Striate, trained: Path) -> None:
+    form = json.loads(striate("svm", str(trained), "-o", "svm.safetensors", "--json").out)
+    assert form["after"] > form["before"]
+    assert json.loads(striate("verify", "svm.safetensors", "--json").out)["ok"]
+
+
 def test_the_catalog_is_listed(striate: Striate) -> None:
     assert "138,357,544" in striate("networks").out
     assert striate("networks", "vgg16").out.count("CONV") == 5
 
 
 @pytest.mark.parametrize(
-    "verb", ["train", "show", "why", "predict", "evaluate", "verify", "networks", "export"]
+    "verb",
+    [
+        "train",
+        "show",
+        "why",
+        "predict",
+        "evaluate",
+        "verify",
+        "networks",
+        "export",
+        "pretrain",
+        "svm",
+    ],
 )
 def test_every_verb_has_help_with_an_example(striate: Striate, verb: str) -> None:
     done = striate(verb, "--help")

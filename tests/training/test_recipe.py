@@ -32,6 +32,7 @@ ALL = Recipe(
     flip=True,
     validation=0.2,
     normalize=False,
+    start="kernels.safetensors",
     initializer="normal(0.02)",
     bias_initializer="constant(0.1)",
     seed=9,

@@ -9,7 +9,6 @@ import typer
 
 from striate.cli import network as networks
 from striate.cli import terminal
-from striate.errors import StriateError
 
 if TYPE_CHECKING:
     from striate.training import Evaluation
@@ -34,23 +33,10 @@ def run(
 
     Example: striate evaluate runs/lenet-digits-1
     """
-    from striate.data import load
     from striate.training import evaluate
 
     model = networks.model_of(file)
-    source = data or str(model.about.get("data", {}).get("source", ""))
-    if not source:
-        raise StriateError("which pictures?", remedy="Name them: --data mnist, or a folder.")
-    recipe = model.about.get("recipe", {})
-    channels, height, width = model.preprocessing.shape
-    pictures = load(
-        source,
-        data_dir=data_dir,
-        size=(height, width),
-        channels=channels,
-        validation=recipe.get("validation"),
-        seed=recipe.get("seed", 0),
-    )
+    pictures = networks.data_of(model, data, data_dir)
     answer = evaluate(model, pictures, split=split)
     if as_json:
         terminal.print_json(answer.to_json(worst))

@@ -12,6 +12,7 @@ from striate.networks import network as network_called
 from striate.notation import parse
 
 if TYPE_CHECKING:
+    from striate.data import DataSet
     from striate.model import Model
 
 HELP = (
@@ -94,6 +95,29 @@ def picture_of(picture: str, model: Model, data_dir: Path | None = None) -> tupl
     found = pictures.images[int(number)]
     height_width_channels = found[0] if channels == 1 else found.transpose(1, 2, 0)
     return height_width_channels, data.classes[int(pictures.labels[int(number)])]
+
+
+def data_of(model: Model, data: str, data_dir: Path | None) -> DataSet:
+    """The pictures called `data`, or those the model was trained on, as the model takes them.
+
+    Raises:
+        StriateError: the model does not say, and nothing else is named.
+    """
+    from striate.data import load
+
+    source = data or str(model.about.get("data", {}).get("source", ""))
+    if not source:
+        raise StriateError("which pictures?", remedy="Name them: --data mnist, or a folder.")
+    recipe = model.about.get("recipe", {})
+    channels, height, width = model.preprocessing.shape
+    return load(
+        source,
+        data_dir=data_dir,
+        size=(height, width),
+        channels=channels,
+        validation=recipe.get("validation"),
+        seed=recipe.get("seed", 0),
+    )
 
 
 LONGEST_NAME = 255

@@ -9,7 +9,6 @@ import typer
 
 from striate.cli import network as networks
 from striate.cli import terminal
-from striate.errors import StriateError
 
 
 def run(
@@ -28,24 +27,11 @@ def run(
 
     Example: striate svm runs/lenet-digits-1 -o svm.safetensors
     """
-    from striate.data import load
     from striate.training.svm import with_svm_head
 
     target = networks.checked_output(output)
     model = networks.model_of(file)
-    source = data or str(model.about.get("data", {}).get("source", ""))
-    if not source:
-        raise StriateError("which pictures?", remedy="Name them: --data mnist, or a folder.")
-    recipe = model.about.get("recipe", {})
-    channels, height, width = model.preprocessing.shape
-    pictures = load(
-        source,
-        data_dir=data_dir,
-        size=(height, width),
-        channels=channels,
-        validation=recipe.get("validation"),
-        seed=recipe.get("seed", 0),
-    )
+    pictures = networks.data_of(model, data, data_dir)
     found = with_svm_head(model, pictures, penalty=penalty)
     found.model.save(target)
     if as_json:

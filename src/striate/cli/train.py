@@ -84,6 +84,9 @@ def run(
         bool | None,
         typer.Option("--normalize/--no-normalize", help="Mean 0 and deviation 1, or 0..1 only."),
     ] = None,
+    start: Annotated[
+        str | None, typer.Option(help="First weights of some nodes, from striate pretrain.")
+    ] = None,
     initializer: Annotated[
         str | None, typer.Option(help="Of kernels: usual, he, xavier, normal(0.01) …")
     ] = None,

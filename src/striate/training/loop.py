@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -20,6 +21,7 @@ from striate.training.events import Event, Listener, Result
 from striate.training.recipe import Recipe
 from striate.training.run_folder import RunFolder
 from striate.training.session import Session
+from striate.training.start import first_weights
 
 
 def train(
@@ -56,12 +58,15 @@ def train(
     network = parse(graph) if isinstance(graph, str) else graph
     chosen = recipe or Recipe()
     chosen = Recipe.from_dict({**chosen.to_dict(), **settings})
+    if chosen.start:
+        chosen = replace(chosen, start=str(Path(chosen.start).resolve()))
     network = ended(network, chosen)
     pictures = data if isinstance(data, DataSet) else loaded(network, data, data_dir, chosen)
     check_fit(network, pictures)
     kind = Path(pictures.name).name
     # Made before its folder, so that a request that is refused leaves nothing behind.
-    session = Session(network, pictures, chosen, RunFolder(Path()), on_event or _deaf)
+    first = first_weights(network, chosen)
+    session = Session(network, pictures, chosen, RunFolder(Path()), on_event or _deaf, first)
     folder = RunFolder.create(None if run is None else Path(run), f"{name}-{kind}")
     session.folder = folder
     with folder.locked():
@@ -104,8 +109,9 @@ def resume(
                 remedy="Bring them back, or start a new run.",
             )
         check_fit(network, pictures)
-        session = Session(network, pictures, recipe, folder, on_event or _deaf)
         folder.sweep()
+        first = None if folder.state.exists() else first_weights(network, recipe)
+        session = Session(network, pictures, recipe, folder, on_event or _deaf, first)
         session.restore()
         return _run(session)
 

@@ -39,6 +39,7 @@ class Recipe:
         validation: pictures set aside from the training ones, a count or a share; None for the
             data set's usual.
         normalize: bring the pictures to mean 0 and deviation 1 a channel; else to 0..1 only.
+        start: a file with first weights of some nodes, from `striate pretrain`; empty for none.
         initializer, bias_initializer: of kernels and biases.
         seed: of weights, order, distortion and dropout.
 
@@ -66,6 +67,7 @@ class Recipe:
     flip: bool = False
     validation: float | int | None = None
     normalize: bool = True
+    start: str = ""
     initializer: str = "usual"
     bias_initializer: str = "zeros"
     seed: int = 0

@@ -15,7 +15,7 @@ from torch import Tensor
 from striate.data import Batches, DataSet, Preprocessing, suited_fill
 from striate.errors import InterruptedRunError, NumbersError
 from striate.graph import Graph
-from striate.initialize import Weights, initialize
+from striate.initialize import Weights
 from striate.model import Model
 from striate.pytorch import loss_function, lower, optimizer, pays, weights_of
 from striate.training.curves import curves
@@ -41,18 +41,26 @@ class Session:
     Every number drawn is a function of the seed and the position, so that a run that was killed
     and taken up again ends in the same weights as one that was not.
 
+    `first` are the first weights; without them, those of a saved state have to follow.
+
     Set `is_stopping` to end after the current step, with everything saved.
     """
 
     def __init__(
-        self, graph: Graph, data: DataSet, recipe: Recipe, folder: RunFolder, listen: Listener
+        self,
+        graph: Graph,
+        data: DataSet,
+        recipe: Recipe,
+        folder: RunFolder,
+        listen: Listener,
+        first: Weights | None = None,
     ) -> None:
         self.graph, self.data, self.recipe = graph, data, recipe
         self.folder, self.listen = folder, listen
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.preprocessing = _preprocessing(data, recipe)
         fused = pays(graph, len(data.train) * recipe.epochs, training=True)
-        self.module = lower(graph, _first_weights(graph, recipe), fused=fused).to(self.device)
+        self.module = lower(graph, first, fused=fused).to(self.device)
         self.optimizer = _optimizer(self.module, recipe)
         self.loss = loss_function(graph)
         self.has_noise = any(node.operator.is_random for node in graph)
@@ -313,12 +321,6 @@ def _preprocessing(data: DataSet, recipe: Recipe) -> Preprocessing:
         return Preprocessing(*data.shape, mean=data.mean, std=data.std)
     channels = len(data.mean)
     return Preprocessing(*data.shape, mean=(0.0,) * channels, std=(1.0,) * channels)
-
-
-def _first_weights(graph: Graph, recipe: Recipe) -> Weights:
-    return initialize(
-        graph, seed=recipe.seed, scheme=recipe.initializer, biases=recipe.bias_initializer
-    )
 
 
 def _optimizer(module: torch.nn.Module, recipe: Recipe) -> torch.optim.Optimizer:

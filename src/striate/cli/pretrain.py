@@ -1,0 +1,72 @@
+"""`striate pretrain`: kernels learned without labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from striate.cli import network as networks
+from striate.cli import terminal
+
+
+def run(
+    network: Annotated[str, typer.Argument(help=networks.HELP)],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The new file for --start.")],
+    data: Annotated[str, typer.Option(help="A data set's name or a folder.")] = "digits",
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where named data sets lie; else STRIATE_DATA.")
+    ] = None,
+    epochs: Annotated[int, typer.Option(help="Passes over the pictures, each layer.", min=1)] = 2,
+    learning_rate: Annotated[float, typer.Option("--learning-rate", "--lr", min=0)] = 1e-3,
+    noise: Annotated[
+        float, typer.Option(help="Share of the numbers to be restored.", min=0, max=0.95)
+    ] = 0.3,
+    seed: Annotated[int, typer.Option(help="Of everything random.", min=0)] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Learn a network's kernels from pictures without labels, by a convolutional autoencoder.
+
+    Example: striate pretrain lenet_adam --data mnist -o kernels.safetensors
+    """
+    from striate.training.loop import loaded
+    from striate.training.pretrain import Layer, pretrain
+    from striate.training.recipe import Recipe
+    from striate.training.start import write_start
+
+    target = networks.checked_output(output)
+    graph = networks.graph_of(network)
+    pictures = loaded(graph, data, data_dir, Recipe(seed=seed))
+    layers: list[Layer] = []
+
+    def told(layer: Layer) -> None:
+        layers.append(layer)
+        typer.echo(
+            f"{layer.name}  epoch {layer.epoch}/{layer.epochs}  error {layer.error:.4f} "
+            f"({layer.error / layer.before:.1%} of an answer of zeros)",
+            err=as_json,
+        )
+
+    weights = pretrain(
+        graph,
+        pictures,
+        epochs=epochs,
+        learning_rate=learning_rate,
+        noise=noise,
+        seed=seed,
+        on_layer=told,
+    )
+    write_start(target, weights)
+    if as_json:
+        found = [
+            {"name": each.name, "epoch": each.epoch, "error": each.error, "before": each.before}
+            for each in layers
+        ]
+        terminal.print_json({"schema_version": 1, "start": str(target), "layers": found})
+    else:
+        typer.echo(f"wrote {target}\n\nNext:\n  striate train {_quoted(network)} --start {target}")
+
+
+def _quoted(network: str) -> str:
+    return f'"{network}"' if any(each.isspace() for each in network) else network
