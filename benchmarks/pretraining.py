@@ -5,6 +5,9 @@
 An autoencoder learns the kernels of both convolutions from 20,000 pictures without labels. Then
 the network is trained on 100, 300 and 1,000 labeled ones, from those kernels and from the usual
 random start, and judged on the 10,000 test pictures after the last epoch.
+
+What came out (results/pretraining.json, three seeds): nothing gained over He's and Xavier's
+variance on this network: 82.4 % against 83.2 %, 89.9 % against 89.9 %, 95.0 % against 95.2 %.
 """
 
 from __future__ import annotations
