@@ -14,6 +14,7 @@ from torch import Tensor
 
 from striate.data import Batches, DataSet, Preprocessing, suited_fill
 from striate.errors import InterruptedRunError, NumbersError
+from striate.fused.build import cache_folder, mode
 from striate.graph import Graph
 from striate.initialize import Weights
 from striate.model import Model
@@ -59,8 +60,8 @@ class Session:
         self.folder, self.listen = folder, listen
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.preprocessing = _preprocessing(data, recipe)
-        fused = pays(graph, len(data.train) * recipe.epochs, training=True)
-        self.module = lower(graph, first, fused=fused).to(self.device)
+        self.is_fused = pays(graph, len(data.train) * recipe.epochs, training=True)
+        self.module = lower(graph, first, fused=self.is_fused).to(self.device)
         self.optimizer = _optimizer(self.module, recipe)
         self.loss = loss_function(graph)
         self.has_noise = any(node.operator.is_random for node in graph)
@@ -103,7 +104,7 @@ class Session:
                 self.data.name,
                 len(self.data.train),
                 self.position.epoch + 1,
-                (*self.data.problems, *self.data.notes),
+                (*self.data.problems, *self.data.notes, *self._notes()),
             )
         )
         with curves(self.folder.path, self.position.step) as draw, _threads(self._step_work()):
@@ -112,6 +113,12 @@ class Session:
                 self._end_epoch()
                 draw(self.position.history[-1])
         return self._result()
+
+    def _notes(self) -> tuple[str, ...]:
+        """What a person would wonder about: the wait for kernels that are not there yet."""
+        if not self.is_fused or mode() == "off" or any(cache_folder().glob("*.so")):
+            return ()
+        return ("kernels for this processor are built once, which takes some seconds",)
 
     def _step_work(self) -> int:
         """Multiply-adds of a step's forward pass."""
