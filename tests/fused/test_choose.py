@@ -66,6 +66,25 @@ def test_a_damaged_file_is_measured_again(damage: str) -> None:
     assert len(choose.choices()) == 1
 
 
+def test_the_first_answer_in_the_file_stands() -> None:
+    """Two processes measure at once: both, and every later one, go by what was written first."""
+    slow, fast = choose.Choice("a", 2.0, 1.0), choose.Choice("a", 1.0, 2.0)
+    assert choose._add("key", slow) == slow
+    assert choose._add("key", fast) == slow
+    assert choose._read() == {"key": slow}
+
+
+def test_nothing_to_write_to_means_plain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A choice that a resumed run cannot read again would change its numbers."""
+
+    def measured(*given: object) -> choose.Choice:
+        raise AssertionError("measured in vain")
+
+    monkeypatch.setattr(choose, "_measure", measured)
+    monkeypatch.setattr(choose, "_file", lambda: tmp_path / "missing" / "choices.json")
+    assert not choose.fused_wins(ask(), plainly, plainly)
+
+
 def test_the_decision_compares_the_times() -> None:
     assert choose.Choice("a", 1.0, 1.5).fused_wins
     assert not choose.Choice("a", 1.0, 1.01).fused_wins

@@ -125,6 +125,10 @@ def test_a_replaced_layer_is_used(calls: list[str]) -> None:
     module.relu1 = nn.LeakyReLU()
     module(torch.randn(2, 3, 11, 12))
     module.relu1 = nn.ReLU()
+    module.conv1 = nn.Conv2d(3, 5, 3, padding=1, padding_mode="reflect")
+    module(torch.randn(2, 3, 11, 12))
+    module.conv1 = nn.Conv2d(3, 5, 3, padding="same")
+    module(torch.randn(2, 3, 11, 12))
     module.conv1 = nn.Conv2d(3, 5, 3, padding=3, stride=2)
     module.fc1 = nn.Linear(80, 4)
     module(torch.randn(2, 3, 11, 12))
@@ -134,6 +138,56 @@ def test_a_replaced_layer_is_used(calls: list[str]) -> None:
 def test_plain_lowering_never_fuses(calls: list[str]) -> None:
     lower(net(*CHAINS["relu max"]), fast=False)(torch.randn(2, 3, 11, 12))
     assert calls == []
+
+
+WIDE = chain(
+    Input((33, 9, 10)), Conv(35, 3, padding="same"), ReLU(), Conv(34, 3), Dense(37), Tanh()
+)
+
+
+@pytest.fixture
+def noted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Which dense layers and Winograd convolutions were asked for."""
+    seen: list[str] = []
+    dense, conv3x3 = fusion.dense, fusion.winograd.conv3x3
+
+    def noted_dense(*given: object, measured: bool) -> torch.Tensor:
+        seen.append(f"dense {given[3]} {measured}")
+        return dense(*given)  # type: ignore[arg-type]
+
+    def noted_conv(*given: object, measured: bool) -> torch.Tensor:
+        seen.append(f"conv {given[4]} {measured}")
+        return conv3x3(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(fusion, "dense", noted_dense)
+    monkeypatch.setattr(fusion.winograd, "conv3x3", noted_conv)
+    return seen
+
+
+def test_winograd_is_for_inference(noted: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    module, x = lower(WIDE), torch.randn(2, 33, 9, 10)
+    module(x)
+    module.eval()(x)
+    assert noted == ["dense tanh True"] * 2
+    noted.clear()
+    with torch.no_grad():
+        y = module(x)
+    assert noted == ["conv relu True", "conv none True", "dense tanh True"]
+    plain = lower(WIDE, fast=False).double()
+    plain.load_state_dict(module.state_dict())
+    torch.testing.assert_close(y.double(), plain(x.double()), rtol=1e-4, atol=1e-5)
+    noted.clear()
+    monkeypatch.setenv("STRIATE_WINOGRAD", "training")
+    module.train()(x).sum().backward()
+    assert noted == ["conv relu True", "conv none True", "dense tanh True"]
+
+
+def test_small_and_heard_dense_layers_are_plain(noted: list[str]) -> None:
+    lower(net(*CHAINS["relu max"]))(torch.randn(2, 3, 11, 12))
+    module = lower(WIDE)
+    module.fc1.register_forward_hook(lambda m, given, y: None)
+    module(torch.randn(2, 33, 9, 10))
+    assert noted == []
 
 
 def test_an_exported_program_needs_no_kernels() -> None:

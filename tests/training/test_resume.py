@@ -113,6 +113,32 @@ def test_every_optimizer_and_schedule_resumes_exactly(
     assert_same_run(whole.folder, tmp_path / "killed")
 
 
+@pytest.mark.compiler
+def test_a_run_with_kernels_resumes_exactly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kernels forced on a network they suit; the choices of a first process are read again."""
+    from striate.fused.conv_pool import available
+
+    if not available("max"):
+        pytest.skip("fused kernels are off, or were not built")
+    monkeypatch.setenv("STRIATE_FUSED", "require")
+    monkeypatch.setattr(session, "pays", lambda *given, training: True)
+    text = "INPUT 1x8x8 -> CONV 6 3x3 same -> RELU -> MAXPOOL 2 -> FC 64 -> RELU -> FC 10"
+    whole = train(text, digits(), run=tmp_path / "whole", **SETTINGS)
+    again = train(text, digits(), run=tmp_path / "again", **SETTINGS)
+    assert_same_run(whole.folder, again.folder)
+
+    def die(event: Event) -> None:
+        if isinstance(event, Row) and event.epoch == 2:
+            raise _KilledError
+
+    with pytest.raises(_KilledError):
+        train(text, digits(), run=tmp_path / "killed", on_event=die, **SETTINGS)
+    resume(tmp_path / "killed", data=digits())
+    assert_same_run(whole.folder, tmp_path / "killed")
+
+
 CHILD = """\
 import sys
 from small import LONG, SETTINGS, TEXT, digits

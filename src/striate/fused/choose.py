@@ -2,7 +2,9 @@
 
 A choice holds for one layer's shapes (batch rounded up to a power of two), forward alone or with
 backward, a number of threads, this processor, this PyTorch and these kernels' sources. It is one
-entry of `choices.json` in the cache folder; delete the file to measure again.
+entry of `choices.json` in the cache folder; delete the file to measure again. The first answer in
+the file stands, whoever else measures meanwhile, so that a run that is resumed computes as it
+began; where nothing can be written down, PyTorch runs.
 """
 
 from __future__ import annotations
@@ -12,7 +14,8 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -23,6 +26,11 @@ from torch import Tensor
 
 from striate.fused import build
 from striate.fused.layer import Activation, Pool
+
+try:
+    import fcntl
+except ImportError:  # not a Unix
+    fcntl = None  # type: ignore[assignment]
 
 ROUNDS = 7
 MARGIN = 1.02  # a tie is PyTorch's: what everybody runs is tested by everybody
@@ -36,7 +44,7 @@ class Question:
     weight: tuple[int, ...]
     padding: tuple[int, int]
     activation: Activation
-    pool: Pool | Literal["none"]  # none: a dense layer
+    pool: Pool | Literal["none"]
     backward: bool  # with the gradients of the weights
     dx: bool  # and of x
     threads: int
@@ -70,7 +78,7 @@ def question(
     weight: Tensor,
     padding: tuple[int, int],
     activation: Activation,
-    pool: Pool,
+    pool: Pool | Literal["none"],
 ) -> Question:
     """The question that a call asks."""
     batch = 1 << (x.shape[0] - 1).bit_length()
@@ -96,10 +104,10 @@ def fused_wins(asked: Question, fused: Layer, plainly: Layer) -> bool:
     if build.mode() == "require":
         return True
     if asked not in _known:
-        entries = _read()
-        if asked.key not in entries:
-            entries = _add(asked.key, _measure(asked, fused, plainly))
-        _known[asked] = entries[asked.key].fused_wins
+        found = _read().get(asked.key)
+        if found is None and _can_write():
+            found = _add(asked.key, _measure(asked, fused, plainly))
+        _known[asked] = found is not None and found.fused_wins
     return _known[asked]
 
 
@@ -140,9 +148,11 @@ def _describe(asked: Question) -> str:
     sizes = "x".join(map(str, asked.x)), "x".join(map(str, asked.weight))
     passes = "forward and back" if asked.dx else "to the weights" if asked.backward else "forward"
     layer = f"dense {sizes[0]} by {sizes[1]}"
-    if asked.pool != "none":
+    if len(asked.x) == 4:
         padding = "x".join(map(str, asked.padding))
-        layer = f"{asked.pool}-pool of conv {sizes[0]} by {sizes[1]}, pad {padding}"
+        layer = f"conv {sizes[0]} by {sizes[1]}, pad {padding}"
+    if asked.pool != "none":
+        layer = f"{asked.pool}-pool of {layer}"
     return f"{layer}, {asked.activation}, {passes}, {asked.threads} threads"
 
 
@@ -171,11 +181,36 @@ def _read() -> dict[str, Choice]:
         return {}
 
 
-def _add(key: str, choice: Choice) -> dict[str, Choice]:
-    """Whoever writes last wins; a lost entry is measured again."""
-    entries = _read() | {key: choice}
+def _can_write() -> bool:
+    try:
+        with _locked():
+            return True
+    except OSError:
+        return False
+
+
+def _add(key: str, choice: Choice) -> Choice | None:
+    """What stands in the file afterwards: `choice`, or what another process wrote before."""
+    try:
+        with _locked():
+            entries = _read()
+            if key not in entries:
+                _write(entries | {key: choice})
+            return entries.get(key, choice)
+    except OSError:
+        return None
+
+
+@contextmanager
+def _locked() -> Iterator[None]:
+    with _file().with_suffix(".lock").open("w") as file:
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _write(entries: dict[str, Choice]) -> None:
     handle, temporary = tempfile.mkstemp(dir=_file().parent, suffix=".tmp")
     with os.fdopen(handle, "w") as file:
         json.dump({name: asdict(value) for name, value in entries.items()}, file, indent=0)
     os.replace(temporary, _file())
-    return entries

@@ -25,6 +25,7 @@ from torch.nn import functional
 
 from striate.errors import SettingError, ShapeError
 from striate.fused import build
+from striate.fused.choose import fused_wins, question
 
 Padding = int | tuple[int, int]
 Activation = Literal["none", "relu"]
@@ -36,6 +37,7 @@ def conv3x3(
     bias: Tensor | None = None,
     padding: Padding = 1,
     activation: Activation = "none",
+    measured: bool = False,
 ) -> Tensor:
     """Cross-correlate a batch of maps with 3x3 kernels, stride 1, in float32 on the CPU.
 
@@ -59,6 +61,7 @@ def conv3x3(
         bias: (outputs,), added before the activation.
         padding: zeros added on every side, or (top and bottom, left and right).
         activation: "none" or "relu", applied on the way out.
+        measured: use the kernel only where it beats PyTorch here.
 
     Returns:
         (batch, outputs, height + 2 top - 2, width + 2 left - 2), in channels_last memory.
@@ -81,8 +84,29 @@ def conv3x3(
     _check_kinds(x, weight, bias)
     _check_shapes(x, weight, bias, (rows, columns))
     x = x.contiguous(memory_format=torch.channels_last)
-    result: Tensor = _forward(x, weight, bias, rows, columns, activation == "relu")
+    relu = activation == "relu"
+    if measured and not _wins(x, weight, (rows, columns), relu):
+        return _plainly(x, weight, bias, (rows, columns), relu)
+    result: Tensor = _forward(x, weight, bias, rows, columns, relu)
     return result
+
+
+def _plainly(
+    x: Tensor, weight: Tensor, bias: Tensor | None, padding: tuple[int, int], relu: bool
+) -> Tensor:
+    plain = functional.conv2d(x, weight, bias, padding=padding)
+    return functional.relu(plain, inplace=True) if relu else plain
+
+
+def _wins(x: Tensor, weight: Tensor, padding: tuple[int, int], relu: bool) -> bool:
+    if not available():
+        return False
+    asked = question(x, weight, padding, "relu" if relu else "identity", "none")
+    return fused_wins(
+        asked,
+        lambda a, b: _forward(a, b, None, *padding, relu),
+        lambda a, b: _plainly(a, b, None, padding, relu),
+    )
 
 
 def supports(

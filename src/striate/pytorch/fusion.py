@@ -1,17 +1,24 @@
-"""Which chains of a lowered network run as one fused kernel, and when they do not."""
+"""Which chains of a lowered network run as one fused kernel, and when they do not.
+
+Every kernel is asked for with `measured=True`: where PyTorch is as fast for these shapes on this
+machine, PyTorch runs. See `striate.fused.choose`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Container, Sequence
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
+from striate.fused import winograd
 from striate.fused.conv_pool import available, conv_pool, supports
+from striate.fused.dense import dense
 from striate.fused.layer import Activation, Pool
 from striate.graph import Graph, Node, Operator, Spec
-from striate.ops import AveragePool, Conv, Flatten, MaxPool, ReLU, Sigmoid, Tanh
+from striate.ops import AveragePool, Conv, Dense, Flatten, MaxPool, ReLU, Sigmoid, Tanh
 from striate.pytorch.patterns import Call, Pattern
 
 ACTIVATIONS: dict[type[Operator], tuple[Activation, type[nn.Module]]] = {
@@ -60,8 +67,14 @@ def _run(
             activation,
             pool,
             channels_last,
+            True,
         )
-    for module in (conv, *others):
+    return _one_by_one(conv, more)
+
+
+def _one_by_one(first: nn.Module, more: Sequence[nn.Module | Tensor]) -> Tensor:
+    *others, x = more
+    for module in (first, *others):
         x = module(x)  # type: ignore[operator]
     return x  # type: ignore[return-value]
 
@@ -75,7 +88,82 @@ def _runs(conv: nn.Conv2d, others: Sequence[object], x: Tensor, pool: Pool) -> b
         return False
     usual = (conv.stride, conv.dilation, conv.groups) == ((1, 1), (1, 1), 1)
     large = min(x.shape[2:]) > LEAST_SIZE
-    return usual and large and supports(x, conv.weight, conv.bias) and available(pool)
+    return (
+        usual
+        and _pads_zeros(conv)
+        and large
+        and supports(x, conv.weight, conv.bias)
+        and available(pool)
+    )
+
+
+LEAST_WEIGHTS = 4096
+"""Dense layers with fewer weights take no time worth saving."""
+
+
+def _dense(graph: Graph, nodes: Sequence[Node]) -> Call | None:
+    """Dense layer, and the activation behind it."""
+    (x,) = graph.input_specs(nodes[0])
+    if x.size * graph.specs[nodes[0].name].size < LEAST_WEIGHTS:
+        return None
+    activation: Activation = "identity"
+    if type(nodes[-1].operator) in ACTIVATIONS:
+        activation, _ = ACTIVATIONS[type(nodes[-1].operator)]
+    return partial(_run_dense, activation=activation)
+
+
+def _run_dense(fc: nn.Module, *more: nn.Module | Tensor, activation: Activation) -> Tensor:
+    *others, x = more
+    fits = isinstance(x, Tensor) and isinstance(fc, nn.Linear) and x.ndim == 2
+    if not fits or _is_traced() or not all(_is_itself(each) for each in (fc, *others)):
+        return _one_by_one(fc, more)
+    return dense(x, fc.weight, fc.bias, activation, measured=True)  # type: ignore[arg-type]
+
+
+FEWEST_CHANNELS = 32
+"""Channels below which Winograd's transforms cost what its products save."""
+
+
+def _winograd(graph: Graph, nodes: Sequence[Node]) -> Call | None:
+    """3x3 convolution with stride 1, and the ReLU behind it."""
+    (x,) = graph.input_specs(nodes[0])
+    if not _is_plain_conv(nodes[0], x, kernels=(3,)):
+        return None
+    if min(x.channels, graph.specs[nodes[0].name].channels) < FEWEST_CHANNELS:
+        return None
+    return partial(_run_winograd, relu=len(nodes) > 1)
+
+
+def _run_winograd(conv: nn.Module, *more: nn.Module | Tensor, relu: bool) -> Tensor:
+    *others, x = more
+    if (
+        not isinstance(x, Tensor)
+        or not isinstance(conv, nn.Conv2d)
+        or not (_may_be_winograd(conv) and _pads_zeros(conv))
+        or _is_traced()
+        or not all(_is_itself(each) for each in (conv, *others))
+        or min(x.shape[2:]) < LEAST_SIZE
+        or not winograd.supports(x, conv.weight, conv.stride, conv.dilation, conv.groups)  # type: ignore[arg-type]
+    ):
+        return _one_by_one(conv, more)
+    padding: tuple[int, int] = conv.padding  # type: ignore[assignment]
+    kind: winograd.Activation = "relu" if relu else "none"
+    return winograd.conv3x3(x, conv.weight, conv.bias, padding, kind, measured=True)
+
+
+def _may_be_winograd(conv: nn.Conv2d) -> bool:
+    """Inference; and training where `STRIATE_WINOGRAD=training` asks for it.
+
+    Its rounding error is several times that of PyTorch's float32, and no test of convergence at
+    the size of ResNet-18 has been passed.
+    """
+    inference = not conv.training and not torch.is_grad_enabled()
+    return inference or os.environ.get("STRIATE_WINOGRAD") == "training"
+
+
+def _is_traced() -> bool:
+    """Whether a program is being written down, which is to hold PyTorch's operators."""
+    return torch.compiler.is_exporting() or torch.compiler.is_compiling()
 
 
 LEAST_WORK = 2e12
@@ -91,7 +179,10 @@ def pays(graph: Graph, pictures: int, *, training: bool) -> bool:
 LEAST_SIZE = 6
 """Maps up to this size, where a kernel may leave too little to pool, are left to PyTorch."""
 
-_LOWERED = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d, *(kind for _, kind in ACTIVATIONS.values()))
+_LOWERED = (
+    *(nn.Conv2d, nn.Linear, nn.MaxPool2d, nn.AvgPool2d),
+    *(kind for _, kind in ACTIVATIONS.values()),
+)
 
 
 def _is_itself(module: object) -> bool:
@@ -104,16 +195,20 @@ def _is_itself(module: object) -> bool:
     )
 
 
+def _pads_zeros(conv: nn.Conv2d) -> bool:
+    return conv.padding_mode == "zeros" and not isinstance(conv.padding, str)
+
+
 def _first(nodes: Sequence[Node], *kinds: type[Operator]) -> Node:
     return next(node for node in nodes if isinstance(node.operator, kinds))
 
 
-def _is_plain_conv(node: Node, x: Spec) -> bool:
+def _is_plain_conv(node: Node, x: Spec, kernels: Container[int] = KERNELS) -> bool:
     conv = node.operator
     if not isinstance(conv, Conv) or x.rank != 3:
         return False
     usual = (conv.stride, conv.dilation, conv.groups, conv.table) == (1, 1, 1, None)
-    return usual and all(w.kernel in KERNELS and w.before == w.after for w in conv.field(x))
+    return usual and all(w.kernel in kernels and w.before == w.after for w in conv.field(x))
 
 
 def _is_plain_pool(node: Node) -> bool:
@@ -125,6 +220,10 @@ PATTERNS: tuple[Pattern, ...] = (
     *(Pattern((Conv, kind, AveragePool), _conv_pool) for kind in ACTIVATIONS),
     Pattern((Conv, MaxPool), _conv_pool),
     Pattern((Conv, AveragePool), _conv_pool),
+    Pattern((Conv, ReLU), _winograd),
+    Pattern((Conv,), _winograd),
+    *(Pattern((Dense, kind), _dense) for kind in ACTIVATIONS),
+    Pattern((Dense,), _dense),
 )
 """Tried in order at every node; the first that fits is taken. Activations already stand behind
 max-pooling: see `striate.pytorch.fast.reordered`."""
