@@ -106,6 +106,7 @@ def test_show_json_is_one_line_of_the_promised_form(striate: Striate) -> None:
         (("train", "--data", "mnist"), "which network"),
         (("why", "nothing.safetensors", "a.png", "fc1[0]"), "missing"),
         (("networks", "lenet7"), "Did you mean"),
+        (("bench", "--nets", "AD"), "Name some of A, B and C"),
     ],
 )
 def test_wrong_requests_are_one_clear_message(
@@ -226,6 +227,45 @@ def test_a_support_vector_machine_replaces_the_head(striate: Striate, trained: P
     assert json.loads(striate("verify", "svm.safetensors", "--json").out)["ok"]
 
 
+def test_bench_measures_side_by_side(striate: Striate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRIATE_FUSED", "off")
+    monkeypatch.delenv("STRIATE_DATA", raising=False)
+    form = json.loads(striate("bench", "--nets", "B", "--steps", "2", "--json").out)
+    net = form["nets"]["B"]
+    assert set(net["ratio"]) == {"striate", "eager", "channels_last"}
+    assert net["ratio"]["striate"] == 1
+    assert 0 < net["share_of_peak"] < 5
+    assert len({round(loss, 3) for loss in net["last_loss"].values()}) == 1
+    assert (form["fused"], "enlarged" in form["data"]) == ("off", True)
+
+
+def test_show_says_which_chains_are_fused_and_builds_nothing(
+    striate: Striate, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from striate.fused import build, choose
+
+    def refuse(*given: object) -> None:
+        raise AssertionError("something was built")
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(build, "_build", refuse)
+    text = "INPUT 3x20x20 -> CONV 6 5x5 -> RELU -> MAXPOOL 2 -> FC 84 -> TANH -> FC 10"
+    chain = json.loads(striate("show", text, "--fused", "--json").out)["fused"]
+    assert [(each["kernel"], each["nodes"], each["measured"]) for each in chain] == [
+        ("convolution and pool", ["conv1", "pool1", "relu1"], []),
+        ("dense", ["fc1", "tanh1"], []),
+    ]
+    assert "not measured yet" in striate("show", text, "--fused").out
+    layer = "max-pool of conv 32x3x20x20 by 6x3x5x5, pad 0x0, relu, forward, 2 threads"
+    other = layer.replace("6x3x5x5", "16x3x5x5")
+    for key, each in (("a", layer), ("b", other)):
+        choose._add(json.dumps([key, choose._here()]), choose.Choice(each, 1.0, 2.5))
+    (measured,) = json.loads(striate("show", text, "--fused", "--json").out)["fused"][0]["measured"]
+    assert measured == {"layer": layer, "fused_ms": 1.0, "plain_ms": 2.5, "fused_wins": True}
+    assert "2.50x" in striate("show", text, "--fused").out
+    assert "no chain" in striate("show", "INPUT 1x8x8 -> FC 10", "--fused").out
+
+
 def test_the_catalog_is_listed(striate: Striate) -> None:
     assert "138,357,544" in striate("networks").out
     assert striate("networks", "vgg16").out.count("CONV") == 5
@@ -244,6 +284,7 @@ def test_the_catalog_is_listed(striate: Striate) -> None:
         "export",
         "pretrain",
         "svm",
+        "bench",
     ],
 )
 def test_every_verb_has_help_with_an_example(striate: Striate, verb: str) -> None:

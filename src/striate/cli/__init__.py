@@ -8,7 +8,19 @@ from typing import NoReturn
 
 import typer
 
-from striate.cli import evaluate, export, networks, predict, pretrain, show, svm, train, verify, why
+from striate.cli import (
+    bench,
+    evaluate,
+    export,
+    networks,
+    predict,
+    pretrain,
+    show,
+    svm,
+    train,
+    verify,
+    why,
+)
 from striate.errors import InterruptedRunError, StriateError
 
 WRONG, INTERRUPTED = 2, 130
@@ -23,7 +35,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for verb in (train, show, why, predict, evaluate, verify, networks, export, pretrain, svm):
+for verb in (train, show, why, predict, evaluate, verify, networks, export, pretrain, svm, bench):
     app.command(name=verb.__name__.rpartition(".")[2])(verb.run)
 
 

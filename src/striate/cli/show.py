@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import re
+from typing import Annotated, Any
 
 import typer
 
@@ -10,12 +11,16 @@ from striate.analysis.table import COUNTED, Row, Table, table
 from striate.cli import network as networks
 from striate.cli import terminal
 from striate.errors import SettingError
+from striate.graph import Graph
 
 
 def run(
     network: Annotated[str, typer.Argument(help=networks.HELP)] = "",
     operators: Annotated[
         bool, typer.Option("--operators", help="List the operators of the notation instead.")
+    ] = False,
+    fused: Annotated[
+        bool, typer.Option("--fused", help="And which chains may run as one compiled kernel.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -31,11 +36,52 @@ def run(
             "which network?",
             remedy='striate show "INPUT 1x28x28 -> CONV 6 5x5 -> RELU -> FC 10"',
         )
-    answer = table(networks.graph_of(network))
+    graph = networks.graph_of(network)
+    answer = table(graph)
+    chains = _fused(graph) if fused else []
     if as_json:
-        terminal.print_json(answer.to_json())
-    else:
-        _print(answer)
+        terminal.print_json(answer.to_json() | ({"fused": chains} if fused else {}))
+        return
+    _print(answer)
+    if fused:
+        _print_fused(chains)
+
+
+def _fused(graph: Graph) -> list[dict[str, Any]]:
+    """The chains that have a kernel, with what was measured on this machine so far."""
+    from striate.fused.choose import choices
+    from striate.pytorch.fusion import chains
+
+    found, measured = [], choices()
+    for chain in chains(graph):
+        before, after = map(re.escape, chain.layer.split("{}"))
+        mine = [each for each in measured if re.match(f"{before}[0-9]+{after}", each.layer)]
+        told = [{**vars(each), "fused_wins": each.fused_wins} for each in mine]
+        found.append({"kernel": chain.kernel, "nodes": list(chain.nodes), "measured": told})
+    return found
+
+
+def _print_fused(chains: list[dict[str, Any]]) -> None:
+    out = terminal.console()
+    if not chains:
+        out.print("\nThere is no chain that a fused kernel stands for.")
+        return
+    rows = []
+    for chain in chains:
+        start = (" -> ".join(chain["nodes"]), chain["kernel"])
+        for each in chain["measured"] or [None]:
+            rows.append((*start, *(_verdict(each) if each else ("not measured yet", "", "", ""))))
+            start = ("", "")
+    headings = ("chain", "kernel", "measured for", "kernel ms", "PyTorch ms", "gain")
+    out.print()
+    out.print(terminal.grid(headings, rows, left=(0, 1, 2)))
+    out.print("A kernel with no gain is not used. Delete choices.json in the cache to ask again.")
+
+
+def _verdict(choice: dict[str, Any]) -> tuple[str, ...]:
+    fused, plain = choice["fused_ms"], choice["plain_ms"]
+    gain = f"{plain / fused:.2f}x" if choice["fused_wins"] else "not used"
+    return choice["layer"], f"{fused:.3f}", f"{plain:.3f}", gain
 
 
 def _print(answer: Table) -> None:

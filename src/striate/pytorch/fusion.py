@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Container, Sequence
 from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -17,9 +18,10 @@ from striate.fused import winograd
 from striate.fused.conv_pool import available, conv_pool, supports
 from striate.fused.dense import dense
 from striate.fused.layer import Activation, Pool
-from striate.graph import Graph, Node, Operator, Spec
+from striate.graph import Graph, Node, Operator, Spec, Window
 from striate.ops import AveragePool, Conv, Dense, Flatten, MaxPool, ReLU, Sigmoid, Tanh
-from striate.pytorch.patterns import Call, Pattern
+from striate.pytorch.fast import reordered
+from striate.pytorch.patterns import Call, Pattern, units
 
 ACTIVATIONS: dict[type[Operator], tuple[Activation, type[nn.Module]]] = {
     ReLU: ("relu", nn.ReLU),
@@ -227,3 +229,55 @@ PATTERNS: tuple[Pattern, ...] = (
 )
 """Tried in order at every node; the first that fits is taken. Activations already stand behind
 max-pooling: see `striate.pytorch.fast.reordered`."""
+
+
+class Chain(NamedTuple):
+    """Nodes that one kernel may compute; `layer` begins what `choose.choices()` says of it,
+    the batch left out: `{}`."""
+
+    kernel: str
+    nodes: tuple[str, ...]
+    layer: str
+
+
+def chains(graph: Graph) -> list[Chain]:
+    """Which chains of a network may run as which kernel, in order; nothing is built for it."""
+    graph = reordered(graph)
+    exits = [graph.scores.name, *(each.node for each in graph.auxiliary)]
+    found = []
+    for unit in units(graph, list(graph), PATTERNS, exits):
+        if isinstance(unit.call, partial):
+            names = tuple(node.name for node in unit.nodes)
+            found.append(Chain(KERNEL_NAMES[unit.call.func], names, _layer(graph, unit.nodes)))
+    return found
+
+
+KERNEL_NAMES = {
+    _run: "convolution and pool",
+    _run_dense: "dense",
+    _run_winograd: "Winograd convolution, in inference",
+}
+
+
+def _layer(graph: Graph, nodes: Sequence[Node]) -> str:
+    (x,) = graph.input_specs(nodes[0])
+    y = graph.specs[nodes[0].name]
+    kinds = [
+        ACTIVATIONS[kind][0] for kind in (type(n.operator) for n in nodes) if kind in ACTIVATIONS
+    ]
+    activation = kinds[0] if kinds else "identity"
+    if isinstance(nodes[0].operator, Dense):
+        return f"dense {{}}x{x.size} by {y.size}x{x.size}, {activation}, "
+    windows = _windows(nodes[0], x)
+    kernel = "x".join(str(each.kernel) for each in windows)
+    padding = "x".join(str(each.before) for each in windows)
+    maps = "x".join(map(str, x.shape))
+    pools = [n.operator for n in nodes if isinstance(n.operator, MaxPool | AveragePool)]
+    pool = "" if not pools else "max-pool of " if isinstance(pools[0], MaxPool) else "avg-pool of "
+    sizes = f"{maps} by {y.channels}x{x.channels}x{kernel}"
+    return f"{pool}conv {{}}x{sizes}, pad {padding}, {activation}, "
+
+
+def _windows(node: Node, x: Spec) -> tuple[Window, ...]:
+    conv = node.operator
+    return tuple(conv.field(x)) if isinstance(conv, Conv) else ()
