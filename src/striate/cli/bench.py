@@ -159,5 +159,5 @@ def _print(answer: dict[str, Any]) -> None:
         f"{answer['processor']} ({answer['instructions']}), {answer['threads']} threads, "
         f"load {answer['load_average']}, PyTorch {answer['torch']}, fused {answer['fused']}.\n"
         f"Peak: this machine's matrix product, {answer['matmul_gflops']:.0f} GFLOP/s; the work "
-        "is counted as direct convolutions, so Winograd can exceed it."
+        "is counted as direct convolutions, so Winograd and sparse gradients can exceed it."
     )
