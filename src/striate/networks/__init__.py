@@ -8,6 +8,7 @@ from striate.networks import (
     densenet,
     googlenet,
     lenet,
+    mnist_plain,
     mobilenet,
     resnet,
     squeezenet,
@@ -16,7 +17,18 @@ from striate.networks import (
 )
 from striate.networks.network import Figures, Network
 
-_FILES = (lenet, alexnet, zfnet, vgg, googlenet, resnet, mobilenet, densenet, squeezenet)
+_FILES = (
+    lenet,
+    mnist_plain,
+    alexnet,
+    zfnet,
+    vgg,
+    googlenet,
+    resnet,
+    mobilenet,
+    densenet,
+    squeezenet,
+)
 
 NETWORKS: dict[str, Network] = {
     network.name: network for file in _FILES for network in file.NETWORKS
