@@ -90,9 +90,11 @@ SOUND = {"initializer": "usual", "bias_initializer": "zeros"}
 def told(event: Event) -> None:
     """A line an epoch."""
     if isinstance(event, Row):
+        looked = event.validation_accuracy
         print(
             f"epoch {event.epoch}: loss {event.train_loss:.4f}, "
-            f"validation {event.validation_accuracy:.4f}, {event.images_per_second:.0f} images/s",
+            f"{'' if looked is None else f'validation {looked:.4f}, '}"
+            f"{event.images_per_second:.0f} images/s",
             flush=True,
         )
 

@@ -18,7 +18,7 @@ from striate.errors import DataError, RunError, SettingError
 from striate.model import Model
 from striate.notation import parse, text
 from striate.ops.loss.attach import with_loss
-from striate.training import Event, Recipe, Result, Row, Started, Stepped, evaluate, train
+from striate.training import Event, Recipe, Result, Row, Started, Stepped, evaluate, resume, train
 from striate.training.loop import read_config
 
 
@@ -81,6 +81,24 @@ def test_the_test_accuracy_is_that_of_the_best_weights(result: Result) -> None:
     right = evaluate(model, digits(), split="validation")
     assert right.accuracy == best.validation_accuracy
     assert right.loss == pytest.approx(best.validation_loss, rel=1e-5)
+
+
+def test_without_validation_pictures_the_last_weights_are_taken(tmp_path: Path) -> None:
+    every = load("digits", validation=0)
+    done = train(TEXT, every, run=tmp_path / "run", **SETTINGS)
+    assert done.best_epoch == done.epochs == len(done.history)
+    assert all(row.validation_accuracy is row.validation_loss is None for row in done.history)
+    best, last = (load_file(done.folder / f"{name}.safetensors") for name in ("best", "last"))
+    assert all((best[key] == last[key]).all() for key in last)
+    again = resume(done.folder, data=every)
+    assert again.history == done.history
+
+
+@pytest.mark.parametrize("patience", ["patience", "patience_steps"])
+def test_patience_without_validation_pictures_is_refused(patience: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="none are set aside"):
+        train(TEXT, load("digits", validation=0), run=tmp_path / "run", **{patience: 3})
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_model_file_knows_where_it_comes_from(result: Result) -> None:

@@ -10,7 +10,7 @@ def _follow(recipe: Recipe, accuracies: list[float], steps: int = 10) -> tuple[i
     """The epoch that is the last, and the progress then; losses fall with accuracy."""
     progress = Progress()
     for epoch, accuracy in enumerate(accuracies, 1):
-        progress = looked(progress, recipe, (epoch, epoch * steps, accuracy, 1 - accuracy))
+        progress = looked(progress, recipe, epoch, epoch * steps, (accuracy, 1 - accuracy))
         if is_over(progress, recipe, epoch, epoch * steps):
             return epoch, progress
     return 0, progress
@@ -29,16 +29,16 @@ def test_no_patience_means_all_epochs() -> None:
 
 def test_of_equal_accuracies_the_lower_loss_is_better() -> None:
     recipe = Recipe()
-    first = looked(Progress(), recipe, (1, 10, 0.5, 2.0))
-    worse = looked(first, recipe, (2, 20, 0.5, 2.1))
-    better = looked(worse, recipe, (3, 30, 0.5, 1.9))
+    first = looked(Progress(), recipe, 1, 10, (0.5, 2.0))
+    worse = looked(first, recipe, 2, 20, (0.5, 2.1))
+    better = looked(worse, recipe, 3, 30, (0.5, 1.9))
     assert (first.is_best, worse.is_best, better.is_best) == (True, False, True)
     assert better.best_epoch == 3
 
 
 def test_a_loss_that_is_no_number_is_never_better() -> None:
-    first = looked(Progress(), Recipe(), (1, 10, 0.5, 2.0))
-    assert not looked(first, Recipe(), (2, 20, 0.5, float("nan"))).is_best
+    first = looked(Progress(), Recipe(), 1, 10, (0.5, 2.0))
+    assert not looked(first, Recipe(), 2, 20, (0.5, float("nan"))).is_best
 
 
 def test_the_older_patience_doubles_when_the_error_falls_enough() -> None:
@@ -52,3 +52,12 @@ def test_the_older_patience_doubles_when_the_error_falls_enough() -> None:
 
 def test_steps_are_an_end_too() -> None:
     assert _follow(Recipe(epochs=50, steps=30), [0.1] * 9)[0] == 3
+
+
+def test_without_a_look_the_last_weights_are_the_best() -> None:
+    recipe = Recipe(epochs=3)
+    progress = Progress()
+    for epoch in (1, 2, 3):
+        progress = looked(progress, recipe, epoch, 10 * epoch, None)
+        assert (progress.is_best, progress.best_epoch) == (True, epoch)
+        assert is_over(progress, recipe, epoch, 10 * epoch) == (epoch == 3)

@@ -67,9 +67,11 @@ class Progress:
             )
         elif isinstance(event, Row):
             self._bar.update(self._task, completed=0, visible=False)
+            looked = event.validation_accuracy
+            validation = "" if looked is None else f"  validation {looked:.2%}"
             self._console.print(
                 f"epoch {event.epoch:>3}/{self._epochs}  loss {event.train_loss:.4f}  "
-                f"accuracy {event.train_accuracy:.2%}  validation {event.validation_accuracy:.2%}  "
+                f"accuracy {event.train_accuracy:.2%}{validation}  "
                 f"{event.images_per_second:,.0f} images/s  {terminal.duration(event.seconds)}"
             )
 

@@ -27,7 +27,8 @@ def curves(folder: Path, step: int) -> Iterator[Callable[[Row], None]]:
 
     def draw(row: Row) -> None:
         for name in DRAWN:
-            writer.add_scalar(name, getattr(row, name), row.step)
+            if getattr(row, name) is not None:
+                writer.add_scalar(name, getattr(row, name), row.step)
         writer.flush()
 
     try:

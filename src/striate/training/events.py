@@ -42,7 +42,7 @@ class Stepped:
 class Row:
     """An epoch is over: one row of metrics.csv.
 
-    Validation figures are those of the training pictures when there are none for validation.
+    Validation figures are None where no pictures are set aside for it.
     """
 
     epoch: int
@@ -50,8 +50,8 @@ class Row:
     learning_rate: float
     train_loss: float
     train_accuracy: float
-    validation_loss: float
-    validation_accuracy: float
+    validation_loss: float | None
+    validation_accuracy: float | None
     seconds: float
     images_per_second: float
 

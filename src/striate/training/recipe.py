@@ -36,8 +36,8 @@ class Recipe:
         patience_steps: the older form: look at the validation error every epoch, and end at this
             many steps, which double each time the error falls by 0.5 % of itself; 0 never.
         shift, rotate, scale, flip: random distortion, in pixels, degrees, and a share.
-        validation: pictures set aside from the training ones, a count or a share; None for the
-            data set's usual.
+        validation: pictures set aside from the training ones to choose the best weights by, a
+            count or a share; None for the data set's usual; 0 takes the last weights.
         normalize: bring the pictures to mean 0 and deviation 1 a channel; else to 0..1 only.
         start: a file with first weights of some nodes, from `striate pretrain`; empty for none.
         initializer, bias_initializer: of kernels and biases.

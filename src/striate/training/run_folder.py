@@ -37,7 +37,7 @@ class RunFolder:
 
     @property
     def best(self) -> Path:
-        """The weights that did best on the validation pictures, as a model file."""
+        """The best weights, by the validation pictures where there are any, as a model file."""
         return self.path / "best.safetensors"
 
     @property

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from striate.data import Batches, DataSet, Preprocessing, suited_fill
-from striate.errors import InterruptedRunError, NumbersError
+from striate.errors import InterruptedRunError, NumbersError, SettingError
 from striate.fused.build import cache_folder, mode
 from striate.graph import Graph
 from striate.initialize import Weights
@@ -26,7 +26,7 @@ from striate.training.recipe import Recipe
 from striate.training.run_folder import RunFolder
 from striate.training.schedules import rate
 from striate.training.state import Position, load_state, save_state
-from striate.training.stopping import is_over, looked
+from striate.training.stopping import Look, is_over, looked
 from striate.training.versions import versions
 
 SIGN_OF_LIFE = 0.1
@@ -39,12 +39,17 @@ SAVE_EVERY = 30.0
 class Session:
     """Trains a graph on a data set, from the start or from a saved state.
 
+    The best weights are those that did best on the validation pictures; the last, without any.
+
     Every number drawn is a function of the seed and the position, so that a run that was killed
     and taken up again ends in the same weights as one that was not.
 
     `first` are the first weights; without them, those of a saved state have to follow.
 
     Set `is_stopping` to end after the current step, with everything saved.
+
+    Raises:
+        SettingError: the recipe asks for patience, and there is nothing to look at.
     """
 
     def __init__(
@@ -58,6 +63,11 @@ class Session:
     ) -> None:
         self.graph, self.data, self.recipe = graph, data, recipe
         self.folder, self.listen = folder, listen
+        if data.validation is None and (recipe.patience or recipe.patience_steps):
+            raise SettingError(
+                "patience looks at validation pictures, and none are set aside",
+                remedy="Set some aside: validation=0.1.",
+            )
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.preprocessing = _preprocessing(data, recipe)
         self.is_fused = pays(graph, len(data.train) * recipe.epochs, training=True)
@@ -74,8 +84,6 @@ class Session:
             augment=recipe.augment(suited_fill(data.train)),
             device=self.device,
         )
-        seen_last = data.validation if data.validation is not None else data.train
-        self.look = Batches(seen_last, BATCH, shuffle=False, seed=0, device=self.device)
         self.position = Position(data=data.sha256)
         self.is_stopping = False
 
@@ -179,10 +187,10 @@ class Session:
         """Look at the validation pictures, and write everything down."""
         started = time.perf_counter()
         before = self.position
-        scores, loss = scored(self.graph, self.module, self.preprocessing, self.look)
-        right = accuracy(self.graph, scores, self.look.split.labels)
+        look = self._look()
+        right, loss = look or (None, None)
         epoch = before.epoch + 1
-        progress = looked(before.progress, self.recipe, (epoch, before.step, right, loss))
+        progress = looked(before.progress, self.recipe, epoch, before.step, look)
         seconds = before.seconds + time.perf_counter() - started
         row = Row(
             epoch,
@@ -216,6 +224,14 @@ class Session:
         self.listen(row)
         if not after.finished:
             self._leave_if_asked()
+
+    def _look(self) -> Look | None:
+        """Accuracy and loss of the validation pictures, where there are any."""
+        if self.data.validation is None:
+            return None
+        batches = Batches(self.data.validation, BATCH, shuffle=False, seed=0, device=self.device)
+        scores, loss = scored(self.graph, self.module, self.preprocessing, batches)
+        return accuracy(self.graph, scores, self.data.validation.labels), loss
 
     def _save(self, position: Position) -> None:
         self.position = self._checked(position)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from striate.training.recipe import Recipe
 
@@ -35,9 +35,18 @@ class Progress:
         return asdict(self)
 
 
-def looked(before: Progress, recipe: Recipe, look: tuple[int, int, float, float]) -> Progress:
-    """The progress after one look: (epoch from 1, steps so far, accuracy, loss)."""
-    epoch, steps, accuracy, loss = look
+Look: TypeAlias = tuple[float, float]
+"""Accuracy and mean loss of the validation pictures."""
+
+
+def looked(before: Progress, recipe: Recipe, epoch: int, steps: int, look: Look | None) -> Progress:
+    """The progress after `epoch` epochs and `steps` steps.
+
+    Without validation pictures there is no `look`, and the last weights count as the best.
+    """
+    if look is None:
+        return replace(before, is_best=True, best_epoch=epoch)
+    accuracy, loss = look
     better = (accuracy, -loss) > (before.best_accuracy, -before.best_loss)
     after = replace(before, is_best=better)
     if better:
