@@ -13,6 +13,7 @@ import argparse
 import copy
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -59,9 +60,9 @@ def accuracy(net: nn.Module, data: Data) -> float:
     return float(sum(right)) / len(data[1])
 
 
-def compare(chosen: argparse.Namespace) -> list[dict[str, float]]:
+def compare(chosen: argparse.Namespace) -> Iterator[dict[str, float]]:
+    """Train and judge both, seed after seed."""
     training, test = cifar10("train", chosen.per_class), cifar10("test", chosen.test_per_class)
-    runs = []
     for seed in range(chosen.seeds):
         torch.manual_seed(seed)
         start = resnet(tuple(chosen.widths), chosen.blocks)
@@ -77,8 +78,7 @@ def compare(chosen: argparse.Namespace) -> list[dict[str, float]]:
             run[f"{name}_seconds"] = time.perf_counter() - began
             run[f"{name}_accuracy"] = accuracy(net, test)
         print({k: round(v, 4) for k, v in run.items()}, flush=True)
-        runs.append(run)
-    return runs
+        yield run
 
 
 def summary(runs: list[dict[str, float]], test_size: int) -> dict[str, object]:
@@ -102,7 +102,7 @@ def summary(runs: list[dict[str, float]], test_size: int) -> dict[str, object]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=5, help="2 or more")
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--per-class", type=int, default=400)
     parser.add_argument("--test-per-class", type=int, default=200)
@@ -114,13 +114,15 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
-    runs = compare(chosen)
     recipe = {k: v for k, v in vars(chosen).items() if k != "json"}
-    result = {"summary": summary(runs, 10 * chosen.test_per_class), "recipe": recipe, "runs": runs}
-    print(json.dumps(result["summary"], indent=1))
-    if chosen.json:
-        text = json.dumps({"machine": machine(), **result}, indent=1)
-        chosen.json.write_text(text + "\n")
+    runs: list[dict[str, float]] = []
+    for run in compare(chosen):
+        runs.append(run)
+        if len(runs) > 1 and chosen.json:  # hours of work are not to hang on the last one
+            found = {"summary": summary(runs, 10 * chosen.test_per_class), "recipe": recipe}
+            text = json.dumps({"machine": machine(), **found, "runs": runs}, indent=1)
+            chosen.json.write_text(text + "\n")
+    print(json.dumps(summary(runs, 10 * chosen.test_per_class), indent=1))
 
 
 if __name__ == "__main__":
