@@ -1,96 +1,23 @@
+"""`why`: every number adds up, and every factor can be asked in its turn."""
+
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import example, given, settings
+from explained import MODELS, PHOTOGRAPHED, PICTURE, PIXELS, Model, weights_of
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from test_verify import chain
 
 from promises import SETTINGS
 from striate.analysis.explanation import Explanation
 from striate.analysis.why import Inquiry, why
-from striate.data.preprocess import Preprocessing
-from striate.errors import DataError, ExplanationError, StriateError, UnknownNameError
-from striate.graph import Assembly, Graph, Operator
-from striate.ops import (
-    OPERATORS,
-    Add,
-    AveragePool,
-    BatchNorm,
-    Conv,
-    Dense,
-    Dropout,
-    Flatten,
-    Input,
-    LogLoss,
-    MaxPool,
-    ReLU,
-    Sigmoid,
-    Softmax,
-    SquaredError,
-    Tanh,
-)
-
-Array = NDArray[Any]
-CLASSES = ("crow", "jay", "magpie", "rook", "raven")
-
-
-@dataclass(frozen=True)
-class Model:
-    """What `striate.Model` gives to a question."""
-
-    graph: Graph
-    weights: dict[str, dict[str, Array]]
-    classes: tuple[str, ...] = CLASSES
-    preprocessing: Preprocessing | None = None
-
-
-def weights_of(graph: Graph, seed: int = 0) -> dict[str, dict[str, Array]]:
-    rng = np.random.default_rng(seed)
-    found: dict[str, dict[str, Array]] = {}
-    for node in graph:
-        for name, weight in graph.weights(node).items():
-            positive = weight.role in ("gain", "statistic_one")
-            drawn = rng.standard_normal(weight.shape) / np.sqrt(max(weight.fan_in, 1))
-            value = rng.uniform(0.5, 1.5, weight.shape) if positive else drawn
-            found.setdefault(node.name, {})[name] = value.astype(np.float32)
-    return found
-
-
-LENET = chain(
-    Input((2, 13, 11)), Conv(3, 3, padding=1), BatchNorm(), ReLU(), MaxPool(2), Conv(4, 3),
-    Tanh(), AveragePool(2), Dense(7), Sigmoid(), Dropout(0.4), Dense(5),
-)  # fmt: skip
-
-
-def residual() -> Graph:
-    made = Assembly()
-    stem = made.add(Conv(3, 3, padding=1), [made.add(Input((2, 13, 11)))], "stem.conv")
-    inner = made.add(ReLU(), [made.add(Conv(3, 3, padding=1), [stem])])
-    summed = made.add(Add(), [inner, stem, stem], "block.sum")
-    made.exit(made.add(Dense(5), [summed], "aux"), 0.3)
-    made.add(Softmax(), [made.add(Dense(5), [made.add(MaxPool(4), [summed])])])
-    return made.graph()
-
-
-MODELS = {
-    "scores": Model(LENET, weights_of(LENET)),
-    "probabilities": Model(residual(), weights_of(residual())),
-    "squared": Model(
-        squared := chain(Input((2, 13, 11)), Conv(2, 4), ReLU(), Dense(5), SquaredError()),
-        weights_of(squared),
-    ),
-}
-PICTURE = np.random.default_rng(5).standard_normal((2, 13, 11)).astype(np.float32)
+from striate.graph import Assembly, Operator
+from striate.ops import OPERATORS, Conv, Dense, Input, Tanh
 
 
 def addresses(model: Model, rng: np.random.Generator) -> list[str]:
@@ -245,19 +172,7 @@ def walk(first: Explanation, choose: Callable[[Explanation], str | None]) -> lis
     return steps
 
 
-PREPROCESSING = Preprocessing(1, 9, 12, mean=(0.25,), std=(0.5,))
-PIXELS = np.random.default_rng(9).integers(1, 256, (9, 12), dtype=np.uint8)
-
-
-@pytest.fixture(scope="module")
-def photographed() -> Model:
-    graph = chain(
-        Input((1, 9, 12)), Conv(3, 3, padding=1), ReLU(), MaxPool(2), Conv(4, 2), Tanh(), Dense(5)
-    )
-    return Model(graph, weights_of(graph, 3), CLASSES, PREPROCESSING)
-
-
-def test_a_person_can_walk_from_the_loss_to_a_pixel(photographed: Model) -> None:
+def test_a_person_can_walk_from_the_loss_to_a_pixel() -> None:
     def deeper(found: Explanation) -> str | None:
         """Through the largest factor that is a value or a function of values."""
         if found.arguments:
@@ -268,7 +183,7 @@ def test_a_person_can_walk_from_the_loss_to_a_pixel(photographed: Model) -> None
                     return factor.what
         return None
 
-    steps = walk(why(photographed, PIXELS, "loss", target="rook"), deeper)
+    steps = walk(why(PHOTOGRAPHED, PIXELS, "loss", target="rook"), deeper)
     names = [step.what.partition("[")[0] for step in steps]
     assert [n for n in names if "(" not in n] == [
         "loss", "fc1", "flatten1", "tanh1", "conv2", "pool1", "relu1", "conv1", "input", "pixel",
@@ -279,13 +194,13 @@ def test_a_person_can_walk_from_the_loss_to_a_pixel(photographed: Model) -> None
     assert steps[-2].value == pytest.approx((last.value / 255 - 0.25) / 0.5, rel=1e-12)
 
 
-def test_a_person_can_walk_back_along_a_gradient(photographed: Model) -> None:
+def test_a_person_can_walk_back_along_a_gradient() -> None:
     def upstream(found: Explanation) -> str | None:
         largest = found.largest(1)[0] if found.terms else None
         factors = [f.what for f in largest.factors] if largest else []
         return next((f for f in factors if f.endswith(".grad")), None)
 
-    first = why(photographed, PIXELS, "input[0,4,5].grad", target=2)
+    first = why(PHOTOGRAPHED, PIXELS, "input[0,4,5].grad", target=2)
     steps = walk(first, upstream)
     assert [step.what.partition("[")[0] for step in steps] == [
         "input", "conv1", "relu1", "pool1", "conv2", "tanh1", "flatten1", "fc1", "loss.grad",
@@ -337,183 +252,3 @@ def test_factors_of_every_operator_can_be_asked(kind: type[Operator], data: st.D
             for factor in term.factors:
                 value = inquiry.why(factor.what).value
                 assert value == pytest.approx(factor.value, rel=1e-9, abs=1e-12), factor.what
-
-
-def test_the_answer_as_json_has_the_promised_form() -> None:
-    found = why(MODELS["scores"], PICTURE, "conv2[3,1,2]")
-    answer = json.loads(json.dumps(found.to_json(), allow_nan=False))
-    promised = {"schema_version", "what", "formula", "value", "stored", "residual", "terms"}
-    assert promised <= set(answer)
-    assert answer["schema_version"] == 1
-    assert answer["value"] == pytest.approx(sum(term["value"] for term in answer["terms"]))
-    assert answer["residual"] == answer["stored"] - answer["value"]
-    assert all(set(term) == {"value", "factors"} for term in answer["terms"])
-    assert answer["terms"][0]["factors"][1]["what"] == "conv2.weight[3,0,0,0]"
-    assert answer["terms"][0]["value"] == pytest.approx(
-        np.prod([factor["value"] for factor in answer["terms"][0]["factors"]])
-    )
-    assert answer["products"] == 3 * 9 + 1
-
-
-def test_largest_and_cancellation() -> None:
-    found = why(MODELS["scores"], PICTURE, "conv2[3,1,2]")
-    sizes = [abs(term.value) for term in found.largest(8)]
-    assert sizes == sorted(sizes, reverse=True)
-    assert sizes[0] == max(abs(term.value) for term in found.terms)
-    assert found.magnitude >= abs(found.value)
-
-
-def test_the_target_is_given_or_predicted_and_told() -> None:
-    model = MODELS["scores"]
-    said = Inquiry(model, PICTURE)
-    scores = [said.why(f"fc2[{k}]").value for k in range(5)]
-    best = int(np.argmax(scores))
-    predicted = said.why("loss")
-    assert predicted.target == CLASSES[best]
-    assert "predicted class" in predicted.notes[0]
-    for target in ("jay", "1", 1, np.int64(1), [0, 1, 0, 0, 0]):
-        found = why(model, PICTURE, "loss", target=target)
-        assert found.notes == ()
-        assert found.value == pytest.approx(np.log(np.exp(scores).sum()) - scores[1])
-    numbered = replace(model, classes=("4", "3", "2", "1", "0"))
-    assert why(numbered, PICTURE, "loss", target="1").target == "1"
-    assert why(numbered, PICTURE, "loss", target="1").formula.startswith("-fc2[3]")
-
-
-def test_probabilities_and_class_names() -> None:
-    inquiry = Inquiry(MODELS["scores"], PICTURE)
-    shares = [inquiry.why(f"probability[{name}]") for name in CLASSES]
-    assert sum(each.value for each in shares) == pytest.approx(1)
-    assert shares[2].what == "probability[2]"
-    assert inquiry.why("logit[jay]").what == inquiry.why("fc2[jay]").what == "fc2[1]"
-    ended = Inquiry(MODELS["probabilities"], PICTURE)
-    assert ended.why("probability[crow]").what == "softmax1[0]"
-    assert ended.why("logit[0]").what == "fc1[0]"
-
-
-def test_pictures_come_as_files_bytes_arrays_and_tensors(
-    photographed: Model, tmp_path: Any
-) -> None:
-    from PIL import Image
-
-    image = Image.fromarray(PIXELS)
-    image.save(tmp_path / "bird.png")
-    exact = PREPROCESSING.normalize_array(PIXELS[None])
-    forms = [
-        tmp_path / "bird.png", str(tmp_path / "bird.png"), image, PIXELS, PIXELS[None],
-        PIXELS[None, None], exact, exact[None], exact[0], torch.from_numpy(exact),
-        torch.from_numpy(PIXELS[None]),
-    ]  # fmt: skip
-    values = [why(photographed, form, "fc1[2]").value for form in forms]
-    assert values == pytest.approx([values[0]] * len(forms), rel=1e-12)
-    given_ = why(photographed, exact, "input[0,1,1]")
-    assert given_.formula == "given"
-    assert why(photographed, PIXELS, "input[0,1,1]").value == pytest.approx(given_.value)
-
-
-@pytest.mark.parametrize(
-    ("what", "message"),
-    [
-        ("conv3[0,0,0]", "nothing is called conv3\n  Did you mean conv"),
-        ("conv1", r"conv1 is 3x13x11 (channel, row, column): which number of it?"),
-        ("conv1[0,1]", "but conv1[0,1] has 2 indices\n  Write conv1[1,6,5]"),
-        ("conv1[3,0,0]", "so it has no [3,0,0]\n  Write conv1[1,6,5]: indices run from 0 to 2 and"),
-        ("conv1[-1,0,0]", "so it has no [-1,0,0]"),
-        ("conv1.wieght[0]", "conv1 has no wieght\n  Did you mean weight"),
-        ("relu1.weight[0]", "relu1 has no weight\n  It has no weights"),
-        ("loss[1]", "loss is one number, but loss[1] has 1 index\n  Write loss"),
-        ("bn1.running_var[0].grad", "counted, not learned"),
-        ("probability[1].grad", "probability does not lead to the loss"),
-        ("fc2[eagle]", "so it has no [eagle]"),
-        ("relu(conv2[0,0,0])", "names no number\n  Ask for node[channel,row,column]"),
-        ("", "names no number"),
-        ("conv1[0,0,0", "names no number"),
-        ("pixel[0,0,0]", "nothing is called pixel"),
-    ],
-)
-def test_a_wrong_question_is_told_what_would_fit(what: str, message: str) -> None:
-    with pytest.raises(ExplanationError) as error:
-        why(MODELS["scores"], PICTURE, what)
-    assert message in str(error.value)
-
-
-def test_what_has_no_loss_or_no_class_is_told() -> None:
-    maps = chain(Input((1, 6, 7)), Conv(2, 3))
-    inquiry = Inquiry((maps, weights_of(maps)), np.ones((1, 6, 7)))
-    assert inquiry.why("conv1[1,2,3]").reference_residual < 1e-14
-    with pytest.raises(ExplanationError, match="no loss, so no number has a gradient"):
-        inquiry.why("conv1[1,2,3].grad")
-    with pytest.raises(ExplanationError, match="nothing is called loss"):
-        inquiry.why("loss")
-    with pytest.raises(ExplanationError, match="no probabilities"):
-        inquiry.why("probability[0]")
-    with pytest.raises(UnknownNameError, match="Did you mean raven"):
-        why(MODELS["scores"], PICTURE, "loss", target="ravens")
-    for target in (5, -1, 1.5, [1, 2], "12345678901"):
-        with pytest.raises(StriateError, match="class"):
-            why(MODELS["scores"], PICTURE, "loss", target=target)
-    ended = Inquiry(MODELS["probabilities"], PICTURE)
-    with pytest.raises(ExplanationError, match="aux does not lead to the loss"):
-        ended.why("aux[1].grad")
-
-
-def test_a_picture_that_does_not_fit_is_told(photographed: Model, tmp_path: Any) -> None:
-    with pytest.raises(ExplanationError, match="takes 2x13x11, but the array is 3x2"):
-        why(MODELS["scores"], np.zeros((3, 2)), "fc2[0]")
-    with pytest.raises(ExplanationError, match="about one"):
-        why(MODELS["scores"], np.zeros((4, 2, 13, 11)), "fc2[0]")
-    with pytest.raises(ExplanationError, match="does not say how a picture becomes"):
-        why(MODELS["scores"], "bird.png", "fc2[0]")
-    with pytest.raises(DataError):
-        why(photographed, tmp_path / "none.png", "fc1[0]")
-    for nothing in (None, object(), {"a": 1}):
-        with pytest.raises(StriateError):
-            why(photographed, nothing, "fc1[0]")
-
-
-ASKING = Inquiry(MODELS["scores"], PICTURE)
-PARTS = st.sampled_from(
-    ["conv1", "fc2", "input", "loss", "probability", ".weight", ".bias", ".grad", "[0,1,2]", "[1]",
-     "[", "]", ",", "relu'", "(", ")", "logsumexp", " ", "·", "1/0", "9" * 30, "²", "٣", "-1"]
-)  # fmt: skip
-
-
-@settings(max_examples=400, deadline=None)
-@given(st.lists(PARTS, max_size=6).map("".join) | st.text(max_size=20))
-@example("1/0")
-@example("fc2[٣]")
-@example("9" * 400)
-def test_no_question_ends_in_anything_but_our_errors(what: str) -> None:
-    with suppress(StriateError):
-        assert isinstance(ASKING.why(what).value, float)
-
-
-def test_only_what_is_needed_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def never(*_: object) -> None:
-        raise AssertionError("evaluated")
-
-    monkeypatch.setattr(Dense, "forward", never)
-    monkeypatch.setattr(Conv, "backward", never)
-    assert why(MODELS["scores"], PICTURE, "tanh1[0,1,1]").reference_residual < 1e-14
-
-
-def test_log_loss_of_one_class_walks_on() -> None:
-    graph = chain(Input((6,)), Dense(3), Softmax(), LogLoss())
-    inquiry = Inquiry((graph, weights_of(graph)), np.arange(6.0) / 3, target=2)
-    (term,) = inquiry.why("loss").terms
-    logarithm = inquiry.why(term.factors[1].what)
-    assert logarithm.what == "log(softmax1[2])"
-    assert logarithm.arguments[0].what == "softmax1[2]"
-    assert np.exp(logarithm.value) == pytest.approx(logarithm.arguments[0].value)
-
-
-def test_flat_weights_are_understood() -> None:
-    model = MODELS["scores"]
-    flat = {f"{n}.{k}": v for n, own in model.weights.items() for k, v in own.items()}
-    assert why((LENET, flat), PICTURE, "fc2[1]").value == why(model, PICTURE, "fc2[1]").value
-
-
-def test_flatten_is_walked_through_to_its_map() -> None:
-    found = why(MODELS["scores"], PICTURE, "flatten1[5]")
-    assert [f.what for f in found.terms[0].factors] == [found.formula]
-    assert isinstance(LENET["flatten1"].operator, Flatten)
