@@ -106,7 +106,10 @@ def test_show_json_is_one_line_of_the_promised_form(striate: Striate) -> None:
         (("train", "--data", "mnist"), "which network"),
         (("why", "nothing.safetensors", "a.png", "fc1[0]"), "missing"),
         (("networks", "lenet7"), "Did you mean"),
-        (("bench", "--nets", "AD"), "Name some of A, B and C"),
+        (("bench", "D"), "no network called D"),
+        (("bench", "INPUT 10 -> FC 3"), "does not map one picture to scores"),
+        (("bench", "B", "--processor-time", "--threads", "2"), "that of one thread"),
+        (("bench", "B", "--data-dir", "nowhere"), "nowhere"),
     ],
 )
 def test_wrong_requests_are_one_clear_message(
@@ -225,18 +228,6 @@ def test_a_support_vector_machine_replaces_the_head(striate: Striate, trained: P
     form = json.loads(striate("svm", str(trained), "-o", "svm.safetensors", "--json").out)
     assert form["after"] > form["before"]
     assert json.loads(striate("verify", "svm.safetensors", "--json").out)["ok"]
-
-
-def test_bench_measures_side_by_side(striate: Striate, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STRIATE_FUSED", "off")
-    monkeypatch.delenv("STRIATE_DATA", raising=False)
-    form = json.loads(striate("bench", "--nets", "B", "--steps", "2", "--json").out)
-    net = form["nets"]["B"]
-    assert set(net["ratio"]) == {"striate", "eager", "channels_last"}
-    assert net["ratio"]["striate"] == 1
-    assert 0 < net["share_of_peak"] < 5
-    assert len({round(loss, 3) for loss in net["last_loss"].values()}) == 1
-    assert (form["fused"], "enlarged" in form["data"]) == ("off", True)
 
 
 def test_show_says_which_chains_are_fused_and_builds_nothing(

@@ -1,78 +1,93 @@
-"""`striate bench`: training steps beside plain PyTorch's, on this machine."""
+"""`striate bench`: training steps and inference beside plain PyTorch's, on this machine."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from striate.cli import terminal
 from striate.errors import SettingError
 
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress as Bar
 
-class Net(NamedTuple):
-    """A network and how it is trained."""
-
-    text: str
-    batch: int
-    optimizer: str
-    learning_rate: float
+    from striate.cli.bench_nets import Net, Pictures
+    from striate.graph import Graph
+    from striate.pytorch.bench import Batch, Clock
 
 
-NETS = {
-    "A": Net(
-        "INPUT 1x28x28 -> [CONV 32 5x5 same -> RELU -> MAXPOOL 2] -> "
-        "[CONV 64 5x5 same -> RELU -> MAXPOOL 2] -> FC 1024 -> RELU -> FC 10",
-        128,
-        "adam",
-        1e-3,
-    ),
-    "B": Net(
-        "INPUT 1x28x28 -> CONV 6 5x5 pad=2 -> SIGMOID -> AVGPOOL 2 -> CONV 16 5x5 -> SIGMOID -> "
-        "AVGPOOL 2 -> FC 120 -> SIGMOID -> FC 84 -> SIGMOID -> FC 10",
-        256,
-        "sgd",
-        0.5,
-    ),
-    "C": Net(
-        "INPUT 1x28x28 -> CONV 20 5x5 -> MAXPOOL 2 -> TANH -> CONV 50 5x5 -> MAXPOOL 2 -> TANH -> "
-        "FC 500 -> TANH -> FC 10",
-        500,
-        "sgd",
-        0.1,
-    ),
-}
+class Request(NamedTuple):
+    """What is measured, and how."""
+
+    inference: bool
+    batches: tuple[int, ...]
+    steps: int
+    compiled: bool
+    clock: Clock
 
 
 def run(
-    nets: Annotated[str, typer.Option(help="Which of the networks A, B and C.")] = "ABC",
-    steps: Annotated[int, typer.Option(help="Measured steps each.", min=1)] = 21,
-    threads: Annotated[int, typer.Option(help="0: as many as PyTorch takes.", min=0)] = 0,
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Where MNIST lies; else STRIATE_DATA.")
+    nets: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="A, B, C, resnet18 or vgg16_bn (both for 32x32 pictures), or any network: text, "
+            "name, file. [default: A B C]"
+        ),
     ] = None,
+    inference: Annotated[
+        bool, typer.Option("--inference", help="Answers instead of training steps.")
+    ] = False,
+    batch: Annotated[
+        list[int] | None,
+        typer.Option(help="Pictures at a time, may be repeated. [inference: 1 and 32]", min=1),
+    ] = None,
+    steps: Annotated[
+        int, typer.Option(help="Measured steps each. [0: 21, inference 101]", min=0)
+    ] = 0,
+    threads: Annotated[int, typer.Option(help="0: as many as PyTorch takes.", min=0)] = 0,
+    processor_time: Annotated[
+        bool,
+        typer.Option(
+            "--processor-time", help="One thread's own seconds: for a machine others use too."
+        ),
+    ] = False,
     compiled: Annotated[
         bool, typer.Option("--compile", help="torch.compile too; it takes a minute more.")
     ] = False,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where MNIST and CIFAR-10 lie; else STRIATE_DATA.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Time training steps here, side by side with plain PyTorch, on real digits.
+    """Time training steps here, side by side with plain PyTorch, on real pictures.
 
     Forward, loss, backward and update; every contender takes the same new batch in turn. A ratio
-    is the median of (contender's time / Striate's time) over the steps.
+    is the median of (contender's time / Striate's time) over the steps. With --inference: the
+    scores alone, beside PyTorch, frozen TorchScript and ONNX Runtime.
 
-    Example: striate bench --nets AB --steps 41
+    Example: striate bench A resnet18 --steps 41
     """
     import torch
 
-    if not nets or set(nets) - set(NETS):
-        raise SettingError(f"there are no networks {nets!r}", remedy="Name some of A, B and C.")
+    if processor_time and threads > 1:
+        raise SettingError("processor time is that of one thread", remedy="Leave --threads out.")
+    request = Request(
+        inference,
+        tuple(batch or ((1, 32) if inference else ())),
+        steps or (101 if inference else 21),
+        compiled,
+        time.process_time if processor_time else time.perf_counter,
+    )
     before = torch.get_num_threads()
-    torch.set_num_threads(threads or before)
+    torch.set_num_threads(1 if processor_time else threads or before)
     try:
-        answer = _measure(nets, steps, data_dir, compiled)
+        answer = _measure(list(dict.fromkeys(nets or "ABC")), request, data_dir)
     finally:
         torch.set_num_threads(before)
     if as_json:
@@ -81,83 +96,161 @@ def run(
         _print(answer)
 
 
-def _measure(nets: str, steps: int, data_dir: Path | None, compiled: bool) -> dict[str, Any]:
+def _measure(words: list[str], request: Request, data_dir: Path | None) -> dict[str, Any]:
     import torch
 
-    from striate.notation import parse
+    from striate.cli import bench_nets
     from striate.pytorch import bench
 
-    pictures, labels, source = _digits(data_dir)
-    peak = bench.matmul_peak()
-    answer: dict[str, Any] = {"schema_version": 1, **bench.machine(), "data": source}
-    answer |= {"steps": steps, "matmul_gflops": round(2e-9 * peak, 1), "nets": {}}
-    for name in dict.fromkeys(nets):
-        net, graph = NETS[name], parse(NETS[name].text)
-        torch.manual_seed(0)
-        contenders = bench.contenders(graph, net.optimizer, net.learning_rate, compiled=compiled)
-        batches = _batches(pictures, labels, net.batch, steps + bench.WARM_UP)
-        found = bench.measured(contenders, batches)
-        seconds = found["milliseconds"]["striate"] / 1e3
-        share = bench.multiply_adds(graph, net.batch) / seconds / peak
-        answer["nets"][name] = {
-            "network": net.text,
-            "batch": net.batch,
-            "optimizer": net.optimizer,
-            **found,
-            "share_of_peak": round(share, 3),
-        }
-    return answer
+    subjects = [bench_nets.subject(word) for word in words]
+    answer = {
+        "schema_version": 2,
+        "task": "inference" if request.inference else "training",
+        **bench.machine(),
+        "clock": "processor" if request.clock is time.process_time else "wall",
+        "steps": request.steps,
+    }
+    taken: dict[tuple[int, ...], Pictures] = {}
+    results: list[dict[str, Any]] = []
+    with _progress(request.steps + bench.WARM_UP) as told:
+        told.print(_headline(answer, [name for name, _, _ in subjects]), style="dim")
+        for name, net, graph in subjects:
+            shape = graph.specs[graph.inputs[0].name].shape
+            if shape not in taken:
+                told.say(f"{name}: reading pictures")
+                taken[shape] = bench_nets.pictures(shape, data_dir)
+            for size in request.batches or (net.batch,):
+                torch.manual_seed(0)
+                count = request.steps + bench.WARM_UP
+                classes = graph.specs[graph.scores.name].size
+                some = bench_nets.batches(taken[shape], classes, size, count)
+                followed = told.follow(f"{name}, batch {size}", some)
+                found = _one(graph, net, size, request, followed)
+                results.append({"net": name, "data": taken[shape][2], **found})
+    peak = max((each.pop("fma_seen") or 0.0 for each in results), default=0.0)
+    answer["fma_gflops"] = round(2e-9 * peak, 1) if peak else None
+    for each in results:
+        rate = each.pop("multiply_adds") / each["milliseconds"]["striate"] * 1e3
+        each["share_of_fma_peak"] = round(rate / peak, 3) if peak else None
+    return {**answer, "results": results}
 
 
-def _digits(data_dir: Path | None) -> tuple[Any, Any, str]:
-    """Pictures (N, 1, 28, 28) as bytes, labels, and where they come from."""
-    import numpy as np
-
-    from striate.data import Split, load
-    from striate.data.mnist import data_roots
-
-    if any((root / "mnist").is_dir() for root in data_roots(data_dir)):
-        split = load("mnist", data_dir=data_dir).train
-        if isinstance(split, Split):
-            return split.images, split.labels, "MNIST"
-    split = load("digits").train
-    if not isinstance(split, Split):
-        raise SettingError("the bundled digits are no arrays", remedy="Name --data-dir.")
-    larger = np.kron(split.images, np.ones((1, 1, 3, 3), split.images.dtype))
-    pictures = np.pad(larger, ((0, 0), (0, 0), (2, 2), (2, 2)))
-    return pictures, split.labels, "the bundled 8x8 digits, enlarged to 28x28"
-
-
-def _batches(pictures: Any, labels: Any, size: int, count: int) -> Iterator[tuple[Any, Any]]:
-    import numpy as np
+def _one(
+    graph: Graph, net: Net, size: int, request: Request, batches: Iterable[Batch]
+) -> dict[str, Any]:
     import torch
 
-    rng = np.random.default_rng(0)
-    for _ in range(count):
-        chosen = rng.choice(len(labels), size, replace=False)
-        x = torch.from_numpy(pictures[chosen].astype(np.float32) / 255)
-        yield x, torch.from_numpy(np.asarray(labels[chosen], dtype=np.int64))
+    from striate.pytorch import bench, bench_inference
+
+    found: dict[str, Any] = {"network": net.text, "batch": size}
+    if request.inference:
+        shape = (size, *graph.specs[graph.inputs[0].name].shape)
+        runs, found["missing"] = bench_inference.answerers(graph, shape)
+        figures = bench.measured(runs, batches, calls=bench_inference.CALLS, clock=request.clock)
+        found["differs_from_eager"] = bench_inference.disagreement(figures.pop("last"))
+    else:
+        runs = bench.trainers(graph, net.optimizer, net.learning_rate, compiled=request.compiled)
+        figures = bench.measured(runs, batches, clock=request.clock)
+        found["optimizer"] = net.optimizer
+        found["last_loss"] = {k: round(v, 5) for k, v in figures.pop("last").items()}
+    return {
+        **found,
+        **figures,
+        "multiply_adds": bench.multiply_adds(graph, size, training=not request.inference),
+        "fma_seen": bench.fma_peak(torch.get_num_threads(), clock=request.clock),
+    }
+
+
+class _Told:
+    """Says on standard error what is being measured; draws where that is a terminal."""
+
+    def __init__(self, bar: Bar, console: Console, total: int) -> None:
+        self._bar, self._total = bar, total
+        self.print = console.print
+        self._task = bar.add_task("", total=total)
+
+    def say(self, what: str) -> None:
+        self._bar.update(self._task, description=what, completed=0)
+
+    def follow(self, name: str, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """The batches, as they are asked for; the first steps may build kernels and choose."""
+        for k, each in enumerate(batches):
+            doing = "measuring" if k else "building and choosing kernels"
+            self._bar.update(self._task, description=f"{name}: {doing}", completed=k)
+            yield each
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[_Told]:
+    from rich import progress
+
+    console = terminal.console(error=True)
+    bar = progress.Progress(
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(bar_width=24),
+        progress.TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    with bar:
+        yield _Told(bar, console, total)
+
+
+def _headline(answer: dict[str, Any], names: list[str]) -> str:
+    what = "Answers" if answer["task"] == "inference" else "Training steps"
+    threads = "1 thread" if answer["threads"] == 1 else f"{answer['threads']} threads"
+    clock = ", processor time" if answer["clock"] == "processor" else ""
+    load = answer["load_average"]
+    busy = load is not None and answer["clock"] == "wall" and load > answer["cores"] / 2
+    return (
+        f"{what} of {', '.join(names)}: {answer['steps']} each, the contenders in turn on the same "
+        f"new batches.\n{answer['processor']} ({answer['instructions']}), {threads}{clock}, "
+        f"PyTorch {answer['torch']}, fused {answer['fused']}."
+        + (f"\nThe machine is busy (load {load}): repeat when it is not." if busy else "")
+    )
 
 
 def _print(answer: dict[str, Any]) -> None:
-    out = terminal.console()
-    names = list(next(iter(answer["nets"].values()))["ratio"])
-    others = names[1:]
+    out, results = terminal.console(), answer["results"]
+    names = list(dict.fromkeys(name for each in results for name in each["ratio"]))
     rows = [
         (
-            f"{name}, batch {net['batch']}",
-            *(f"{net['milliseconds'][each]:.1f} ms" for each in names),
-            *(f"{net['ratio'][each]:.2f}x" for each in others),
-            f"{net['share_of_peak']:.0%}",
+            _title(each),
+            *(_cell(each, name) for name in names),
+            "" if each["share_of_fma_peak"] is None else f"{each['share_of_fma_peak']:.0%}",
         )
-        for name, net in answer["nets"].items()
+        for each in results
     ]
-    headings = ("net", *names, *(f"{each} / striate" for each in others), "of peak")
-    out.print(terminal.grid(headings, rows))
-    out.print(
-        f"Median of {answer['steps']} training steps on {answer['data']}; "
-        f"{answer['processor']} ({answer['instructions']}), {answer['threads']} threads, "
-        f"load {answer['load_average']}, PyTorch {answer['torch']}, fused {answer['fused']}.\n"
-        f"Peak: this machine's matrix product, {answer['matmul_gflops']:.0f} GFLOP/s; the work "
-        "is counted as direct convolutions, so Winograd and sparse gradients can exceed it."
-    )
+    out.print(terminal.grid(("net", *names, "of FMA peak"), rows))
+    for name in (each for each in ("eager", "onnxruntime") if each in names):
+        said = [f"{_title(e)}: {e['ratio'][name]:.2f}" for e in results if name in e["ratio"]]
+        out.print(f"Times as fast as {name}: {'; '.join(said)}.", style="bold")
+    for line in _notes(answer):
+        out.print(line)
+
+
+def _title(result: dict[str, Any]) -> str:
+    return f"{result['net']}, batch {result['batch']}"
+
+
+def _cell(result: dict[str, Any], name: str) -> str:
+    if name not in result["ratio"]:
+        return "-"
+    told = f"{result['milliseconds'][name]:.3g} ms"
+    return told if name == "striate" else f"{told}  {result['ratio'][name]:.2f}x"
+
+
+def _notes(answer: dict[str, Any]) -> Iterator[str]:
+    sources = dict.fromkeys(each["data"] for each in answer["results"])
+    yield f"Medians of {answer['steps']}, on {'; '.join(sources)}; x: times what Striate took."
+    if answer["fma_gflops"]:
+        yield (
+            f"FMA peak: {answer['fma_gflops']:.0f} GFLOP/s measured here. Work counts as direct "
+            "convolutions do it; Winograd and sparse gradients save some, so it can exceed 100%."
+        )
+    else:
+        yield "The FMA peak is not known: measuring it needs a C++ compiler."
+    missing = {k: why for each in answer["results"] for k, why in each.get("missing", {}).items()}
+    for name, why in missing.items():
+        yield f"{name} did not take part: {why}."

@@ -1,101 +1,147 @@
-"""Training steps of one network by several ways to run it, interleaved on the same batches."""
+"""One network by several ways to run it, interleaved on the same batches: training steps."""
 
 from __future__ import annotations
 
 import copy
+import ctypes
 import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
+from striate.fused import build
 from striate.graph import Graph
+from striate.ops import CrossEntropy
+from striate.ops.loss.attach import with_loss
 from striate.pytorch.losses import loss_function
 from striate.pytorch.lower import lower
 from striate.pytorch.optimizers import optimizer
+from striate.pytorch.weights import Weights, weights_of
 
 WARM_UP = 3
 
-Step = Callable[[Tensor, Tensor], float]
+Batch: TypeAlias = tuple[Tensor, Tensor]
+Run: TypeAlias = Callable[[Tensor, Tensor], Any]
+Clock: TypeAlias = Callable[[], float]
 
 
-def contenders(
+def trainers(
     graph: Graph, kind: str, learning_rate: float, *, compiled: bool = False
-) -> dict[str, Step]:
+) -> dict[str, Run]:
     """A training step by each contender, all starting from the same weights.
 
     Args:
-        graph: a chain, since the contenders that are plain PyTorch are `nn.Sequential`.
-        kind: "sgd" or "adam".
+        kind: the optimizer, a name of `striate.pytorch.optimizers`.
         compiled: whether torch.compile takes part.
 
     Returns:
         "striate" first: as `striate train` runs it, kernels included. "eager": PyTorch as in a
-        tutorial. "channels_last": with channels_last memory and a fused optimizer.
+        tutorial. "channels_last": with channels_last memory and a fused optimizer. Each returns
+        the loss.
     """
-    start = nn.Sequential(*lower(graph, fast=False).children())
     ours = lower(graph)
-    with torch.no_grad():
-        for own, other in zip(ours.parameters(), start.parameters(), strict=True):
-            own.copy_(other)
-    loss = loss_function(graph)
+    start = plain(graph, weights_of(ours))
     last = copy.deepcopy(start).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    usual = with_loss(graph).nodes[-1].operator == CrossEntropy() and not graph.auxiliary
+    loss = nn.functional.cross_entropy if usual else loss_function(graph)
+
+    def stepping(net: nn.Module, *, fused: bool) -> Run:
+        step = _step(net, optimizer(kind, net, learning_rate, fast=fused), loss)
+        return _laid_out(step) if fused else step
+
     found = {
-        "striate": _step(ours, optimizer(kind, ours, learning_rate), loss),
-        "eager": _plain(copy.deepcopy(start), kind, learning_rate, fused=False),
-        "channels_last": _plain(last, kind, learning_rate, fused=True),
+        "striate": _step(ours, optimizer(kind, ours, learning_rate), loss_function(graph)),
+        "eager": stepping(copy.deepcopy(start), fused=False),
+        "channels_last": stepping(last, fused=True),
     }
     if compiled:
-        traced = torch.compile(copy.deepcopy(start))
-        found["torch.compile"] = _plain(traced, kind, learning_rate, fused=True)
+        traced: Any = torch.compile(copy.deepcopy(start))
+        found["torch.compile"] = stepping(traced, fused=True)
     return found
 
 
-def measured(steps: dict[str, Step], batches: Iterable[tuple[Tensor, Tensor]]) -> dict[str, Any]:
-    """Median milliseconds of each contender, and of their ratios to the first, step by step.
+def plain(graph: Graph, weights: Weights) -> nn.Module:
+    """The network as a reader of PyTorch's tutorials runs it; `nn.Sequential` where that does."""
+    module = lower(graph, weights, fast=False)
+    is_chain = not graph.auxiliary and all(
+        len(node.inputs) < 2 and len(graph.consumers[node.name]) < 2 for node in graph
+    )
+    return nn.Sequential(*module.children()) if is_chain else module
+
+
+def measured(
+    runs: Mapping[str, Run], batches: Iterable[Batch], *, calls: int = 1, clock: Clock | None = None
+) -> dict[str, Any]:
+    """Median milliseconds of each contender, and of their ratios to the first, batch by batch.
 
     The first `WARM_UP` batches do not count.
+
+    Args:
+        calls: how often each contender runs in its turn; of several the first does not count, in
+            which caches and threads still are as another contender left them.
+        clock: seconds; the wall's unless given.
+
+    Returns:
+        "milliseconds" and "ratio" by contender, and "last": what each returned last.
     """
-    times: dict[str, list[float]] = {name: [] for name in steps}
-    losses: dict[str, float] = {}
+    clock = clock or time.perf_counter
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    last: dict[str, Any] = {}
     for x, target in batches:
-        for name, step in steps.items():
-            begin = time.perf_counter()
-            losses[name] = step(x, target)
-            times[name].append(time.perf_counter() - begin)
+        for name, run in runs.items():
+            for _ in range(calls - 1):
+                run(x, target)
+            begin = clock()
+            last[name] = run(x, target)
+            times[name].append(clock() - begin)
     times = {name: each[WARM_UP:] for name, each in times.items()}
     first = next(iter(times.values()))
     return {
-        "milliseconds": {k: round(1e3 * statistics.median(v), 3) for k, v in times.items()},
+        "milliseconds": {k: round(1e3 * statistics.median(v), 4) for k, v in times.items()},
         "ratio": {
             k: round(statistics.median(a / b for a, b in zip(v, first, strict=True)), 3)
             for k, v in times.items()
         },
-        "last_loss": {k: round(v, 5) for k, v in losses.items()},
+        "last": last,
     }
 
 
-def multiply_adds(graph: Graph, batch: int) -> float:
-    """Of one training step, counted as direct convolutions: forward and twice as much back."""
+def multiply_adds(graph: Graph, batch: int, *, training: bool) -> float:
+    """Counted as direct convolutions: forward, and for training twice as much back."""
     each = sum(node.operator.cost(*graph.input_specs(node)).multiply_adds for node in graph)
-    return 3.0 * each * batch
+    return float(each * batch * (3 if training else 1))
 
 
-def matmul_peak(size: int = 1536, rounds: int = 5) -> float:
-    """Fastest float32 matrix product seen, in multiply-adds a second."""
-    a, b = torch.rand(2, size, size)
-    seconds = []
-    for _ in range(rounds):
-        begin = time.perf_counter()
-        torch.mm(a, b)
-        seconds.append(time.perf_counter() - begin)
-    return size**3 / min(seconds)
+def fma_peak(threads: int, *, seconds: float = 0.2, clock: Clock | None = None) -> float | None:
+    """Multiply-adds a second, at best, of vectors that stay in registers; None without a compiler.
+
+    Args:
+        threads: that do so at once.
+        seconds: about how long it takes.
+    """
+    clock = clock or time.perf_counter
+    try:
+        kernel = build.library("peak")
+    except build.Unavailable:
+        return None
+    kernel.peak_multiply_adds.argtypes = [ctypes.c_int64]
+    kernel.peak_multiply_adds.restype = ctypes.c_double
+    kernel.peak_run.argtypes = [ctypes.c_int64, ctypes.c_int]
+    kernel.peak_run.restype = ctypes.c_float
+    rounds, best, end = 100_000, 0.0, time.perf_counter() + seconds
+    work = kernel.peak_multiply_adds(rounds) * threads
+    while not best or time.perf_counter() < end:
+        begin = clock()
+        kernel.peak_run(rounds, threads)
+        best = max(best, work / (clock() - begin))
+    return best
 
 
 def machine() -> dict[str, Any]:
@@ -107,25 +153,22 @@ def machine() -> dict[str, Any]:
         "date": date.today().isoformat(),
         "processor": names[0] if names else platform.processor(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
+        "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "load_average": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None,
         "torch": torch.__version__,
-        "fused": os.environ.get("STRIATE_FUSED", "on"),
+        "fused": build.mode(),
     }
 
 
-def _plain(module: Any, kind: str, learning_rate: float, *, fused: bool) -> Step:
-    made = torch.optim.Adam if kind == "adam" else torch.optim.SGD
-    update = made(module.parameters(), lr=learning_rate, fused=fused or None)
-    step = _step(module, update, nn.functional.cross_entropy)
+def _laid_out(run: Run) -> Run:
+    def laid_out(x: Tensor, target: Tensor) -> Any:
+        return run(x.to(memory_format=torch.channels_last), target)
 
-    def laid_out(x: Tensor, target: Tensor) -> float:
-        return step(x.to(memory_format=torch.channels_last), target)
-
-    return laid_out if fused else step
+    return laid_out
 
 
-def _step(module: Any, update: torch.optim.Optimizer, loss: Callable[..., Tensor]) -> Step:
+def _step(module: nn.Module, update: torch.optim.Optimizer, loss: Callable[..., Tensor]) -> Run:
     def step(x: Tensor, target: Tensor) -> float:
         update.zero_grad()
         value = loss(module(x), target)
