@@ -1,7 +1,7 @@
 """Write the tables of docs/speed.md anew from what `striate bench --json` left.
 
-    striate bench A B C resnet18 vgg16_bn --json > benchmarks/results/bench-NAME.json
-    python benchmarks/speed_table.py
+striate bench A B C resnet18 vgg16_bn --json > benchmarks/results/bench-NAME.json
+python benchmarks/speed_table.py
 """
 
 from __future__ import annotations
