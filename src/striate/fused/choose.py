@@ -93,10 +93,11 @@ def question(
     return Question(shape, tuple(weight.shape), padding, activation, pool, backward, dx, threads)
 
 
-_known: dict[Question, bool] = {}
+_known: dict[Question | str, bool] = {}
 
 
 Layer = Callable[[Tensor, Tensor], Tensor]
+Call = Callable[[], object]
 
 
 def fused_wins(asked: Question, fused: Layer, plainly: Layer) -> bool:
@@ -105,12 +106,26 @@ def fused_wins(asked: Question, fused: Layer, plainly: Layer) -> bool:
     The first time it measures: some calls of each, more on a busy machine. Under
     `STRIATE_FUSED=require` it always does.
     """
+    return _wins(asked, asked.key, lambda: _measure(asked, fused, plainly))
+
+
+def chain_wins(told: str, fused: Call, plainly: Call) -> bool:
+    """The same for a chain of layers in inference, told in words: sizes, batch and threads."""
+
+    def measure() -> Choice:
+        with torch.no_grad():
+            return Choice(told, *_raced(lambda: _seconds(fused), lambda: _seconds(plainly)))
+
+    return _wins(told, json.dumps([told, _here()], separators=(",", ":")), measure)
+
+
+def _wins(asked: Question | str, key: str, measure: Callable[[], Choice]) -> bool:
     if build.mode() == "require":
         return True
     if asked not in _known:
-        found = _read().get(asked.key)
+        found = _read().get(key)
         if found is None and _can_write():
-            found = _add(asked.key, _measure(asked, fused, plainly))
+            found = _add(key, measure())
         _known[asked] = found is not None and found.fused_wins
     return _known[asked]
 
@@ -131,16 +146,24 @@ def _measure(asked: Question, fused: Layer, plainly: Layer) -> Choice:
         x, best = (t.to(memory_format=torch.channels_last) for t in (x, best))
     for tensor, wanted in ((x, asked.dx), (weight, asked.backward), (best, asked.backward)):
         tensor.requires_grad_(wanted)
-    times: dict[str, list[float]] = {"fused": [], "plain": []}
-    end = time.perf_counter() + PATIENCE
     with torch.set_grad_enabled(asked.backward):
-        while not all(map(_is_calm, times.values())) and (
-            time.perf_counter() < end or len(times["fused"]) < WARM_UP + LATEST
-        ):
-            times["fused"].append(_time(fused, x, weight, asked.backward))
-            times["plain"].append(_time(plainly, x, best, asked.backward))
-    fused_ms, plain_ms = (round(min(t[WARM_UP:]) * 1e3, 4) for t in times.values())
-    return Choice(_describe(asked), fused_ms, plain_ms)
+        times = _raced(
+            lambda: _time(fused, x, weight, asked.backward),
+            lambda: _time(plainly, x, best, asked.backward),
+        )
+    return Choice(_describe(asked), *times)
+
+
+def _raced(*runners: Callable[[], float]) -> tuple[float, ...]:
+    """The shortest milliseconds of each, in turns until the machine is calm."""
+    times: list[list[float]] = [[] for _ in runners]
+    end = time.perf_counter() + PATIENCE
+    while not all(map(_is_calm, times)) and (
+        time.perf_counter() < end or len(times[0]) < WARM_UP + LATEST
+    ):
+        for runner, its in zip(runners, times, strict=True):
+            its.append(runner())
+    return tuple(round(min(its[WARM_UP:]) * 1e3, 4) for its in times)
 
 
 def _is_calm(seconds: list[float]) -> bool:
@@ -161,6 +184,12 @@ def _time(function: Layer, x: Tensor, weight: Tensor, backward: bool) -> float:
     y = function(x, weight)
     if backward:
         torch.autograd.backward(y, y.detach())
+    return time.perf_counter() - begin
+
+
+def _seconds(call: Call) -> float:
+    begin = time.perf_counter()
+    call()
     return time.perf_counter() - begin
 
 
