@@ -134,7 +134,7 @@ def test_state_is_the_folded_weights() -> None:
     graph = residual()
     module, weights = frozen(graph)
     wanted = folded(graph, weights)[1]
-    found = weights_of(module.network)
+    found = weights_of(module)
     assert found.keys() == wanted.keys()
     for name, own in wanted.items():
         for key, array in own.items():
@@ -156,7 +156,7 @@ def test_kernels_may_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     module, weights = frozen(graph)
     x = torch.from_numpy(pictures(graph, 2)[0])
     plain = freeze(graph, weights, fused=False)(x)
-    monkeypatch.setenv("STRIATE_FUSED", "off")
+    monkeypatch.setenv("STRIATE_FUSED", "off")  # before the first call
     torch.testing.assert_close(module(x), plain, rtol=1e-5, atol=1e-5)
 
 

@@ -2,56 +2,21 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple, NoReturn
 
 import torch
 from torch import Tensor, nn
 
 from striate.errors import SettingError
 from striate.graph import Graph
+from striate.pytorch import fast as speed
 from striate.pytorch.fold import folded
-from striate.pytorch.lower import lower
-from striate.pytorch.weights import Weights
-
-
-class Frozen(nn.Module):
-    """A network that only predicts: what `freeze` makes.
-
-    Called with a batch of pictures (N, C, H, W), one argument for each input of the graph, it
-    returns the scores, as an ordinary tensor without gradients, whatever the context. Its
-    `state_dict` holds the folded weights.
-    """
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network.requires_grad_(False)
-        super().train(False)
-
-    def train(self, mode: bool = True) -> Frozen:
-        """Stay in evaluation mode.
-
-        Raises:
-            SettingError: training is asked for.
-        """
-        if mode:
-            _refuse()
-        return self
-
-    def requires_grad_(self, requires_grad: bool = True) -> Frozen:
-        """Stay without gradients.
-
-        Raises:
-            SettingError: gradients are asked for.
-        """
-        if requires_grad:
-            _refuse()
-        return self
-
-    def forward(self, *inputs: Tensor) -> Tensor:
-        """The scores of a batch."""
-        with torch.no_grad():
-            scores: Tensor = self.network(*inputs)
-        return scores
+from striate.pytorch.lower import Network, fill, recipes
+from striate.pytorch.plan import Plan, planned
+from striate.pytorch.stretch import PATTERNS, Stretch, joined
+from striate.pytorch.weights import Weights, load_weights
 
 
 def freeze(graph: Graph, weights: Weights, *, fused: bool = True) -> Frozen:
@@ -70,7 +35,104 @@ def freeze(graph: Graph, weights: Weights, *, fused: bool = True) -> Frozen:
         GraphError: a node has no PyTorch counterpart.
         WeightsError: the weights do not fit.
     """
-    return Frozen(lower(*folded(graph, weights), fused=fused))
+    graph, weights = folded(graph, weights)
+    graph = speed.reordered(graph)
+    made = speed.recipes(graph, recipes(graph))
+    plan = planned(
+        graph,
+        [graph.scores.name],
+        patterns=PATTERNS if fused else (),
+        converted=made,
+        joined=joined if fused else None,
+    )
+    network = Frozen(plan)
+    fill(network, graph, made)
+    load_weights(network, weights)
+    nn.Module.requires_grad_(network, False)
+    return network.eval()
+
+
+class _Bound(NamedTuple):
+    """The steps with their modules looked up, and the only one where it is all there is."""
+
+    steps: tuple[tuple[Callable[..., Tensor], tuple[int, ...], int, tuple[int, ...]], ...]
+    only: Callable[..., Tensor] | None
+
+
+class Frozen(Network):
+    """A network that only predicts: what `freeze` makes.
+
+    Called with a batch of pictures (N, C, H, W), one argument for each input of the graph, it
+    returns the scores, as an ordinary tensor without gradients, whatever the context.
+
+    Its `state_dict` holds the folded weights; `load_state_dict`, `to` and `deepcopy` work as in
+    any module. Kernels read copies of the weights, made once: a weight that is written to in
+    place is not seen before `forget()`, and neither is a replaced submodule.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(plan, plan)
+        self._bound: _Bound | None = None
+        self.register_load_state_dict_post_hook(_read_again)  # type: ignore[no-untyped-call]
+
+    def train(self, mode: bool = True) -> Frozen:
+        """Stay in evaluation mode.
+
+        Raises:
+            SettingError: training is asked for.
+        """
+        if mode:
+            _refuse()
+        return super().train(False)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Frozen:
+        """Stay without gradients.
+
+        Raises:
+            SettingError: gradients are asked for.
+        """
+        if requires_grad:
+            _refuse()
+        return self
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """The scores of a batch."""
+        bound = self._bound or self._bind()
+        if bound.only is not None:
+            return bound.only(*inputs)
+        values: list[Any] = [*inputs, *self._plan.empty]
+        with torch.no_grad():
+            for call, reads, write, drops in bound.steps:
+                values[write] = call(*[values[slot] for slot in reads])
+                for slot in drops:
+                    values[slot] = None
+        scores: Tensor = values[self._plan.results[0]]
+        return scores
+
+    def forget(self) -> None:
+        """Look at modules and weights again before the next prediction."""
+        self._bound = None
+        for step in self._plan.steps:
+            if isinstance(step.call, Stretch):
+                step.call.forget()
+
+    def _bind(self) -> _Bound:
+        steps = tuple(
+            (partial(step.call, *map(self._at, step.paths)), *step[2:]) for step in self._plan.steps
+        )
+        only = len(steps) == 1 and isinstance(self._plan.steps[0].call, Stretch)
+        self._bound = _Bound(steps, steps[0][0] if only else None)
+        return self._bound
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Frozen:
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        self.forget()
+        return self
+
+
+def _read_again(module: nn.Module, _: object) -> None:
+    if isinstance(module, Frozen):
+        module.forget()
 
 
 def _refuse() -> NoReturn:

@@ -34,7 +34,7 @@ MOST_CHANNELS = 128
 """Kernel sizes and channels for which the fused kernel was measured to be faster."""
 
 
-def _conv_pool(graph: Graph, nodes: Sequence[Node]) -> Call | None:
+def conv_pool_call(graph: Graph, nodes: Sequence[Node]) -> Call | None:
     """Convolution, 2x2 pooling and activation, in the order the pool's kind asks for."""
     conv, pool = nodes[0], _first(nodes, MaxPool, AveragePool)
     (x,) = graph.input_specs(nodes[0])
@@ -71,12 +71,13 @@ def _run(
             channels_last,
             True,
         )
-    return _one_by_one(conv, more)
+    return one_by_one(conv, *more)
 
 
-def _one_by_one(first: nn.Module, more: Sequence[nn.Module | Tensor]) -> Tensor:
-    *others, x = more
-    for module in (first, *others):
+def one_by_one(*given: nn.Module | Tensor) -> Tensor:
+    """The value of some modules, one after the other."""
+    *modules, x = given
+    for module in modules:
         x = module(x)  # type: ignore[operator]
     return x  # type: ignore[return-value]
 
@@ -103,7 +104,7 @@ LEAST_WEIGHTS = 4096
 """Dense layers with fewer weights take no time worth saving."""
 
 
-def _dense(graph: Graph, nodes: Sequence[Node]) -> Call | None:
+def dense_call(graph: Graph, nodes: Sequence[Node]) -> Call | None:
     """Dense layer, and the activation behind it."""
     (x,) = graph.input_specs(nodes[0])
     if x.size * graph.specs[nodes[0].name].size < LEAST_WEIGHTS:
@@ -118,7 +119,7 @@ def _run_dense(fc: nn.Module, *more: nn.Module | Tensor, activation: Activation)
     *others, x = more
     fits = isinstance(x, Tensor) and isinstance(fc, nn.Linear) and x.ndim == 2
     if not fits or _is_traced() or not all(_is_itself(each) for each in (fc, *others)):
-        return _one_by_one(fc, more)
+        return one_by_one(fc, *more)
     return dense(x, fc.weight, fc.bias, activation, measured=True)  # type: ignore[arg-type]
 
 
@@ -147,7 +148,7 @@ def _run_winograd(conv: nn.Module, *more: nn.Module | Tensor, relu: bool) -> Ten
         or min(x.shape[2:]) < LEAST_SIZE
         or not winograd.supports(x, conv.weight, conv.stride, conv.dilation, conv.groups)  # type: ignore[arg-type]
     ):
-        return _one_by_one(conv, more)
+        return one_by_one(conv, *more)
     padding: tuple[int, int] = conv.padding  # type: ignore[assignment]
     kind: winograd.Activation = "relu" if relu else "none"
     return winograd.conv3x3(x, conv.weight, conv.bias, padding, kind, measured=True)
@@ -218,14 +219,14 @@ def _is_plain_pool(node: Node) -> bool:
 
 
 PATTERNS: tuple[Pattern, ...] = (
-    *(Pattern((Conv, MaxPool, kind), _conv_pool) for kind in ACTIVATIONS),
-    *(Pattern((Conv, kind, AveragePool), _conv_pool) for kind in ACTIVATIONS),
-    Pattern((Conv, MaxPool), _conv_pool),
-    Pattern((Conv, AveragePool), _conv_pool),
+    *(Pattern((Conv, MaxPool, kind), conv_pool_call) for kind in ACTIVATIONS),
+    *(Pattern((Conv, kind, AveragePool), conv_pool_call) for kind in ACTIVATIONS),
+    Pattern((Conv, MaxPool), conv_pool_call),
+    Pattern((Conv, AveragePool), conv_pool_call),
     Pattern((Conv, ReLU), _winograd),
     Pattern((Conv,), _winograd),
-    *(Pattern((Dense, kind), _dense) for kind in ACTIVATIONS),
-    Pattern((Dense,), _dense),
+    *(Pattern((Dense, kind), dense_call) for kind in ACTIVATIONS),
+    Pattern((Dense,), dense_call),
 )
 """Tried in order at every node; the first that fits is taken. Activations already stand behind
 max-pooling: see `striate.pytorch.fast.reordered`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from torch import Tensor, nn
@@ -84,12 +85,17 @@ def lower(
         for some in (exits, exits[:1])
     ]
     network = Network(*plans)
-    for node in graph:
-        if node.name in made:
-            place(network, node.name, made[node.name].module())
+    fill(network, graph, made)
     if weights is not None:
         load_weights(network, weights)
     return network
+
+
+def fill(network: Network, graph: Graph, made: Mapping[str, Recipe]) -> None:
+    """Put the modules of the graph's nodes at their names."""
+    for node in graph:
+        if node.name in made:
+            place(network, node.name, made[node.name].module())
 
 
 def recipes(graph: Graph) -> dict[str, Recipe]:

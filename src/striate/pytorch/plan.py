@@ -39,12 +39,14 @@ def planned(
     *,
     patterns: Sequence[Pattern] = (),
     converted: Collection[str] = (),
+    joined: Callable[[Graph, list[Unit]], list[Unit]] | None = None,
 ) -> Plan:
     """How to compute the nodes `exits`, and nothing that they do not need.
 
     Args:
         patterns: what may be computed by one call.
         converted: inputs that have a module.
+        joined: makes one call of several.
     """
     needed = _needed(graph, exits)
     nodes = [node for node in graph if node.name in needed]
@@ -53,6 +55,7 @@ def planned(
         for unit in units(graph, nodes, patterns, exits)
         if type(unit.nodes[0].operator) not in ABSENT or unit.nodes[0].name in converted
     ]
+    calls = joined(graph, calls) if joined else calls
     last_use = {name: k for k, unit in enumerate(calls) for name in _reads(unit)}
     last_use |= dict.fromkeys(exits, len(calls))
     shelf = _Shelf([node.name for node in graph.inputs])

@@ -1,0 +1,17 @@
+// One layer of a network that only predicts.
+#pragma once
+#include "layer.hpp"
+
+namespace striate::frozen {
+
+enum Pool { MAX = 0, AVERAGE = 1, DENSE = 2 };
+
+// Mirrored by `Step` in frozen.py. A dense layer has `channels` inputs. The first convolution reads
+// (channel, row, column), all others (row, column, channel), which is what all write.
+struct Step {
+  Shape shape;
+  int32_t pool, tiles;  // tiles: by Winograd's, where a single image is computed
+  float* memory;        // packed weights and bias
+};
+
+}  // namespace striate::frozen

@@ -1,0 +1,175 @@
+"""A chain of layers that only predicts, as one call: `csrc/frozen.cpp` for PyTorch.
+
+Convolutions with activation and 2x2 pool, then dense layers with activation. The weights are laid
+out once, and nothing is asked of Python between the layers: a small network's prediction takes
+less time than one call of a PyTorch operator for every layer.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from striate.fused import build
+from striate.fused.layer import (
+    ACTIVATIONS,
+    Activation,
+    Shape,
+    apply,
+    plain,
+    workspace,
+)
+from striate.fused.max_pool import pays_in_tiles
+
+
+class Step(ctypes.Structure):
+    """Mirrors `Step` in csrc/frozen_step.hpp, field by field."""
+
+    _fields_ = [
+        ("shape", Shape),
+        ("pool", ctypes.c_int32),
+        ("tiles", ctypes.c_int32),
+        ("memory", ctypes.c_void_p),
+    ]
+
+
+KINDS = ("max", "avg", "dense")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer: a convolution with stride 1, activation and pool, or a dense layer.
+
+    Args:
+        kind: the convolution's pool, or dense.
+        size: of what it reads: (channels, height, width) or (units,).
+        weight: (outputs, channels, rows, columns) or (outputs, units).
+        bias: (outputs,).
+        activation: before an average pool, behind anything else.
+        padding: zeros (above and below, left and right).
+    """
+
+    kind: Literal["max", "avg", "dense"]
+    size: tuple[int, ...]
+    weight: Tensor
+    bias: Tensor | None
+    activation: Activation = "identity"
+    padding: tuple[int, int] = (0, 0)
+
+    @property
+    def size_after(self) -> tuple[int, ...]:
+        """The size of what it answers with."""
+        outputs = self.weight.shape[0]
+        if self.kind == "dense":
+            return (outputs,)
+        rows, columns = (
+            (self.size[k + 1] + 2 * self.padding[k] - self.weight.shape[k + 2] + 1) // 2
+            for k in (0, 1)
+        )
+        return outputs, rows, columns
+
+    def plainly(self, x: Tensor) -> Tensor:
+        """The same by PyTorch's own operators."""
+        if self.kind == "dense":
+            return apply(functional.linear(x.flatten(1), self.weight, self.bias), self.activation)
+        return plain(x, self.weight, self.bias, self.padding, self.activation, self.kind)
+
+
+@cache
+def library() -> ctypes.CDLL:
+    """The compiled kernels.
+
+    Raises:
+        Unavailable: they cannot be built here.
+    """
+    built = build.library("frozen")
+    pointer, number = ctypes.c_void_p, ctypes.c_int32
+    built.frozen_memory.argtypes = [pointer]
+    built.frozen_memory.restype = ctypes.c_int64
+    built.frozen_pack.argtypes = [pointer] * 3
+    built.frozen_pack.restype = None
+    built.frozen_workspace.argtypes = [pointer, number, number, number]
+    built.frozen_workspace.restype = ctypes.c_int64
+    built.frozen_run.argtypes = [pointer, number, number, number, pointer, pointer, pointer]
+    built.frozen_run.restype = None
+    return built
+
+
+class Chain:
+    """Layers behind each other, their weights packed for the kernels.
+
+    Args:
+        layers: convolutions, then dense layers; each reads what the one before answers with.
+    """
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        self._built = library()
+        self._count = len(layers)
+        self._steps = (Step * len(layers))()
+        self._kept: list[Tensor] = []  # the memory that the steps point to
+        self._floats: dict[tuple[int, int], int] = {}
+        self._at = ctypes.addressof(self._steps)
+        self._run = self._built.frozen_run
+        self.size, self.size_after = layers[0].size, layers[-1].size_after
+        for k, layer in enumerate(layers):
+            before = layers[k - 1] if k else None
+            self._pack(self._steps[k], layer, before)
+
+    def _pack(self, step: Any, layer: Layer, before: Layer | None) -> None:
+        weight = layer.weight.detach().contiguous()
+        bias = None if layer.bias is None else layer.bias.detach().contiguous()
+        follows = before is not None and before.kind != "dense"
+        if layer.kind == "dense":
+            if follows and before is not None:  # maps are written with channels innermost
+                weight = _channels_last(weight, before.size_after)
+            sizes = (layer.size[0], 1, 1, weight.shape[0], 1, 1, 0, 0)
+        else:
+            sizes = (*layer.size, weight.shape[0], *weight.shape[2:], *layer.padding)
+        numbers = (0, *sizes, ACTIVATIONS.index(layer.activation), 0, int(follows), 1)
+        step.shape = Shape(*numbers)
+        step.pool = KINDS.index(layer.kind)
+        step.tiles = int(layer.kind == "max" and pays_in_tiles(weight))
+        memory = torch.zeros(self._built.frozen_memory(ctypes.byref(step)))
+        self._kept.append(memory)
+        step.memory = memory.data_ptr()
+        self._built.frozen_pack(ctypes.byref(step), *map(_pointer, (weight, bias)))
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """The answer to (batch, *size): contiguous float32 on the CPU; the batch is not empty."""
+        batch, threads = len(x), torch.get_num_threads()
+        floats = self._floats.get((batch, threads))
+        if floats is None:
+            floats = self._built.frozen_workspace(self._at, self._count, batch, threads)
+            self._floats[batch, threads] = floats
+        y = self._answer(batch)
+        self._run(
+            self._at,
+            self._count,
+            batch,
+            threads,
+            x.data_ptr(),
+            y.data_ptr(),
+            workspace(floats).data_ptr(),
+        )
+        return y
+
+    def _answer(self, batch: int) -> Tensor:
+        if len(self.size_after) == 1:
+            return torch.empty((batch, *self.size_after))
+        return torch.empty((batch, *self.size_after), memory_format=torch.channels_last)
+
+
+def _channels_last(weight: Tensor, size: tuple[int, ...]) -> Tensor:
+    """Columns for (channel, row, column) in the order (row, column, channel)."""
+    return weight.reshape(-1, *size).permute(0, 2, 3, 1).reshape(len(weight), -1).contiguous()
+
+
+def _pointer(x: Tensor | None) -> ctypes.c_void_p | None:
+    return None if x is None else ctypes.c_void_p(x.data_ptr())

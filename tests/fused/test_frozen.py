@@ -1,0 +1,125 @@
+"""Chains of layers in one compiled call: the numbers of PyTorch's float64, in every layout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from striate.fused import build
+from striate.fused.frozen import Chain, Layer
+from striate.fused.layer import ACTIVATIONS
+
+pytestmark = pytest.mark.compiler
+
+
+@pytest.fixture(autouse=True)
+def _threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@st.composite
+def chains(draw: st.DrawFn) -> list[Layer]:
+    """Up to three convolutions and up to three dense layers, at least one layer."""
+    generator = torch.Generator().manual_seed(draw(st.integers(0, 1 << 30)))
+
+    def random(*sizes: int) -> Tensor:
+        return torch.randn(sizes, generator=generator)
+
+    def bias(outputs: int) -> Tensor | None:
+        return random(outputs) if draw(st.booleans()) else None
+
+    number = st.integers
+    activations = st.sampled_from(ACTIVATIONS)
+    size: tuple[int, ...] = (draw(number(1, 19)), draw(number(4, 21)), draw(number(4, 21)))
+    layers: list[Layer] = []
+    for _ in range(draw(number(0, 3))):
+        kernel = draw(st.sampled_from([(1, 1), (3, 3), (5, 5), (2, 3), (5, 4), (7, 7)]))
+        padding = draw(number(0, 3)), draw(number(0, 3))
+        if any(size[k + 1] + 2 * padding[k] - kernel[k] < 1 for k in (0, 1)):
+            continue
+        outputs = draw(number(1, 37))
+        scale = (size[0] * kernel[0] * kernel[1]) ** -0.5
+        weight = random(outputs, size[0], *kernel) * scale
+        kind = draw(st.sampled_from(["max", "avg"]))
+        layers.append(Layer(kind, size, weight, bias(outputs), draw(activations), padding))  # type: ignore[arg-type]
+        size = layers[-1].size_after
+    for _ in range(draw(number(0 if layers else 1, 3))):
+        units = torch.Size(size).numel()
+        outputs = draw(number(1, 150))
+        weight = random(outputs, units) * units**-0.5
+        layers.append(Layer("dense", (units,), weight, bias(outputs), draw(activations)))
+        size = (outputs,)
+    return layers
+
+
+def exact(layers: list[Layer], x: Tensor) -> Tensor:
+    value = x.double()
+    for layer in layers:
+        bias = None if layer.bias is None else layer.bias.double()
+        value = replace(layer, weight=layer.weight.double(), bias=bias).plainly(value)
+    return value
+
+
+@settings(max_examples=60, deadline=None)
+@given(chains(), st.sampled_from([1, 2, 5, 16, 19, 33]), st.sampled_from([1, 2, 3]))
+def test_a_chain_is_its_layers(layers: list[Layer], batch: int, threads: int) -> None:
+    torch.set_num_threads(threads)
+    x = torch.randn(batch, *layers[0].size, generator=torch.Generator().manual_seed(1))
+    y = Chain(layers)(x)
+    wanted = exact(layers, x)
+    assert y.shape == wanted.shape
+    scale = wanted.abs().max().item()
+    torch.testing.assert_close(y.double(), wanted, rtol=0, atol=3e-5 * max(scale, 1.0))
+
+
+def net(batch: int) -> tuple[Chain, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    layers = [
+        Layer("avg", (2, 14, 13), torch.randn(5, 2, 5, 3, generator=generator), None, "tanh"),
+        Layer("dense", (125,), torch.randn(21, 125, generator=generator), torch.ones(21), "relu"),
+    ]
+    assert layers[0].size_after == (5, 5, 5)
+    return Chain(layers), torch.randn(batch, 2, 14, 13, generator=generator)
+
+
+def test_the_same_bits_every_time_whatever_the_threads() -> None:
+    chain, x = net(64)
+    first = chain(x)
+    torch.testing.assert_close(chain(x), first, rtol=0, atol=0)
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        torch.testing.assert_close(chain(x), first, rtol=0, atol=0)
+
+
+def test_a_picture_scores_alike_alone_and_in_a_batch() -> None:
+    chain, x = net(35)
+    whole = chain(x)
+    for k in (0, 15, 34):
+        torch.testing.assert_close(chain(x[k : k + 1]), whole[k : k + 1], rtol=1e-5, atol=1e-5)
+
+
+def test_not_a_number_stays() -> None:
+    chain, x = net(17)
+    clean = chain(x)
+    x[3] = float("nan")
+    y = chain(x)
+    assert y[3].isnan().all()
+    torch.testing.assert_close(y[4:], clean[4:], rtol=0, atol=0)
+
+
+def test_off_means_no_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRIATE_FUSED", "off")
+    layer = Layer("dense", (3,), torch.zeros(2, 3), None)
+    from striate.fused import frozen
+
+    frozen.library.cache_clear()
+    with pytest.raises(build.Unavailable, match="off"):
+        Chain([layer])
