@@ -25,6 +25,7 @@ from striate.fused.layer import (
     POOLS,
     Activation,
     Pool,
+    constant_to_compilers,
     plain,
     plain_world,
 )
@@ -107,7 +108,7 @@ def _kernels(pool: Pool) -> ModuleType:
     return max_pool if pool == "max" else avg_pool
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+@constant_to_compilers
 def available(pool: Pool) -> bool:
     """Whether the kernels for that pool are there, building them on the first question.
 

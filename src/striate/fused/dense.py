@@ -19,7 +19,15 @@ from torch.nn import functional
 from striate.errors import SettingError, ShapeError
 from striate.fused import build
 from striate.fused.choose import Question, fused_wins
-from striate.fused.layer import ACTIVATIONS, Activation, apply, plain_world, pointer, workspace
+from striate.fused.layer import (
+    ACTIVATIONS,
+    Activation,
+    apply,
+    constant_to_compilers,
+    plain_world,
+    pointer,
+    workspace,
+)
 
 
 class DenseShape(ctypes.Structure):
@@ -43,7 +51,7 @@ def library() -> ctypes.CDLL:
     return built
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+@constant_to_compilers
 def available() -> bool:
     """Whether the kernels are there, building them on the first question.
 

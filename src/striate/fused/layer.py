@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
+from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
@@ -21,6 +22,12 @@ Pool = Literal["max", "avg"]
 ACTIVATIONS: tuple[Activation, ...] = ("identity", "relu", "tanh", "sigmoid")
 POOLS: tuple[Pool, ...] = ("max", "avg")
 LARGEST_KERNEL = 7
+
+
+def constant_to_compilers(function: Callable[..., bool]) -> Callable[..., bool]:
+    """`torch.compiler.assume_constant_result`, which would load the compiler: a second."""
+    function._dynamo_marked_constant = True  # type: ignore[attr-defined]
+    return function
 
 
 class Shape(ctypes.Structure):
