@@ -55,12 +55,15 @@ def test_everything_comes_back(model: Model, saved: Path) -> None:
     assert os.listdir(saved.parent) == [saved.name]
 
 
-def test_the_module_is_in_evaluation_mode_and_equals_the_reference(model: Model) -> None:
+def test_modules_are_in_evaluation_mode_and_equal_the_reference(model: Model) -> None:
     x = np.random.default_rng(1).normal(size=(2, 3, 7, 9))
     module = model.module()
     assert not module.training
     with torch.inference_mode():
         scores = module(torch.from_numpy(x).float()).numpy()
+    frozen = model.frozen(fused=False)
+    assert [name for name in frozen.state_dict() if name.startswith("bn")] == []
+    np.testing.assert_allclose(frozen(torch.from_numpy(x).float()), scores, atol=2e-5)
     trace = run(model.graph, model.weights, x)
     np.testing.assert_allclose(scores, trace.values[model.graph.scores.name], atol=2e-5)
 

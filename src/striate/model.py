@@ -24,7 +24,7 @@ from striate.notation import parse, text
 
 if TYPE_CHECKING:
     from striate.data.decode import Source
-    from striate.pytorch import Network
+    from striate.pytorch import Frozen, Network
 
 Array: TypeAlias = NDArray[Any]
 
@@ -119,6 +119,21 @@ class Model:
         network.eval()
         return network
 
+    def frozen(self, *, fused: bool = True) -> Frozen:
+        """The network prepared for prediction alone, the fastest way to scores.
+
+        A `torch.nn.Module` without gradients that cannot be trained. It takes normalized pictures,
+        needs no `torch.no_grad()`, and answers with what `module()` answers, to float32 rounding:
+        normalizations are folded into the layers before them, and kernels may read copies of the
+        weights, packed once.
+
+        Args:
+            fused: whether compiled kernels may be built for it, which takes seconds once.
+        """
+        from striate.pytorch import freeze
+
+        return freeze(self.graph, self.weights, fused=fused)
+
     def probabilities(self, scores: Array) -> Array:
         """Class probabilities (N, classes) from the network's scores."""
         return probabilities(self.graph, scores)
@@ -137,14 +152,13 @@ class Model:
         from striate.pytorch import pays
 
         waiting = list(pictures)
-        module = self.module(fused=pays(self.graph, len(waiting), training=False))
+        module = self.frozen(fused=pays(self.graph, len(waiting), training=False))
         found: list[Prediction] = []
         for start in range(0, len(waiting), batch_size):
             batch = [self.preprocessing.picture(each) for each in waiting[start:][:batch_size]]
             x = self.preprocessing.normalize(torch.from_numpy(np.stack(batch)))
-            with torch.inference_mode():
-                scores = module(x)
-            found += [self._ranked(row) for row in self.probabilities(scores.double().numpy())]
+            scores = module(x).double().numpy()
+            found += [self._ranked(row) for row in self.probabilities(scores)]
         return found
 
     def _ranked(self, row: Array) -> Prediction:

@@ -106,7 +106,7 @@ def _scaled(node: Node, own: Own, bn: Node, statistics: Own) -> dict[str, Array]
     kind = own["weight"].dtype
     wide = {name: np.asarray(array, dtype=np.float64) for name, array in statistics.items()}
     scale = wide["weight"] / np.sqrt(wide["running_var"] + bn.operator.epsilon)  # type: ignore[attr-defined]
-    weight = np.asarray(own["weight"], dtype=np.float64)
+    weight = own["weight"]  # times float64
     bias = own.get("bias", np.zeros(1)).astype(np.float64)
     if isinstance(node.operator, TransposedConv):  # (inputs, outputs of a group, *kernel)
         groups = node.operator.groups

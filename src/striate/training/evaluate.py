@@ -82,7 +82,7 @@ def evaluate(model: Model, data: DataSet, *, split: str = "test") -> Evaluation:
             f"the pictures are {data.shape}, but the model takes {model.preprocessing.shape}"
         )
     chosen = data.with_classes(model.classes).split(split)
-    module = model.module(fused=pays(model.graph, len(chosen), training=False))
+    module = model.frozen(fused=pays(model.graph, len(chosen), training=False))
     batches = Batches(chosen, BATCH, **_IN_ORDER)
     scores, loss = scored(model.graph, module, model.preprocessing, batches)
     said = probabilities(model.graph, scores.double().numpy())
