@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import copy
+import subprocess
+import sys
+
 import pytest
 import torch
 from nets import branching, lenet
@@ -63,3 +67,50 @@ def test_settings_reach_the_class() -> None:
 def test_unknown_names_are_answered() -> None:
     with pytest.raises(UnknownNameError, match="Did you mean adam"):
         optimizer("adamm", [], 0.1)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_training_does_not_load_the_compiler_and_takes_the_steps_it_would_with_it(
+    name: str,
+) -> None:
+    code = f"""
+import sys, copy, torch
+from striate.pytorch import optimizer
+def run():
+    p = torch.nn.Parameter(torch.tensor([3.0, -2.0, 0.5]))
+    made = optimizer({name!r}, [p], 0.1, weight_decay=0.01)
+    for k in range(6):
+        made.zero_grad()
+        (p * p * (k + 1)).sum().backward()
+        made.step()
+        state = copy.deepcopy(made.state_dict())
+        made.load_state_dict(state)
+    assert made.step(lambda: torch.tensor(float(torch.is_grad_enabled()))) == 1
+    return p.detach()
+first = run()
+assert "torch._dynamo" not in sys.modules, "the compiler was loaded"
+import torch._dynamo
+assert torch.equal(first, run()), "other steps"
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_hooks_and_schedules_work_as_on_any_optimizer() -> None:
+    weight = nn.Parameter(torch.ones(2, 3))
+    made = optimizer("momentum", [weight], 0.5)
+    called: list[str] = []
+    made.register_step_pre_hook(lambda *_: called.append("before"))
+    made.register_step_post_hook(lambda *_: called.append("after"))
+    schedule = optim.lr_scheduler.StepLR(made, 1, 0.1)
+    for _ in range(2):
+        made.zero_grad()
+        weight.sum().backward()
+        made.step()
+        schedule.step()
+    assert called == ["before", "after"] * 2
+    assert made.param_groups[0]["lr"] == pytest.approx(0.005)
+    torch.testing.assert_close(weight.detach(), torch.full((2, 3), 1 - 0.5 - 0.05 * 1.9))
+    assert isinstance(copy.deepcopy(made), optim.SGD)

@@ -22,7 +22,7 @@ from striate.ops import CrossEntropy
 from striate.ops.loss.attach import with_loss
 from striate.pytorch.losses import loss_function
 from striate.pytorch.lower import lower
-from striate.pytorch.optimizers import optimizer
+from striate.pytorch.optimizers import OPTIMIZERS, optimizer
 from striate.pytorch.weights import Weights, weights_of
 
 WARM_UP = 3
@@ -53,7 +53,9 @@ def trainers(
     loss = nn.functional.cross_entropy if usual else loss_function(graph)
 
     def stepping(net: nn.Module, *, fused: bool) -> Run:
-        step = _step(net, optimizer(kind, net, learning_rate, fast=fused), loss)
+        made, usual = OPTIMIZERS[kind]
+        update = made(net.parameters(), lr=learning_rate, fused=fused or None, **usual)
+        step = _step(net, update, loss)
         return _laid_out(step) if fused else step
 
     found = {

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from types import MethodType
 from typing import Any
 
+import torch
 from torch import nn, optim
 
 from striate.errors import UnknownNameError, did_you_mean
@@ -57,7 +62,8 @@ def optimizer(
     given = parameters.parameters() if isinstance(parameters, nn.Module) else parameters
     trained = [each for each in given if each.requires_grad]
     fused = {"fused": True} if fast and _fusible(trained) else {}
-    return kind(_groups(trained, weight_decay), lr=lr, **{**usual, **settings, **fused})
+    made = LEAN[kind] if fast else kind
+    return made(_groups(trained, weight_decay), lr=lr, **{**usual, **settings, **fused})
 
 
 def _groups(trained: list[nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:
@@ -74,3 +80,55 @@ def _groups(trained: list[nn.Parameter], weight_decay: float) -> list[dict[str, 
 
 def _fusible(trained: list[nn.Parameter]) -> bool:
     return all(p.is_floating_point() and p.device.type in FUSED_DEVICES for p in trained)
+
+
+class Lean(optim.Optimizer):
+    """An optimizer that does not load torch.compile, which takes a second, before anyone compiles.
+
+    PyTorch keeps its compiler out of these methods by asking the compiler to stay away.
+    """
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        _bare(super().add_param_group)(param_group)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        _bare(super().zero_grad)(set_to_none)
+
+    def state_dict(self) -> dict[str, Any]:
+        state: dict[str, Any] = _bare(super().state_dict)()
+        return state
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        _bare(super().load_state_dict)(state_dict)
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        with torch.set_grad_enabled(self.defaults["differentiable"]):
+            # Bare always: PyTorch's wrapping calls the hooks, and this class is wrapped itself.
+            return _bare(super().step, always=True)(closure)
+
+
+class SGD(Lean, optim.SGD):
+    """`torch.optim.SGD`, lean."""
+
+
+class Adam(Lean, optim.Adam):
+    """`torch.optim.Adam`, lean."""
+
+
+class AdamW(Lean, optim.AdamW):
+    """`torch.optim.AdamW`, lean."""
+
+
+LEAN: Mapping[Callable[..., optim.Optimizer], Callable[..., optim.Optimizer]] = {
+    optim.SGD: SGD,
+    optim.Adam: Adam,
+    optim.AdamW: AdamW,
+}
+
+
+def _bare(method: Callable[..., Any], *, always: bool = False) -> Callable[..., Any]:
+    """The method without what PyTorch has wrapped around it, while there is no compiler."""
+    compiles = "torch._dynamo" in sys.modules and not always
+    if compiles or not isinstance(method, MethodType):
+        return method
+    return partial(inspect.unwrap(method.__func__), method.__self__)
