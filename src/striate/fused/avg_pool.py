@@ -1,8 +1,8 @@
 """Convolution, activation and 2x2 average pool as one operator: `csrc/conv_avg.cpp` for PyTorch.
 
 `striate::conv_avg_pool` also returns what the activation gave before the pool, which backward
-reads: one flat tensor in the kernels' own order, its batch rounded up to 16; empty for "identity",
-whose derivative needs nothing.
+reads: one flat tensor in the kernels' own order, its batch rounded up to whole vectors; empty for
+"identity", whose derivative needs nothing.
 """
 
 from __future__ import annotations
@@ -56,11 +56,14 @@ def _backward_call(numbers: tuple[int, ...], wants_dx: bool) -> tuple[Any, int]:
 def kept_size(size: tuple[int, int, int, int], activation: int, keep: bool) -> int:
     """How many floats backward reads, for a pooled size.
 
-    >>> kept_size((17, 2, 3, 5), 1, True)
-    3840
+    >>> kept_size((3, 2, 5, 7), 0, True)
+    0
     """
+    if not (keep and activation):
+        return 0
     batch, outputs, height, width = size
-    return -(-batch // 16) * 16 * outputs * 4 * height * width if keep and activation else 0
+    lanes = library().avg_lanes()
+    return int(-(-batch // lanes) * lanes * outputs * 4 * height * width)
 
 
 def run_forward(

@@ -19,6 +19,8 @@ using lanes::Group;
 
 constexpr int MOST_OUTPUTS = REGISTERS == 32 ? 4 : 2;
 constexpr int MOST_TAPS = REGISTERS == 32 ? 6 : 5;
+// for dx: narrow tiles skip more of the zeros left and right of dz
+constexpr int DX_PIXELS = 4, DX_CHANNELS = REGISTERS == 32 ? 6 : 3;
 
 struct Plan : Layer {
   bool wants_dx;
@@ -32,8 +34,9 @@ struct Plan : Layer {
   int64_t dw_vectors() const { return (int64_t)outputs * kernel_h * row; }
   Convolution to_dx() const {
     // where the padding exceeds the kernel, the outermost rows of dz reach no pixel
-    int skip = std::max(0, pad_h - kernel_h + 1);
-    return {outputs, channels, kernel_h, kernel_w, dz_w, dz_h * dz_w, above - skip, 2 * pool_h, width};
+    int skip_h = std::max(0, pad_h - kernel_h + 1), skip_w = std::max(0, pad_w - kernel_w + 1);
+    return {outputs,        channels,   kernel_h, kernel_w,      dz_w, dz_h * dz_w,
+            above - skip_h, 2 * pool_h, width,    left - skip_w, 2 * pool_w};
   }
 };
 
@@ -150,13 +153,13 @@ inline void make_dx(const Plan& p, const Buffers& shared, const Buffers::OneThre
   const Convolution v = p.to_dx();
   int skip_h = std::max(0, p.pad_h - p.kernel_h + 1), skip_w = std::max(0, p.pad_w - p.kernel_w + 1);
   const float* dz = own.dz + ((int64_t)skip_h * p.dz_w + skip_w) * LANES;
-  for (int b = 0; b < parts_of(v.outputs, lanes::MOST_OUTPUTS); ++b)
+  const int64_t map = (int64_t)p.height * p.width * LANES;
+  for (int b = 0; b < parts_of(v.outputs, DX_CHANNELS); ++b)
     for (int h = 0; h < p.height; ++h)
-      lanes::convolve_row(v, dz, shared.packed, nullptr, h, b,
-                          [&](int c, int w, Vec value) INLINE_LAMBDA {
-                            store(own.dx + (((int64_t)c * p.height + h) * p.width + w) * LANES,
-                                  value);
-                          });
+      lanes::convolve_row<DX_PIXELS, DX_CHANNELS>(
+          v, dz, shared.packed, nullptr, h, b,
+          [map, to = own.dx + (int64_t)h * p.width * LANES](int c, int w, Vec value)
+              INLINE_LAMBDA { store(to + c * map + w * LANES, value); });
 }
 
 // The sum over threads and lanes, in their order.
@@ -188,7 +191,7 @@ void run(const Plan& p, const float* gradient, const float* x, const float* weig
       avg_forward::place_x(p, shared.x_place), avg_forward::place_y(p, shared.y_place);
       place_dx(p, shared.dx_place);
       if (dx)
-        lanes::pack(p.to_dx(), shared.packed, [&](int c, int o, int r, int k) {
+        lanes::pack<DX_CHANNELS>(p.to_dx(), shared.packed, [&](int c, int o, int r, int k) {
           return weight[((int64_t)o * p.channels + c) * taps + taps - 1 - (r * p.kernel_w + k)];
         });
     }

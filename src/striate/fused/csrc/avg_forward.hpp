@@ -12,8 +12,8 @@ using lanes::Convolution;
 using lanes::Group;
 
 inline Convolution convolution(const Layer& l) {
-  return {l.channels,           l.outputs, l.kernel_h, l.kernel_w,  l.padded_w,
-          l.padded_h * l.padded_w, l.pad_h,   l.height,   2 * l.pool_w};
+  return {l.channels, l.outputs, l.kernel_h,   l.kernel_w, l.padded_w, l.padded_h * l.padded_w,
+          l.pad_h,    l.height,  2 * l.pool_w, l.pad_w,    l.width};
 }
 
 // Vectors that `kept` has for a group of images.
@@ -74,9 +74,8 @@ inline void convolve_rows(const Layer& l, int pooled_row, const float* bias, flo
   for (int r = 0; r < 2; ++r)
     for (int b = 0; b < parts_of(l.outputs, lanes::MOST_OUTPUTS); ++b)
       lanes::convolve_row(v, own.padded, shared.packed, bias, 2 * pooled_row + r, b,
-                          [&](int o, int w, Vec value) INLINE_LAMBDA {
-                            store(rows + o * map + (r * v.columns + w) * LANES, value);
-                          });
+                          [map, to = rows + r * v.columns * LANES](int o, int w, Vec value)
+                              INLINE_LAMBDA { store(to + o * map + w * LANES, value); });
 }
 
 template <int ACT>

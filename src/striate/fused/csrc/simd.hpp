@@ -4,14 +4,16 @@
 #include <cstring>
 #include <type_traits>
 
-#ifndef LANES
 #if defined(__AVX512F__)
-#define LANES 16
+#define LANES_OF_A_REGISTER 16
 #elif defined(__AVX__)
-#define LANES 8
+#define LANES_OF_A_REGISTER 8
 #else
-#define LANES 4
+#define LANES_OF_A_REGISTER 4
 #endif
+
+#ifndef LANES
+#define LANES LANES_OF_A_REGISTER
 #endif
 
 // How many accumulators fit the registers beside a broadcast and a weight.
@@ -41,6 +43,14 @@ INLINE Vec splat(float s) {
   return Vec{s, s, s, s, s, s, s, s};
 #else
   return Vec{s, s, s, s};
+#endif
+}
+// Holds a value in its register, where a compiler might load it again for every use.
+INLINE void keep(Vec& v) {
+#if LANES == LANES_OF_A_REGISTER && defined(__x86_64__)
+  asm("" : "+v"(v));
+#elif LANES == LANES_OF_A_REGISTER && defined(__aarch64__)
+  asm("" : "+w"(v));
 #endif
 }
 INLINE IntVec splat_int(int32_t s) { return IntVec{} + s; }
