@@ -169,7 +169,7 @@ def _is_traced() -> bool:
     return torch.compiler.is_exporting() or torch.compiler.is_compiling()
 
 
-LEAST_WORK, LEAST_WORK_BUILT = 2e12, 1e11
+LEAST_WORK, LEAST_WORK_BUILT = 5e11, 1e11
 """Multiply-adds below which building and trying kernels, or trying alone, costs what it saves."""
 
 
