@@ -194,30 +194,37 @@ def _check_gradient(gradient: Tensor, x: Tensor | None, weight: Tensor) -> None:
 
 def _library() -> ctypes.CDLL | None:
     try:
-        return _bind(build.library("winograd"))
+        return bind(build.library("winograd"))
     except build.Unavailable as reason:
         build.fall_back(reason)
         return None
 
 
 @cache
-def _bind(library: ctypes.CDLL) -> ctypes.CDLL:
+def bind(library: ctypes.CDLL) -> ctypes.CDLL:
+    """The library, told what its functions take."""
     pointer, number = ctypes.c_void_p, ctypes.c_int
-    library.winograd_forward.argtypes = [pointer] * 5 + [number]
+    library.winograd_forward.argtypes = [pointer] * 6 + [number]
     library.winograd_backward_weight.argtypes = [pointer] * 4 + [number]
     library.winograd_release.restype = None
+    library.winograd_laid_out_floats.argtypes = [pointer]
+    library.winograd_laid_out_floats.restype = ctypes.c_int64
+    library.winograd_lay_out.argtypes = [pointer] * 3
+    library.winograd_lay_out.restype = None
     return library
 
 
-def _sizes(
+def sizes_of(
     maps: torch.Size, out: torch.Size, pads: tuple[int, int], strides: tuple[int, ...], relu: bool
 ) -> ctypes.Array[ctypes.c_int64]:
+    """The `Sizes` of csrc/winograd_layout.hpp."""
     batch, channels, height, width = maps
     values = (batch, height, width, channels, *out[2:], out[1], *pads, *strides, relu)
     return (ctypes.c_int64 * len(values))(*values)
 
 
-def _succeed(status: int) -> None:
+def succeed(status: int) -> None:
+    """Raise what a function of the library reports."""
     if status:
         raise MemoryError("no memory for the workspace of a Winograd convolution")
 
@@ -263,12 +270,13 @@ def _forward(
     y = _forward_fake(x, weight, bias, rows, columns, relu)
     if y.numel():
         shift = bias.contiguous() if bias is not None else None
-        _succeed(
+        succeed(
             library.winograd_forward(
-                _sizes(x.shape, y.shape, (rows, columns), weight.stride(), relu),
+                sizes_of(x.shape, y.shape, (rows, columns), weight.stride(), relu),
                 x.data_ptr(),
                 weight.data_ptr(),
                 shift.data_ptr() if shift is not None else None,
+                None,
                 y.data_ptr(),
                 torch.get_num_threads(),
             )
@@ -302,11 +310,12 @@ def _backward_data(
         output, channel, row, column = weight.stride()
         last_tap = weight.data_ptr() + 2 * (row + column) * weight.element_size()
         pads, strides = (2 - rows, 2 - columns), (channel, output, -row, -column)
-        _succeed(
+        succeed(
             library.winograd_forward(
-                _sizes(gradient.shape, dx.shape, pads, strides, False),
+                sizes_of(gradient.shape, dx.shape, pads, strides, False),
                 gradient.data_ptr(),
                 last_tap,
+                None,
                 None,
                 dx.data_ptr(),
                 torch.get_num_threads(),
@@ -336,9 +345,9 @@ def _backward_weight(
     dw = _backward_weight_fake(gradient, x, weight, rows, columns)
     if not gradient.numel():
         return dw.zero_()
-    _succeed(
+    succeed(
         library.winograd_backward_weight(
-            _sizes(x.shape, gradient.shape, (rows, columns), dw.stride(), False),
+            sizes_of(x.shape, gradient.shape, (rows, columns), dw.stride(), False),
             x.data_ptr(),
             gradient.data_ptr(),
             dw.data_ptr(),

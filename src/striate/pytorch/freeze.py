@@ -15,6 +15,7 @@ from striate.pytorch import fast as speed
 from striate.pytorch.fold import folded
 from striate.pytorch.lower import Network, fill, recipes
 from striate.pytorch.plan import Plan, planned
+from striate.pytorch.prepared import Prepared
 from striate.pytorch.stretch import PATTERNS, Stretch, joined
 from striate.pytorch.weights import Weights, load_weights
 
@@ -113,7 +114,7 @@ class Frozen(Network):
         """Look at modules and weights again before the next prediction."""
         self._bound = None
         for step in self._plan.steps:
-            if isinstance(step.call, Stretch):
+            if isinstance(step.call, Stretch | Prepared):
                 step.call.forget()
 
     def _bind(self) -> _Bound:

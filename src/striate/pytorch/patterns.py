@@ -29,10 +29,14 @@ class Pattern(NamedTuple):
 
 
 class Unit(NamedTuple):
-    """Nodes computed by one call: `call(*modules, *inputs)`."""
+    """Nodes computed by one call: `call(*modules, *inputs)`.
+
+    The inputs are those of the first node, then `more` that others read.
+    """
 
     nodes: tuple[Node, ...]
     call: Call
+    more: tuple[str, ...] = ()
 
 
 def units(

@@ -93,7 +93,7 @@ class _Shelf:
 
 def _reads(unit: Unit) -> tuple[str, ...]:
     """The values a unit needs; a converted input reads itself."""
-    return unit.nodes[0].inputs or (unit.nodes[0].name,)
+    return (unit.nodes[0].inputs or (unit.nodes[0].name,)) + unit.more
 
 
 def _needed(graph: Graph, exits: Sequence[str]) -> set[str]:

@@ -20,6 +20,7 @@ from striate.graph import Graph, Node
 from striate.ops import AveragePool, Dense, Flatten, Input, MaxPool
 from striate.pytorch import fusion
 from striate.pytorch.patterns import Call, Pattern, Unit
+from striate.pytorch.prepared import conv_unit, is_plain, with_additions
 
 MOST_WEIGHTS = 1 << 24
 """Of a dense layer that is kept a second time, packed."""
@@ -62,7 +63,7 @@ def _linked(pattern: Pattern) -> Pattern:
     if pattern.operators[0] is Dense:
         return pattern._replace(make=_dense_link)
     pools = {MaxPool, AveragePool} & set(pattern.operators)
-    return pattern._replace(make=_conv_link) if pools else pattern
+    return pattern._replace(make=_conv_link if pools else conv_unit)
 
 
 PATTERNS = tuple(map(_linked, fusion.PATTERNS))
@@ -70,7 +71,10 @@ PATTERNS = tuple(map(_linked, fusion.PATTERNS))
 
 
 def joined(graph: Graph, found: list[Unit]) -> list[Unit]:
-    """The units of a network, in order, those of each stretch made one."""
+    """The units of a network, in order, those of each stretch made one, and sums part of their
+    convolutions.
+    """
+    found = with_additions(graph, found)
     done: list[Unit] = []
     while found:
         stretch = _stretch(graph, found)
@@ -154,7 +158,7 @@ class Stretch:
 
     def __call__(self, *given: Any) -> Tensor:
         *modules, x = given
-        if _is_plain(x) and x.shape[1:] == self._size:
+        if is_plain(x) and x.shape[1:] == self._size:
             asked = len(x), torch.get_num_threads()
             wins = self._wins.get(asked)
             if wins is None:
@@ -226,15 +230,3 @@ def _told_all(layers: Sequence[Layer]) -> str:
 
 def _told(sizes: Sequence[int]) -> str:
     return "x".join(map(str, sizes))
-
-
-def _is_plain(x: Tensor) -> bool:
-    """Whether this is numbers that a kernel may read: nobody traces or transforms the call."""
-    return (
-        type(x) is Tensor
-        and x.dtype is torch.float32
-        and x.is_cpu
-        and not torch.compiler.is_compiling()
-        and torch._C._len_torch_dispatch_stack() == 0
-        and torch._C._functorch.peek_interpreter_stack() is None
-    )

@@ -70,7 +70,7 @@ long cache_floats() {
 
 // Each thread takes some of the tiles through all three steps; the weights are transformed before.
 void forward_by_tiles(const Sizes& s, const Tiles& tiles, const float* x, const float* w,
-                      const float* bias, float* y, int threads) {
+                      const Added& added, float* y, int threads) {
   const long in = blocks_of(s.channels), out = blocks_of(s.outputs), chunk = std::min(CHUNK, out);
   const long fit = cache_floats() / 2 / (POINTS * (in + chunk) * LANES);
   const long share = (tiles.count + threads - 1) / threads;
@@ -94,7 +94,7 @@ void forward_by_tiles(const Sizes& s, const Tiles& tiles, const float* x, const 
       for (long b = 0; b < out; b += chunk) {
         const long width = std::min(chunk, out - b);
         multiply_points(points, count, 0, in, right, b, width, sum, false);
-        transform_output(s, tiles, sum, 0, t, t + count, b, width, bias, y);
+        transform_output(s, tiles, sum, 0, t, t + count, b, width, added, y);
       }
     }
   }
@@ -103,7 +103,7 @@ void forward_by_tiles(const Sizes& s, const Tiles& tiles, const float* x, const 
 // Few tiles, many weights: each thread takes some of the outputs, and transforms its weights just
 // before it uses them, so that they never leave its cache.
 void forward_by_outputs(const Sizes& s, const Tiles& tiles, const float* x, const float* w,
-                        const float* bias, float* y, int threads) {
+                        const Added& added, float* y, int threads) {
   const long in = blocks_of(s.channels), out = blocks_of(s.outputs), chunk = std::min(CHUNK, out);
   const long terms = std::min(TERMS, in), rows = std::min(tiles.count, PASS);
   const size_t left = Points::floats(in, rows);
@@ -128,19 +128,19 @@ void forward_by_outputs(const Sizes& s, const Tiles& tiles, const float* x, cons
             transform_weight(s, w, k, k + depth, b + j, panel, j);
           multiply_points(points, count, k, depth, panel, 0, width, sum, k > 0);
         }
-        transform_output(s, tiles, sum, 0, t, t + count, b, width, bias, y);
+        transform_output(s, tiles, sum, 0, t, t + count, b, width, added, y);
       }
 #pragma omp barrier
     }
   }
 }
 
-void forward(const Sizes& s, const float* x, const float* w, const float* bias, float* y,
+void forward(const Sizes& s, const float* x, const float* w, const Added& added, float* y,
              int threads) {
   const Tiles tiles(s);
   const bool many_weights = POINTS * s.channels * s.outputs > (3L << 20) / 4;
   const bool few_tiles = tiles.count < 4L * MAX_ROWS * threads;
-  (many_weights || few_tiles ? forward_by_outputs : forward_by_tiles)(s, tiles, x, w, bias, y,
+  (many_weights || few_tiles ? forward_by_outputs : forward_by_tiles)(s, tiles, x, w, added, y,
                                                                       threads);
 }
 
@@ -177,10 +177,11 @@ void backward_weight(const Sizes& s, const float* x, const float* g, float* dw, 
 }  // namespace
 
 // 0, or 1 when there is no memory for the workspace. No exception may pass a C boundary.
+// `add`, shaped as y, joins the result before ReLU; like the bias it may be null.
 extern "C" int winograd_forward(const Sizes* sizes, const float* x, const float* weight,
-                                const float* bias, float* y, int threads) {
+                                const float* bias, const float* add, float* y, int threads) {
   try {
-    forward(*sizes, x, weight, bias, y, threads);
+    forward(*sizes, x, weight, {bias, add}, y, threads);
   } catch (const std::bad_alloc&) {
     return 1;
   }
@@ -195,6 +196,15 @@ extern "C" int winograd_backward_weight(const Sizes* sizes, const float* x,
     return 1;
   }
   return 0;
+}
+
+// Weights laid out for many calls: pass them with strides of 0.
+extern "C" int64_t winograd_laid_out_floats(const Sizes* sizes) {
+  return blocks_of(sizes->outputs) * blocks_of(sizes->channels) * (sizeof(Taps) / sizeof(float));
+}
+
+extern "C" void winograd_lay_out(const Sizes* sizes, const float* weight, float* to) {
+  lay_out(*sizes, weight, reinterpret_cast<Taps*>(to));
 }
 
 extern "C" int winograd_lanes() { return LANES; }

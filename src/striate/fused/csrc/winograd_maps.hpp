@@ -60,19 +60,25 @@ inline void transform_gradient(const Sizes& s, const Tiles& tiles, const float* 
   }
 }
 
+// What joins the sums on the way out: a number an output, and another map; each may be null.
+struct Added {
+  const float *bias, *map;
+};
+
 // Blocks first..last of the sums in `from`, which is the output block `offset + first` and on.
 inline void transform_output(const Sizes& s, const Tiles& tiles, const Points& from, long row,
-                             long first, long last, long offset, long blocks, const float* bias,
+                             long first, long last, long offset, long blocks, const Added& added,
                              float* y) {
   for (long t = first; t < last; t++, row++) {
     const long image = t / (tiles.rows * tiles.columns);
     const long top = t / tiles.columns % tiles.rows * TILE, left = t % tiles.columns * TILE;
     const int rows = int(std::min<long>(TILE, s.out_height - top));
     const int columns = int(std::min<long>(TILE, s.out_width - left));
-    float* corner = y + ((image * s.out_height + top) * s.out_width + left) * s.outputs;
+    const long corner = ((image * s.out_height + top) * s.out_width + left) * s.outputs;
     for (long b = 0; b < blocks; b++) {
       const int lanes = lanes_of(s.outputs, offset + b);
-      const Vector shift = bias ? load_lanes(bias + (offset + b) * LANES, lanes) : Vector{};
+      const Vector shift =
+          added.bias ? load_lanes(added.bias + (offset + b) * LANES, lanes) : Vector{};
       Vector half[TILE][PATCH];
       for (int k = 0; k < PATCH; k++) {
         Vector m[PATCH], o[TILE];
@@ -84,9 +90,11 @@ inline void transform_output(const Sizes& s, const Tiles& tiles, const Points& f
         Vector o[TILE];
         output_map(half[r], o);
         for (int k = 0; k < columns; k++) {
+          const long place = corner + (r * s.out_width + k) * s.outputs + (offset + b) * LANES;
           Vector v = o[k] + shift;
+          if (added.map) v += load_lanes(added.map + place, lanes);
           if (s.relu) v = v < 0 ? Vector{} : v;  // keeps NaN, as torch does
-          store_lanes(corner + (r * s.out_width + k) * s.outputs + (offset + b) * LANES, v, lanes);
+          store_lanes(y + place, v, lanes);
         }
       }
     }

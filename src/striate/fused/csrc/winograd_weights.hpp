@@ -99,15 +99,25 @@ inline void write_taps(const Sizes& s, Taps& taps, Order order, int outputs, int
           k % 3 * s.weight_column] = taps.at[k][i][l];
 }
 
+// Weights that were laid out before, in the order in which they are read: taps of a block of
+// outputs by a block of channels, [block of outputs][block of channels]. They have no strides.
+inline bool laid_out(const Sizes& s) { return s.weight_output == 0; }
+
+inline const Taps& laid_out_taps(const Sizes& s, const float* w, long block, long b) {
+  return reinterpret_cast<const Taps*>(w)[block * blocks_of(s.channels) + b];
+}
+
 // Weights of channel blocks first..last to output block `block`; beyond the last channel, zeros.
 inline void transform_weight(const Sizes& s, const float* w, long first, long last, long block,
                              const Points& to, long to_block) {
   const Order order = order_of(s);
   const float* base = w + block * LANES * s.weight_output;
-  Taps taps;
+  Taps read;
   for (long b = first; b < last; b++) {
-    read_taps(s, base + b * LANES * s.weight_input, order, lanes_of(s.outputs, block),
-              lanes_of(s.channels, b), taps);
+    if (!laid_out(s))
+      read_taps(s, base + b * LANES * s.weight_input, order, lanes_of(s.outputs, block),
+                lanes_of(s.channels, b), read);
+    const Taps& taps = laid_out(s) ? laid_out_taps(s, w, block, b) : read;
     for (int i = 0; i < LANES; i++) {
       Vector half[3][PATCH];
       for (int r = 0; r < 3; r++) {
@@ -118,6 +128,13 @@ inline void transform_weight(const Sizes& s, const float* w, long first, long la
       store_points<3, weight_map>(half, to, to_block, (b - first) * LANES + i);
     }
   }
+}
+
+inline void lay_out(const Sizes& s, const float* w, Taps* to) {
+  for (long block = 0; block < blocks_of(s.outputs); block++)
+    for (long b = 0; b < blocks_of(s.channels); b++)
+      read_taps(s, w + block * LANES * s.weight_output + b * LANES * s.weight_input, order_of(s),
+                lanes_of(s.outputs, block), lanes_of(s.channels, b), *to++);
 }
 
 // The gradient of the weights of output block `block`, from its 36 points.

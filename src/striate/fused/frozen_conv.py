@@ -1,0 +1,244 @@
+"""A convolution that only predicts, with what follows it: direct, or by Winograd's tiles.
+
+    y = relu(x ∗ w + b + another map)
+
+The weights are laid out once, in the order in which a kernel reads them. PyTorch does so in every
+call, which takes longer than the convolution where a picture or two meet many weights.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from functools import cache, cached_property
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from striate.fused import build, winograd
+from striate.fused.choose import chain_wins
+from striate.fused.layer import workspace
+
+Run: TypeAlias = Callable[[Tensor, Tensor | None], Tensor]
+FEWEST_CHANNELS = 32
+"""Below it Winograd's transforms cost what its products save."""
+
+
+class ConvShape(ctypes.Structure):
+    """Mirrors `Conv` in csrc/frozen_conv.cpp, field by field."""
+
+    _fields_ = [
+        (name, ctypes.c_int32)
+        for name in (
+            "batch",
+            "channels",
+            "height",
+            "width",
+            "outputs",
+            "kernel_h",
+            "kernel_w",
+            "stride_h",
+            "stride_w",
+            "pad_h",
+            "pad_w",
+            "relu",
+            "threads",
+        )
+    ]
+
+
+@cache
+def library() -> ctypes.CDLL:
+    """The compiled kernels.
+
+    Raises:
+        Unavailable: they cannot be built here.
+    """
+    built = build.library("frozen_conv")
+    pointer = ctypes.c_void_p
+    for name in ("conv_memory", "conv_workspace"):
+        getattr(built, name).argtypes = [pointer]
+        getattr(built, name).restype = ctypes.c_int64
+    built.conv_pack.argtypes = [pointer] * 4
+    built.conv_run.argtypes = [pointer] * 6
+    built.conv_pack.restype = built.conv_run.restype = None
+    return built
+
+
+class LaidOut:
+    """Kernels for many convolutions, copied in the order in which the compiled code reads them.
+
+    Large ones are else gathered from all over the memory in every call.
+
+    Args:
+        weight: (outputs, channels, 3, 3), float32 on the CPU.
+
+    Raises:
+        Unavailable: there is no compiled code.
+    """
+
+    def __init__(self, weight: Tensor) -> None:
+        self._library = winograd.bind(build.library("winograd"))
+        self._outputs, channels = weight.shape[:2]
+        maps, out = torch.Size((1, channels, 3, 3)), torch.Size((1, self._outputs, 1, 1))
+        sizes = winograd.sizes_of(maps, out, (0, 0), weight.stride(), False)
+        self._taps = torch.empty(self._library.winograd_laid_out_floats(sizes))
+        self._library.winograd_lay_out(sizes, weight.data_ptr(), self._taps.data_ptr())
+
+    def run(
+        self,
+        x: Tensor,
+        bias: Tensor | None,
+        add: Tensor | None,
+        y: Tensor,
+        padding: tuple[int, int],
+        relu: bool,
+    ) -> None:
+        """Write the convolution of `x` plus `add` to `y`; all maps are channels_last."""
+        given = (t.data_ptr() if t is not None else None for t in (x, self._taps, bias, add, y))
+        sizes = winograd.sizes_of(x.shape, y.shape, padding, (0, 0, 0, 0), relu)
+        winograd.succeed(self._library.winograd_forward(sizes, *given, torch.get_num_threads()))
+
+
+class FrozenConv:
+    """A convolution with zero padding, one group, no dilation, and what follows it.
+
+    Args:
+        weight: (outputs, channels, rows, columns).
+        bias: (outputs,).
+        stride, padding: (rows, columns).
+        relu: whether ReLU comes last.
+    """
+
+    def __init__(
+        self,
+        weight: Tensor,
+        bias: Tensor | None,
+        stride: tuple[int, int],
+        padding: tuple[int, int],
+        relu: bool,
+    ) -> None:
+        self._weight = weight.detach().contiguous()
+        self._bias = None if bias is None else bias.detach().contiguous()
+        self._stride, self._padding, self._relu = stride, padding, relu
+        self._ways: dict[tuple[int, ...], Run] = {}
+        self._calls: dict[tuple[torch.Size, int], tuple[Any, int, tuple[int, ...]]] = {}
+
+    def __call__(self, x: Tensor, add: Tensor | None = None) -> Tensor:
+        """The map of (batch, channels, height, width) in float32 on the CPU, channels_last.
+
+        Args:
+            add: a map shaped as the answer, added before ReLU.
+        """
+        x = x.contiguous(memory_format=torch.channels_last)
+        if add is not None:
+            add = add.contiguous(memory_format=torch.channels_last)
+        asked = (*x.shape, torch.get_num_threads(), add is not None)
+        if asked not in self._ways:
+            self._ways[asked] = self._way(x, add)
+        return self._ways[asked](x, add)
+
+    def plainly(self, x: Tensor, add: Tensor | None) -> Tensor:
+        """The same by PyTorch's own operators."""
+        y = functional.conv2d(x, self._weight, self._bias, self._stride, self._padding)
+        y = y if add is None else y.add_(add)
+        return y.relu_() if self._relu else y
+
+    def size_after(self, x: torch.Size) -> tuple[int, int, int, int]:
+        """The answer's size for maps of this size."""
+        rows, columns = (
+            (x[k + 2] + 2 * self._padding[k] - self._weight.shape[k + 2]) // self._stride[k] + 1
+            for k in (0, 1)
+        )
+        return x[0], self._weight.shape[0], rows, columns
+
+    def _way(self, x: Tensor, add: Tensor | None) -> Run:
+        """The fastest way for this size, asked for a batch rounded up to a power of two."""
+        size = torch.Size((1 << (len(x) - 1).bit_length(), *x.shape[1:]))
+        if not x.numel() or min(self.size_after(size)) < 1:
+            return self.plainly  # which says what is wrong
+        given = cache(
+            lambda: (_noise(size), None if add is None else _noise(self.size_after(size)))
+        )
+
+        def wins(told: str, first: Run, second: Run) -> bool:
+            return chain_wins(told, lambda: first(*given()), lambda: second(*given()))
+
+        told, best = self._told(size, add), self.direct
+        if self.fits_tiles and wins(f"{told}, tiled", self.tiled, best):
+            best = self.tiled
+        return best if wins(told, best, self.plainly) else self.plainly
+
+    @property
+    def fits_tiles(self) -> bool:
+        """Whether Winograd's tiles can stand for it, and may pay."""
+        outputs, channels, *kernel = self._weight.shape
+        usual = kernel == [3, 3] and self._stride == (1, 1)
+        return usual and min(outputs, channels) >= FEWEST_CHANNELS and winograd.available()
+
+    def direct(self, x: Tensor, add: Tensor | None) -> Tensor:
+        """The same by the direct kernel."""
+        shape, floats, size = self._direct_call(x.shape, torch.get_num_threads())
+        y = _empty(size)
+        library().conv_run(
+            shape,
+            x.data_ptr(),
+            self._packed.data_ptr(),
+            None if add is None else add.data_ptr(),
+            y.data_ptr(),
+            workspace(floats).data_ptr() if floats else None,
+        )
+        return y
+
+    def _direct_call(self, x: torch.Size, threads: int) -> tuple[Any, int, tuple[int, ...]]:
+        if (x, threads) not in self._calls:
+            outputs, _, *kernel = self._weight.shape
+            sizes = (*x, outputs, *kernel, *self._stride, *self._padding, self._relu, threads)
+            shape = ctypes.byref(ConvShape(*sizes))
+            floats = library().conv_workspace(shape)
+            self._calls[x, threads] = (shape, floats, self.size_after(x))
+        return self._calls[x, threads]
+
+    @cached_property
+    def _packed(self) -> Tensor:
+        outputs, channels, *kernel = self._weight.shape
+        sizes = (1, channels, *kernel, outputs, *kernel, 1, 1, 0, 0, 0, 1)
+        shape = ctypes.byref(ConvShape(*sizes))
+        packed = torch.empty(library().conv_memory(shape))
+        bias = None if self._bias is None else self._bias.data_ptr()
+        library().conv_pack(shape, self._weight.data_ptr(), bias, packed.data_ptr())
+        return packed
+
+    def tiled(self, x: Tensor, add: Tensor | None) -> Tensor:
+        """The same by Winograd's tiles: kernels of 3x3, stride 1; the bound is `conv3x3`'s."""
+        y = _empty(self.size_after(x.shape))
+        self._tiles.run(x, self._bias, add, y, self._padding, self._relu)
+        return y
+
+    @cached_property
+    def _tiles(self) -> LaidOut:
+        return LaidOut(self._weight)
+
+    def _told(self, size: torch.Size, add: Tensor | None) -> str:
+        outputs, _, *kernel = self._weight.shape
+        taps = (("stride", self._stride), ("pad", self._padding))
+        more = [f"{name} {each[0]}x{each[1]}" for name, each in taps]
+        more += ["add"] if add is not None else []
+        more += ["relu"] if self._relu else []
+        maps, kernels = "x".join(map(str, size)), "x".join(map(str, (outputs, *kernel)))
+        return f"frozen conv {maps} by {kernels}, {', '.join(more)}, {_threads()}"
+
+
+def _threads() -> str:
+    return f"{torch.get_num_threads()} threads"
+
+
+def _empty(size: tuple[int, ...]) -> Tensor:
+    return torch.empty(size, memory_format=torch.channels_last)
+
+
+def _noise(size: tuple[int, ...]) -> Tensor:
+    noise = torch.randn(size, generator=torch.Generator().manual_seed(0))
+    return noise.contiguous(memory_format=torch.channels_last)
