@@ -14,11 +14,12 @@ from striate.fused import build
 @pytest.mark.slow
 @pytest.mark.compiler
 @pytest.mark.parametrize("lanes", [4, 16])
-def test_sanitizers_find_nothing(tmp_path: Path, lanes: int) -> None:
+@pytest.mark.parametrize("kernels", ["sanitize", "sanitize_frozen"])
+def test_sanitizers_find_nothing(tmp_path: Path, lanes: int, kernels: str) -> None:
     program = tmp_path / "sanitize"
     flags = ["-O0", "-g1", "-std=c++17", "-fopenmp", "-fsanitize=address,undefined"]
     flags += ["-fno-sanitize-recover=all", "-Wno-psabi", f"-DLANES={lanes}"]
-    source = str(Path(__file__).with_name("sanitize.cpp"))
+    source = str(Path(__file__).with_name(f"{kernels}.cpp"))
     command = [*build.compiler(), *flags, f"-I{build.SOURCES}", source, "-o", str(program)]
     built = subprocess.run(command, capture_output=True, text=True, check=False)
     if built.returncode and "cannot find" in built.stderr:

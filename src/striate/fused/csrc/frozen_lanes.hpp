@@ -10,8 +10,8 @@ using lanes::Convolution;
 using lanes::Group;
 
 inline Convolution in_lanes(const Layer& l) {
-  return {l.channels,           l.outputs, l.kernel_h, l.kernel_w,  l.padded_w,
-          l.padded_h * l.padded_w, l.pad_h,   l.height,   2 * l.pool_w};
+  return {l.channels, l.outputs, l.kernel_h,   l.kernel_w, l.padded_w, l.padded_h * l.padded_w,
+          l.pad_h,    l.height,  2 * l.pool_w, l.pad_w,    l.width};
 }
 
 // What a step keeps: weights, bias, and where each element of an image comes from and goes.
@@ -86,9 +86,8 @@ void lane_rows(const Layer& l, const LaneWeights& kept, const LaneBuffers& own, 
     for (int r = 0; r < 2; ++r)
       for (int b = 0; b < blocks; ++b)
         lanes::convolve_row(v, own.padded, kept.packed, kept.bias, 2 * i + r, b,
-                            [&](int o, int w, Vec value) INLINE_LAMBDA {
-                              store(own.rows + o * map + r * line + w * LANES, value);
-                            });
+                            [map, to = own.rows + r * line](int o, int w, Vec value)
+                                INLINE_LAMBDA { store(to + o * map + w * LANES, value); });
     for (int o = 0; o < l.outputs; ++o)
       for (int j = 0; j < l.pool_w; ++j) {
         const float* a = own.rows + o * map + 2 * j * LANES;
