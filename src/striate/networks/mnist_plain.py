@@ -15,7 +15,7 @@ INPUT 1x28x28
         source="Striate's own: VGG's pairs of 3x3 kernels, batch normalization, global pooling",
         data="mnist",
         recipe={
-            "epochs": 14,
+            "epochs": 24,
             "batch_size": 128,
             "optimizer": "adamw",
             "learning_rate": 0.004,
@@ -25,7 +25,7 @@ INPUT 1x28x28
             "rotate": 10,
             "scale": 0.1,
             "smoothing": 0.05,
-            "validation": 1000,
+            "validation": 0,
         },
     ),
 )
