@@ -30,17 +30,21 @@ double lane_work(const Step& step) {
 
 struct Chain {
   const Step* steps;
-  int count, convolutions, in_lanes, batch, threads;
+  int count, convolutions, in_lanes, groups, batch, threads;
 
   Chain(const Step* given, int all, int images, int team)
-      : steps(given), count(all), convolutions(0), in_lanes(0), batch(images), threads(team) {
+      : steps(given), count(all), convolutions(0), in_lanes(0), groups(0), batch(images), threads(team) {
     while (convolutions < count && steps[convolutions].pool != DENSE) ++convolutions;
-    if (batch / LANES < threads) return;
-    double best = 0, saved = 0;  // the first layers whose work in lanes is least
+    if (parts_of(batch, LANES) < threads) return;
+    double best = 0, alone = 0, lanes = 0;  // the first layers whose work in lanes is least
     for (int s = 0; s < convolutions; ++s) {
-      saved += image_work(steps[s]) - lane_work(steps[s]);
-      if (saved > best) best = saved, in_lanes = s + 1;
+      alone += image_work(steps[s]), lanes += lane_work(steps[s]);
+      if (alone - lanes <= best) continue;
+      best = alone - lanes, in_lanes = s + 1;
+      const bool fill = batch % LANES * alone > LANES * lanes;  // a group need not be full
+      groups = batch / LANES + fill;
     }
+    if (!groups) in_lanes = 0;
   }
   static int64_t size_after(const Step& step) {
     const Layer l(step.shape);
@@ -124,8 +128,8 @@ class Images {
     }
   }
 
-  // LANES images, from the first layer on.
-  void group(const float* x, float* y) {
+  // Up to LANES images, from the first layer on.
+  void group(const float* x, float* y, int images) {
     Workspace space{own_.memory};
     for (int s = 0; s < chain_.in_lanes; ++s) {
       const Step& step = chain_.steps[s];
@@ -135,7 +139,7 @@ class Images {
       Workspace memory{step.memory + image_floats(step)};
       const LaneWeights kept(l, memory);
       if (s == 0)
-        lanes::to_lanes(whole_group(l), x, l.channels * l.height * l.width, kept.x_place, own.padded);
+        lanes::to_lanes(group_of(l, images), x, l.channels * l.height * l.width, kept.x_place, own.padded);
       LaneMap to{own_.pooled, (int64_t)l.pooled * LANES, l.pool_w * LANES};
       if (s + 1 < chain_.in_lanes) {
         const Layer next(chain_.steps[s + 1].shape);
@@ -144,19 +148,19 @@ class Images {
               (int64_t)next.padded_h * next.padded_w * LANES, next.padded_w * LANES};
       }
       run_lanes(step, kept, own, to);
-      if (s + 1 == chain_.in_lanes) leave(step, l, kept, y);
+      if (s + 1 == chain_.in_lanes) leave(step, l, kept, y, images);
     }
   }
 
  private:
-  void leave(const Step& step, const Layer& l, const LaneWeights& kept, float* y) {
+  void leave(const Step& step, const Layer& l, const LaneWeights& kept, float* y, int images) {
     const int64_t size = Chain::size_after(step);
     const bool done = chain_.in_lanes == chain_.convolutions;
-    lanes::from_lanes(whole_group(l), own_.pooled, (int)size, kept.y_place,
+    lanes::from_lanes(group_of(l, images), own_.pooled, (int)size, kept.y_place,
                       done ? y : own_.images);
     if (done) return;
     const int64_t after = Chain::size_after(chain_.steps[chain_.convolutions - 1]);
-    for (int i = 0; i < LANES; ++i) one(chain_.in_lanes, own_.images + i * size, y + i * after);
+    for (int i = 0; i < images; ++i) one(chain_.in_lanes, own_.images + i * size, y + i * after);
   }
 
   const Chain& chain_;
@@ -168,11 +172,12 @@ void convolve(const Chain& chain, const float* x, float* y, float* memory) {
   Images images(chain, memory);
   const int64_t before = Chain::size_before(chain.steps[0]);
   const int64_t after = Chain::size_after(chain.steps[chain.convolutions - 1]);
-  const int groups = chain.in_lanes ? chain.batch / LANES : 0, alone = chain.batch - groups * LANES;
+  const int groups = chain.groups, alone = std::max(0, chain.batch - groups * LANES);
 #pragma omp for schedule(static)
   for (int item = 0; item < groups + alone; ++item) {
     const int64_t n = item < groups ? (int64_t)item * LANES : item - groups + groups * LANES;
-    if (item < groups) images.group(x + n * before, y + n * after);
+    if (item < groups)
+      images.group(x + n * before, y + n * after, std::min<int64_t>(LANES, chain.batch - n));
     else images.one(0, x + n * before, y + n * after);
   }
 }

@@ -53,8 +53,8 @@ inline void pack_lanes(const Layer& l, const float* weight, const float* bias, f
     for (int p = 0; p < l.pooled; ++p) kept.y_place[p * l.outputs + o] = o * l.pooled + p;
 }
 
-inline Group whole_group(Layer l) {
-  l.batch = LANES;
+inline Group group_of(Layer l, int images) {
+  l.batch = images;
   return Group(l, 0);
 }
 
