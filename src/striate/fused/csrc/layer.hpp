@@ -91,12 +91,25 @@ inline void unpad(const Layer& l, const float* padded, float* x) {
   }
 }
 
+// Rows of `width` floats, too short for memcpy to pay. All but the last few are moved in whole
+// vectors, whose surplus the next row overwrites.
+inline void copy_rows(const float* from, int from_pitch, int rows, int width, float* to,
+                      int to_pitch) {
+  int whole = std::max(0, rows - parts_of(LANES, std::min(from_pitch, to_pitch)));
+  for (int r = 0; r < rows; ++r, from += from_pitch, to += to_pitch) {
+    if (r < whole)
+      for (int v = 0; v < width; v += LANES) store(to + v, load(from + v));
+    else
+      std::memcpy(to, from, 4 * width);
+  }
+}
+
 // Pooled rows [first, last) of an image from [position][lanes_k] into y's own layout.
 inline void write_pooled(const Layer& l, const float* image, int first, int last, float* y) {
   int begin = first * l.pool_w, end = last * l.pool_w;
   if (l.y_last) {
-    for (int p = begin; p < end; ++p)
-      std::memcpy(y + (int64_t)p * l.outputs, image + (int64_t)p * l.lanes_k, 4ll * l.outputs);
+    y += (int64_t)begin * l.outputs, image += (int64_t)begin * l.lanes_k;
+    copy_rows(image, l.lanes_k, end - begin, l.outputs, y, l.outputs);
     return;
   }
   for (int o = 0; o < l.outputs; ++o)
@@ -107,8 +120,7 @@ inline void write_pooled(const Layer& l, const float* image, int first, int last
 // whatever they hold, and nobody reads them.
 inline void read_pooled(const Layer& l, const float* y, float* image) {
   if (l.y_last) {
-    for (int p = 0; p < l.pooled; ++p)
-      std::memcpy(image + (int64_t)p * l.lanes_k, y + (int64_t)p * l.outputs, 4ll * l.outputs);
+    copy_rows(y, l.outputs, l.pooled, l.outputs, image, l.lanes_k);
     return;
   }
   for (int p = 0; p < l.pooled; ++p)

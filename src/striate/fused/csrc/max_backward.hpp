@@ -10,6 +10,7 @@
 
 #include "layer.hpp"
 #include "max_forward.hpp"
+#include "max_lists.hpp"
 #include "quads.hpp"
 
 namespace striate::max_backward {
@@ -52,11 +53,8 @@ struct Buffers {
   }
   struct OneThread {
     float *padded, *quads, *dpadded, *gradient, *result, *dw, *db, *image_db;
-    float *by_output, *by_place, *group;          // gradients in the lists
-    int32_t *output_place, *place_output, *group_output;  // and where they belong
-    int32_t *count, *start;
-    OneThread(const Plan& p, Workspace& space) {
-      int64_t all = p.wants_lists() ? (int64_t)p.places * p.outputs : 0;
+    lists::Lists lists;
+    OneThread(const Plan& p, Workspace& space) : lists(p, p.places, p.wants_lists(), space) {
       dw = space.take(p.dw_floats()), db = space.take(p.lanes_k);
       image_db = space.take(p.lanes_k);
       padded = space.take(p.image);
@@ -64,14 +62,6 @@ struct Buffers {
       dpadded = space.take(p.wants_dx ? p.image : 0);
       gradient = space.take((int64_t)p.pooled * p.lanes_k);
       result = space.take((int64_t)p.pooled * p.lanes_k);
-      by_output = space.take(all + p.outputs), by_place = space.take(all + 1);
-      group = space.take(5ll * (p.outputs + 1));
-      output_place = integers(space, all + p.outputs), place_output = integers(space, all + 1);
-      group_output = integers(space, 5ll * (p.outputs + 1));
-      count = integers(space, p.outputs), start = integers(space, 4ll * p.places + 1);
-    }
-    static int32_t* integers(Workspace& space, int64_t n) {
-      return reinterpret_cast<int32_t*>(space.take(n));
     }
   };
 };
@@ -133,10 +123,12 @@ template <int ACT>
 void make_live(const Plan& p, const float* gradient, const float* result, const uint8_t* argmax,
                const Buffers::OneThread& own) {
   std::memset(own.image_db, 0, 4 * p.lanes_k);
+  IntVec lane;
+  for (int i = 0; i < LANES; ++i) lane[i] = i;
   for (int position = 0; position < p.pooled; ++position, argmax += argmax_stride(p))
     for (int v = 0; v < p.lanes_k; v += LANES) {
       int64_t at = (int64_t)position * p.lanes_k + v;
-      Vec g = load(gradient + at);
+      Vec g = lane < splat_int(p.outputs - v) ? load(gradient + at) : splat(0.f);
       if constexpr (ACT == RELU)
         g = load_places(argmax + v) > 3 ? splat(0.f) : g;
       else if constexpr (ACT != IDENTITY)
@@ -147,44 +139,7 @@ void make_live(const Plan& p, const float* gradient, const float* result, const 
   for (int o = 0; o < p.lanes_k; ++o) own.db[o] += own.image_db[o];
 }
 
-// The lists of pooled rows [first, last): for each output (places counted from the band's first
-// row, as dW walks it), and for each place of the convolution (outputs, as dX walks it).
-inline void make_lists(const Plan& p, int first, int last, const uint8_t* argmax,
-                       const Buffers::OneThread& own) {
-  std::memset(own.count, 0, 4 * p.outputs);
-  const int capacity = p.places + 1, spare = p.outputs + 1;
-  int listed = 0, place = 0;
-  for (int i = first; i < last; ++i)
-    for (int j = 0; j < p.pool_w; ++j) {
-      const int64_t position = (int64_t)i * p.pool_w + j;
-      const uint8_t* winner = argmax + position * argmax_stride(p);
-      const float* live = own.gradient + position * p.lanes_k;
-      const int32_t corner = 2 * (i - first) * p.line() + 2 * j * p.channels;
-      const int32_t offset[5] = {corner, corner + p.channels, corner + p.line(),
-                                 corner + p.line() + p.channels, 0};
-      int32_t grouped[5] = {0, 0, 0, 0, 0};
-      for (int o = 0; o < p.outputs; ++o) {
-        const int k = winner[o], alive = live[o] != 0.f;
-        const int64_t at = (int64_t)o * capacity + own.count[o];
-        own.by_output[at] = live[o], own.output_place[at] = offset[k];
-        own.count[o] += alive;
-        const int64_t slot = (int64_t)k * spare + grouped[k];
-        own.group[slot] = live[o], own.group_output[slot] = o;
-        grouped[k] += alive;
-      }
-      for (int k = 0; k < 4; ++k) {
-        own.start[place++] = listed;
-        std::memcpy(own.by_place + listed, own.group + (int64_t)k * spare, 4 * grouped[k]);
-        std::memcpy(own.place_output + listed, own.group_output + (int64_t)k * spare,
-                    4 * grouped[k]);
-        listed += grouped[k];
-      }
-    }
-  own.start[place] = listed;
-}
-
 inline void add_dw(const Plan& p, const float* rows, const Buffers::OneThread& own) {
-  int64_t capacity = p.places + 1;
   for (int r = 0; r < p.kernel_h; ++r)
     for (int b = 0; b < p.chunks; ++b) {
       Part chunk(p.vectors, p.chunks, b);
@@ -192,10 +147,10 @@ inline void add_dw(const Plan& p, const float* rows, const Buffers::OneThread& o
       float* sums = own.dw + ((int64_t)r * p.vectors + chunk.begin) * LANES * p.outputs;
       with_count<MOST_CHUNK>(chunk.size, [&](auto size) {
         for (int o = 0; o < p.outputs; ++o)
-          if (own.count[o])
+          if (own.lists.count[o])
             add_rows<size.value, 1>(sums + (int64_t)o * size.value * LANES, source,
-                                 own.by_output + o * capacity, own.output_place + o * capacity,
-                                 own.count[o]);
+                                    own.lists.gradients_of(o), own.lists.places_of(o),
+                                    own.lists.count[o]);
       });
     }
 }
@@ -207,7 +162,7 @@ inline void add_dx(const Plan& p, int first, int last, const float* packed,
       Part chunk(p.vectors, p.chunks, b);
       const float* w = packed + ((int64_t)r * p.vectors + chunk.begin) * LANES * p.outputs;
       with_count<MOST_CHUNK>(chunk.size, [&](auto size) {
-        const int32_t* start = own.start;
+        const int32_t* start = own.lists.start;
         for (int i = first; i < last; ++i)
           for (int j = 0; j < p.pool_w; ++j)
             for (int k = 0; k < 4; ++k, ++start) {
@@ -215,8 +170,8 @@ inline void add_dx(const Plan& p, int first, int last, const float* packed,
               if (!listed || h < p.pad_h || h >= p.pad_h + p.height) continue;
               float* target = own.dpadded + (int64_t)h * p.line() + w_at * p.channels;
               add_rows<size.value, size.value * LANES>(target + chunk.begin * LANES, w,
-                                                       own.by_place + *start,
-                                                       own.place_output + *start, listed);
+                                                       own.lists.by_place + *start,
+                                                       own.lists.place_output + *start, listed);
             }
       });
     }
@@ -237,9 +192,14 @@ void one_image(const Plan& p, const float* gradient, const float* x, const float
   if (dx) std::memset(own.dpadded, 0, 4 * p.image);
   for (int first = 0; p.wants_lists() && first < p.pool_h; first += p.band) {
     int last = std::min(first + p.band, p.pool_h);
-    make_lists(p, first, last, argmax, own);
-    if (!p.quads) add_dw(p, own.padded + 2ll * first * p.line(), own);
-    if (dx) add_dx(p, first, last, shared.packed, own);
+    const int begin = first * p.pool_w, end = last * p.pool_w;
+    if (!p.quads) {
+      lists::make_by_output(p, own.lists, begin, end, own.gradient, argmax);
+      add_dw(p, own.padded + 2ll * first * p.line(), own);
+    }
+    if (!dx) continue;
+    lists::make_by_place(p, own.lists, begin, end, own.gradient, argmax);
+    add_dx(p, first, last, shared.packed, own);
   }
   if (dx) unpad(p, own.dpadded, dx);
 }

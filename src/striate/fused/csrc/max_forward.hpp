@@ -4,6 +4,7 @@
 #include <omp.h>
 
 #include "layer.hpp"
+#include "places.hpp"
 
 namespace striate::max_forward {
 
@@ -127,7 +128,7 @@ INLINE void pool(Vec first, Vec second, Vec third, Vec fourth, Vec bias, float* 
   store(y, result);
   if (!argmax) return;
   if constexpr (ACT == RELU) place = result <= splat(0.f) ? splat_int(4) : place;  // dead: no gradient
-  *reinterpret_cast<LooseBytes*>(argmax) = __builtin_convertvector(place, ByteVec);
+  store_places(argmax, place);
 }
 
 // One row of the convolution, for one block of vectors.

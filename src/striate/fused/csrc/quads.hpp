@@ -6,14 +6,9 @@
 // where the place differs from lane to lane: one permutation of four floats.
 #pragma once
 #include "layer.hpp"
+#include "places.hpp"
 
-namespace striate {
-
-INLINE IntVec load_places(const uint8_t* places) {
-  return __builtin_convertvector(*reinterpret_cast<const LooseBytes*>(places), IntVec);
-}
-
-namespace quads {
+namespace striate::quads {
 
 constexpr int MOST_TAPS = REGISTERS == 32 ? 25 : 13;
 
@@ -89,5 +84,4 @@ inline void add_dw(const Layer& l, const float* padded, const float* gradient,
   }
 }
 
-}  // namespace quads
-}  // namespace striate
+}  // namespace striate::quads
