@@ -60,12 +60,14 @@ struct Buffers {
   };
 };
 
-// Activates in place: not on the way out of the registers, where every shape of a tile would carry
-// its own copy of the activation.
-template <int ACT> INLINE Vec active(float* place) {
-  Vec value = activate<ACT>(load(place));
-  store(place, value);
-  return value;
+// The mean of a window whose rows begin at `a` and `b`, activated in place: not on the way out of
+// the registers, where every shape of a tile would carry its own copy of the activation.
+template <int ACT> INLINE Vec mean_of_active(float* a, float* b) {
+  Vec window[] = {load(a), load(a + LANES), load(b), load(b + LANES)};
+  activate_all<ACT>(window);
+  store(a, window[0]), store(a + LANES, window[1]);
+  store(b, window[2]), store(b + LANES, window[3]);
+  return ((window[0] + window[1]) + (window[2] + window[3])) * splat(.25f);
 }
 
 inline void convolve_rows(const Layer& l, int pooled_row, const float* bias, float* rows,
@@ -91,10 +93,8 @@ void one_group(const Layer& l, const Group& group, const float* x, const float* 
     for (int o = 0; o < l.outputs; ++o)
       for (int j = 0; j < l.pool_w; ++j) {
         float* a = rows + o * map + 2 * j * LANES;
-        float* b = a + columns * LANES;
-        Vec sum = (active<ACT>(a) + active<ACT>(a + LANES)) +
-                  (active<ACT>(b) + active<ACT>(b + LANES));
-        store(own.pooled + ((int64_t)o * l.pooled + i * l.pool_w + j) * LANES, sum * splat(.25f));
+        store(own.pooled + ((int64_t)o * l.pooled + i * l.pool_w + j) * LANES,
+              mean_of_active<ACT>(a, a + columns * LANES));
       }
   }
   lanes::from_lanes(group, own.pooled, l.outputs * l.pooled, shared.y_place, y);

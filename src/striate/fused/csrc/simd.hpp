@@ -86,10 +86,42 @@ INLINE Vec exp_negative(Vec x) {
   return p * as_float(power);
 }
 
+// 1 / (1 + e^-x) of several vectors, step by step side by side: each alone would wait for itself.
+// e^-x as above, but by the polynomial 1 - r + r^2 q(r) of degree 6 (least maximum error 3e-9,
+// fitted for this file).
+template <int N> INLINE void sigmoids(Vec (&x)[N]) {
+  constexpr float coefficients[] = {1.38145399e-3f,  -8.36874513e-3f, 4.16683908e-2f,
+                                    -1.66665204e-1f, 4.99999934e-1f,  -1.f, 1.f};
+  const Vec magic = splat(12582912.f);
+  Vec shifted[N], r[N], p[N];
+#pragma GCC unroll 4
+  for (int i = 0; i < N; ++i) {
+    x[i] = splat(-87.f) > x[i] ? splat(-87.f) : x[i];
+    x[i] = splat(87.f) < x[i] ? splat(87.f) : x[i];
+    shifted[i] = x[i] * splat(-1.44269504f) + magic;
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < N; ++i) {
+    Vec n = shifted[i] - magic;
+    r[i] = x[i] + n * splat(0.693145752f);
+    r[i] = r[i] + n * splat(1.42860677e-6f);
+    p[i] = splat(coefficients[0]);
+  }
+#pragma GCC unroll 6
+  for (int k = 1; k < 7; ++k)
+#pragma GCC unroll 4
+    for (int i = 0; i < N; ++i) p[i] = p[i] * r[i] + splat(coefficients[k]);
+#pragma GCC unroll 4
+  for (int i = 0; i < N; ++i) {
+    IntVec power = (as_int(shifted[i]) - as_int(magic) + 127) << 23;
+    x[i] = splat(1.f) / (p[i] * as_float(power) + splat(1.f));
+  }
+}
+
 INLINE Vec sigmoid(Vec x) {
-  Vec e = exp_negative(-absolute(x));
-  Vec top = x < splat(0.f) ? e : splat(1.f);
-  return top / (splat(1.f) + e);
+  Vec alone[] = {x};
+  sigmoids(alone);
+  return alone[0];
 }
 
 // Below 5/8 an odd polynomial (least maximum error 4e-9, fitted for this file), above it
@@ -113,6 +145,12 @@ template <int ACT> INLINE Vec activate(Vec x) {
   if constexpr (ACT == TANH) return hyperbolic_tangent(x);
   if constexpr (ACT == SIGMOID) return sigmoid(x);
   return x;
+}
+
+template <int ACT, int N> INLINE void activate_all(Vec (&x)[N]) {
+  if constexpr (ACT == SIGMOID) return sigmoids(x);
+#pragma GCC unroll 4
+  for (int i = 0; i < N; ++i) x[i] = activate<ACT>(x[i]);
 }
 
 // The derivative, read off the activation's own value y, times the gradient g.
