@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -11,6 +12,8 @@ from nets import branching, chain, lenet, with_side_exit
 from torch import Tensor
 
 from striate.errors import SettingError, WeightsError
+from striate.fused import frozen_conv
+from striate.fused.build import Unavailable
 from striate.graph import Graph, Node
 from striate.ops import Add, BatchNorm, Conv, Dense, Flatten, GlobalAveragePool, Input, ReLU, Tanh
 from striate.pytorch import Frozen, folded, freeze, weights_of
@@ -94,6 +97,78 @@ def test_scores_are_those_of_the_formulas(net: Callable[[], Graph], count: int) 
     assert not y.requires_grad
     assert y.dtype == torch.float32
     np.testing.assert_allclose(y.numpy(), exact, rtol=1e-4, atol=2e-5 * np.abs(exact).max())
+
+
+def steps(module: Frozen) -> list[str]:
+    """The nodes of each step."""
+    return [" ".join(".".join(path) for path in step.paths) for step in module._plan.steps]
+
+
+def test_a_small_network_is_one_step() -> None:
+    assert len(steps(frozen(lenet())[0])) == 1
+    assert len(steps(freeze(lenet(), frozen(lenet())[1], fused=False))) > 9
+
+
+def test_a_shortcut_is_part_of_the_convolution_before_it() -> None:
+    found = steps(frozen(residual())[0])
+    assert found[:5] == [
+        *("input", "stem stem_relu", "a1 a1_relu", "b1 add1 relu1", "a2 a2_relu"),
+    ]
+    assert "short add2 relu2" in found
+    assert found[-1] == "fc"
+
+
+def test_sums_that_others_read_or_that_are_the_answer() -> None:
+    """What is read elsewhere is computed for itself."""
+    nodes = (
+        Node("input", Input((2, 6, 5))),
+        Node("a", Conv(3, 3, padding=1), ("input",)),
+        Node("b", Conv(3, 1), ("a",)),
+        Node("sum", Add(), ("b", "a")),
+        Node("relu", ReLU(), ("sum",)),
+        Node("c", Conv(3, 1), ("relu",)),
+        Node("twice", Add(), ("c", "c")),
+        Node("d", Conv(3, 1), ("twice",)),
+        Node("e", Conv(3, 1), ("d",)),
+        Node("end", Add(), ("e", "sum", "d")),
+        Node("f", Conv(3, 1), ("end",)),
+        Node("last", Add(), ("end", "f")),
+    )
+    graph = Graph(nodes)
+    module, weights = frozen(graph)
+    assert steps(module)[3:] == ["relu", "c", "twice", "d", "e", "end", "f last"]
+    (x,) = pictures(graph, 3)
+    exact = run(graph, weights, x).values["last"]
+    np.testing.assert_allclose(
+        module(torch.from_numpy(x)).numpy(), exact, rtol=1e-4, atol=1e-5 * np.abs(exact).max()
+    )
+
+
+@pytest.mark.compiler
+@pytest.mark.parametrize("net", [lenet, residual, before_activation])
+def test_kernels_agree_with_the_formulas(
+    net: Callable[[], Graph], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    try:
+        frozen_conv.library()
+    except Unavailable as reason:
+        pytest.skip(reason.what)
+    monkeypatch.setenv("STRIATE_FUSED", "require")
+    test_scores_are_those_of_the_formulas(net, 18)
+
+
+def test_tracers_see_plain_operators() -> None:
+    graph = residual()
+    module, _ = frozen(graph)
+    x, other = (torch.from_numpy(pictures(graph, 2, seed)[0]) for seed in (1, 2))
+    wanted = module(other)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        traced = torch.jit.trace(module, x)  # type: ignore[no-untyped-call]
+    torch.testing.assert_close(traced(other), wanted, rtol=1e-4, atol=1e-4)
+    exported = torch.export.export(module, (x,))
+    assert not any("striate" in str(node.target) for node in exported.graph.nodes)
+    torch.testing.assert_close(exported.module()(other), wanted, rtol=1e-4, atol=1e-4)
 
 
 def test_any_batch_after_any_other() -> None:

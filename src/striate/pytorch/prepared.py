@@ -109,6 +109,7 @@ def is_plain(x: Tensor) -> bool:
         and x.dtype is torch.float32
         and x.is_cpu
         and not torch.compiler.is_compiling()
+        and torch._C._get_tracing_state() is None
         and torch._C._len_torch_dispatch_stack() == 0
         and torch._C._functorch.peek_interpreter_stack() is None
     )

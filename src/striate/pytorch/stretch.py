@@ -40,8 +40,7 @@ class Link:
 
 def _conv_link(graph: Graph, nodes: Sequence[Node]) -> Link | None:
     run = fusion.conv_pool_call(graph, nodes)
-    (x,) = graph.input_specs(nodes[0])
-    if run is None or min(x.spatial) <= fusion.LEAST_SIZE:
+    if run is None:
         return None
     maximal = any(isinstance(node.operator, MaxPool) for node in nodes)
     return Link(run, "max" if maximal else "avg", _activation(nodes))
