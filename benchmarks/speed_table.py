@@ -1,16 +1,21 @@
-"""Write the tables of docs/speed.md anew from what `striate bench --json` left.
+"""Write the tables of docs/speed.md anew from the committed results.
 
 striate bench A B C resnet18 vgg16_bn --json > benchmarks/results/bench-NAME.json
+python benchmarks/peers.py ... --json benchmarks/results/peers-NAME.json
+python benchmarks/to_99.py --json benchmarks/results/to-99-NAME.json
 python benchmarks/speed_table.py
 """
 
 from __future__ import annotations
 
 import json
+import statistics
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "speed.md"
 BEGIN, END = "<!-- tables -->", "<!-- end of tables -->"
 TARGETS = {
@@ -26,36 +31,46 @@ TARGETS = {
 }
 """Times as fast as a contender: training steps, and inference with batches of 32."""
 
+TO_99 = 3.0
 
-def table(answer: dict[str, Any]) -> str:
-    """One result file as a table under its machine and date."""
+
+def ruled(headings: list[str], rows: list[list[str]]) -> str:
+    """A table in Markdown, numbers to the right."""
+    lines = [headings, ["---", *["--:"] * (len(headings) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(each)} |" for each in lines)
+
+
+def where(answer: dict[str, Any]) -> str:
+    """The machine and the moment."""
+    peak = answer.get("fma_gflops")
+    return (
+        f"{answer['processor']} ({answer['instructions']}), threads: {answer['threads']}, "
+        f"{f'FMA peak {peak:.0f} GFLOP/s, ' if peak else ''}PyTorch {answer['torch']}, "
+        f"{answer['date']}, load average {answer['load_average']}"
+    )
+
+
+def clock(answer: dict[str, Any]) -> str:
+    """What a second is."""
+    return "processor time" if answer["clock"] == "processor" else "wall time"
+
+
+def bench(answer: dict[str, Any]) -> str:
+    """What `striate bench --json` left."""
     results = answer["results"]
     others = list(dict.fromkeys(name for each in results for name in each["ratio"]))[1:]
-    headings = ["net, batch", "Striate", *others, "of FMA peak"]
     rows = [
         [
             f"{each['net']}, {each['batch']}",
             f"{each['milliseconds']['striate']:.3g} ms",
             *(cell(each, name) for name in others),
-            share(each["share_of_fma_peak"]),
+            "" if each["share_of_fma_peak"] is None else f"{each['share_of_fma_peak']:.0%}",
         ]
         for each in results
     ]
-    ruled = [headings, ["---", *["--:"] * (len(headings) - 1)], *rows]
-    return "\n".join([caption(answer), "", *(f"| {' | '.join(row)} |" for row in ruled)])
-
-
-def caption(answer: dict[str, Any]) -> str:
-    """What was measured, where and when, in a sentence."""
     what = "Inference" if answer["task"] == "inference" else "Training steps"
-    clock = "processor time" if answer["clock"] == "processor" else "wall time"
-    peak = answer["fma_gflops"]
-    return (
-        f"**{what}, threads: {answer['threads']}, {clock}**; {answer['processor']} "
-        f"({answer['instructions']}){f', FMA peak {peak:.0f} GFLOP/s' if peak else ''}, PyTorch "
-        f"{answer['torch']}, {answer['date']}, medians of {answer['steps']}, load average "
-        f"{answer['load_average']}:"
-    )
+    about = f"**{what}**, {clock(answer)}, medians of {answer['steps']}; {where(answer)}:"
+    return f"{about}\n\n{ruled(['net, batch', 'Striate', *others, 'of FMA peak'], rows)}"
 
 
 def cell(result: dict[str, Any], name: str) -> str:
@@ -67,22 +82,76 @@ def cell(result: dict[str, Any], name: str) -> str:
     target = TARGETS.get((result["net"], name))
     if target is None or (name == "onnxruntime" and result["batch"] != 32):
         return told
-    return f"{told} ({target}: {'met' if ratio >= target else 'missed'})"
+    return f"{told} ({verdict(ratio, target)})"
 
 
-def share(of_peak: float | None) -> str:
-    """Per cent; empty where the peak was not measured."""
-    return "" if of_peak is None else f"{of_peak:.0%}"
+def verdict(ratio: float, target: float) -> str:
+    """Whether what was aimed at was reached."""
+    return f"{target}: {'met' if ratio >= target else 'missed'}"
 
 
-def main() -> None:
-    """Replace what stands between the two marks."""
-    files = sorted((ROOT / "benchmarks" / "results").glob("bench-*.json"))
-    tables = "\n\n".join(table(json.loads(each.read_text())) for each in files)
-    before, _, rest = PAGE.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    PAGE.write_text(f"{before}{BEGIN}\n{tables}\n{END}{after}")
+def peers(answer: dict[str, Any]) -> str:
+    """What peers.py left."""
+    nets = answer["nets"]
+    others = list(next(iter(nets.values()))["ratio"])[1:]
+    rows = [
+        [
+            name,
+            f"{net['milliseconds']['Striate']:.3g} ms",
+            *(f"{net['milliseconds'][k]:.3g} ms, **{net['ratio'][k]:.2f}x**" for k in others),
+        ]
+        for name, net in nets.items()
+    ]
+    about = (
+        f"**Training steps of other libraries**, processes that take turns, {clock(answer)}, "
+        f"medians of {answer['steps']}; {where(answer)}:"
+    )
+    return f"{about}\n\n{ruled(['net', 'Striate', *others], rows)}"
+
+
+def to_99(answer: dict[str, Any]) -> str:
+    """What to_99.py left."""
+    runs, first = answer["runs"], answer["first_run_ever"]
+    rows = [
+        [
+            name,
+            *(f"{statistics.median(run[key] for run in runs[which]):.1f} s" for key in CLOCKS),
+            " ".join(f"{run['test_accuracy']:.2%}" for run in runs[which]),
+        ]
+        for name, which in (("plain PyTorch", "plain"), ("Striate", "striate"))
+    ]
+    ever = [*(f"{first[key]:.1f} s" for key in CLOCKS), f"{first['test_accuracy']:.2%}"]
+    rows.append(["Striate, the first run ever, which builds kernels", *ever])
+    parts = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in answer["split"].items())
+    ratio = answer["ratio"]
+    return (
+        f"**MNIST to 99 %**, from process start to done (`benchmarks/to_99.py`; "
+        f"`{answer['network']}`, {answer['recipe']['epochs']} epochs); {where(answer)}:\n\n"
+        f"{ruled(['run', *CLOCKS, 'test accuracy'], rows)}\n\n"
+        f"Plain PyTorch takes {ratio['wall']:.2f} times as long on the wall "
+        f"({verdict(ratio['wall'], TO_99)}) and {ratio['processor']:.2f} times the processor's "
+        f"time. Striate's seconds: {parts}."
+    )
+
+
+CLOCKS = ("wall", "processor")
+KINDS = {"bench": bench, "peers": peers, "to-99": to_99}
+
+
+def tables() -> Iterator[str]:
+    """One a result file, in the order of kinds and names."""
+    for kind, table in KINDS.items():
+        for file in sorted(RESULTS.glob(f"{kind}-*.json")):
+            yield table(json.loads(file.read_text()))
+
+
+def page(before: str) -> str:
+    """The page with the tables that belong there now."""
+    head, _, rest = before.partition(BEGIN)
+    _, _, tail = rest.partition(END)
+    written = "\n\n".join(tables())
+    return f"{head}{BEGIN}\n{written}\n{END}{tail}"
 
 
 if __name__ == "__main__":
-    main()
+    PAGE.write_text(page(PAGE.read_text()))

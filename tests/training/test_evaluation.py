@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from striate.data import DataSet, Preprocessing
 from striate.data.dataset import Split
@@ -71,3 +72,15 @@ def test_the_last_batch_counts_by_its_size(model: Model) -> None:
     assert found.loss == pytest.approx(-log_p[np.arange(1203), truth].mean(), rel=1e-5)
     assert found.confusion.sum() == 1203
     assert found.accuracy == (log_p.argmax(axis=1) == truth).mean()
+
+
+def test_a_module_that_is_ready_answers_in_the_models_place(model: Model) -> None:
+    module = model.module()
+    module.train()
+    found = evaluate(model, _data(), module=module)
+    assert found.mistakes == evaluate(model, _data()).mistakes
+    assert module.training, "it goes on as it was"
+    with torch.no_grad():
+        module.fc1.weight.zero_()
+        module.fc1.bias.copy_(torch.tensor([0.0, 1.0, 0.0]))
+    assert evaluate(model, _data(), module=module).confusion[:, 1].sum() == 5

@@ -71,8 +71,13 @@ class Evaluation:
         }
 
 
-def evaluate(model: Model, data: DataSet, *, split: str = "test") -> Evaluation:
+def evaluate(
+    model: Model, data: DataSet, *, split: str = "test", module: nn.Module | None = None
+) -> Evaluation:
     """Judge a model on a split of a data set, classes matched by name.
+
+    Args:
+        module: the model, where it has already been made ready to run.
 
     Raises:
         DataError: the split is missing, or the pictures or classes are not the model's.
@@ -82,8 +87,10 @@ def evaluate(model: Model, data: DataSet, *, split: str = "test") -> Evaluation:
             f"the pictures are {data.shape}, but the model takes {model.preprocessing.shape}"
         )
     chosen = data.with_classes(model.classes).split(split)
-    module = model.frozen(fused=pays(model.graph, len(chosen), training=False))
-    batches = Batches(chosen, BATCH, **_IN_ORDER)
+    if module is None:
+        module = model.frozen(fused=pays(model.graph, len(chosen), training=False))
+    device = next((each.device for each in module.parameters()), "cpu")
+    batches = Batches(chosen, BATCH, device=device, **_IN_ORDER)
     scores, loss = scored(model.graph, module, model.preprocessing, batches)
     said = probabilities(model.graph, scores.double().numpy())
     guesses, truths = said.argmax(axis=1), np.asarray(chosen.labels)

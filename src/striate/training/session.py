@@ -275,7 +275,9 @@ class Session:
         now = self.position
         test = None
         if self.data.test is not None:
-            test = evaluate(Model.load(self.folder.best), self.data).accuracy
+            # The module holds the last weights: its kernels are ready, if those are the best.
+            module = self.module if now.progress.best_epoch == now.epoch else None
+            test = evaluate(Model.load(self.folder.best), self.data, module=module).accuracy
         result = Result(
             self.folder.path,
             self.folder.best,
