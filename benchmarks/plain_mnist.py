@@ -39,6 +39,15 @@ def normalize(training: TensorDataset, test: TensorDataset) -> None:
         each.tensors = ((each.tensors[0] - mean) / std, each.tensors[1])
 
 
+def network() -> nn.Sequential:
+    """Two convolutions, two dense layers."""
+    return nn.Sequential(
+        *(nn.Conv2d(1, 20, 5), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(20, 50, 5), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10)),
+    )
+
+
 def main() -> None:
     """Train and test."""
     parser = argparse.ArgumentParser()
@@ -52,14 +61,14 @@ def main() -> None:
     training, test = dataset(given.folder, "train"), dataset(given.folder, "t10k")
     normalize(training, test)
     loader = DataLoader(training, given.batch_size, shuffle=True, drop_last=True)
-    model = nn.Sequential(
-        *(nn.Conv2d(1, 20, 5), nn.ReLU(), nn.MaxPool2d(2)),
-        *(nn.Conv2d(20, 50, 5), nn.ReLU(), nn.MaxPool2d(2)),
-        *(nn.Flatten(), nn.Linear(800, 500), nn.ReLU(), nn.Linear(500, 10)),
-    )
+    model = network()
     optimizer = torch.optim.Adam(model.parameters())
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, given.learning_rate, epochs=given.epochs, steps_per_epoch=len(loader)
+        optimizer,
+        given.learning_rate,
+        epochs=given.epochs,
+        steps_per_epoch=len(loader),
+        cycle_momentum=False,
     )
     loss_function = nn.CrossEntropyLoss()
     for _ in range(given.epochs):
