@@ -60,10 +60,10 @@ def accuracy(net: nn.Module, data: Data) -> float:
     return float(sum(right)) / len(data[1])
 
 
-def compare(chosen: argparse.Namespace) -> Iterator[dict[str, float]]:
-    """Train and judge both, seed after seed."""
+def compare(chosen: argparse.Namespace, first: int) -> Iterator[dict[str, float]]:
+    """Train and judge both, seed after seed, from seed `first` on."""
     training, test = cifar10("train", chosen.per_class), cifar10("test", chosen.test_per_class)
-    for seed in range(chosen.seeds):
+    for seed in range(first, chosen.seeds):
         torch.manual_seed(seed)
         start = resnet(tuple(chosen.widths), chosen.blocks)
         run: dict[str, float] = {"seed": seed}
@@ -83,6 +83,8 @@ def compare(chosen: argparse.Namespace) -> Iterator[dict[str, float]]:
 
 def summary(runs: list[dict[str, float]], test_size: int) -> dict[str, object]:
     """Welch's t of the two means; and the paired difference with its standard error."""
+    if len(runs) < 2:
+        return {}
     a = np.array([run["pytorch_accuracy"] for run in runs])
     b = np.array([run["winograd_accuracy"] for run in runs])
     pooled = np.sqrt((a.var(ddof=1) + b.var(ddof=1)) / len(runs))
@@ -100,6 +102,16 @@ def summary(runs: list[dict[str, float]], test_size: int) -> dict[str, object]:
     }
 
 
+def earlier(path: Path | None, recipe: dict[str, object]) -> list[dict[str, float]]:
+    """The seeds that the file holds already, where they were trained in the same way."""
+    if path is None or not path.exists():
+        return []
+    found = json.loads(path.read_text())
+    if found["recipe"] != recipe:
+        raise SystemExit(f"{path} holds another recipe: {found['recipe']}")
+    return list(found["runs"])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5, help="2 or more")
@@ -111,14 +123,14 @@ def main() -> None:
     parser.add_argument("--widths", type=int, nargs="+", default=[32, 64, 128])
     parser.add_argument("--blocks", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=Path, help="written after each seed; goes on with it")
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
-    recipe = {k: v for k, v in vars(chosen).items() if k != "json"}
-    runs: list[dict[str, float]] = []
-    for run in compare(chosen):
+    recipe = {k: v for k, v in vars(chosen).items() if k not in ("json", "seeds")}
+    runs = earlier(chosen.json, recipe)
+    for run in compare(chosen, len(runs)):
         runs.append(run)
-        if len(runs) > 1 and chosen.json:  # hours of work are not to hang on the last one
+        if chosen.json:  # hours of work are not to hang on the last one
             found = {"summary": summary(runs, 10 * chosen.test_per_class), "recipe": recipe}
             text = json.dumps({"machine": machine(), **found, "runs": runs}, indent=1)
             chosen.json.write_text(text + "\n")
