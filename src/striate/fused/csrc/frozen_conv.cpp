@@ -6,9 +6,10 @@
 // some vectors of outputs are summed in registers over a piece of the weights that stays in cache.
 #include <omp.h>
 
-#include "layer.hpp"
+#include "frozen_step.hpp"
 
 using namespace striate;
+using striate::frozen::held;
 
 namespace {
 
@@ -65,8 +66,9 @@ struct Terms {
   int rows, depth;
 };
 
+// Not inlined: around it too few registers would be left for the addresses of the pixels.
 template <int PIXELS, int VECTORS>
-void tile(const float* const* x, const Terms& terms, const float* w, float* const* y,
+__attribute__((noinline)) void tile(const float* const* x, const Terms& terms, const float* w, float* const* y,
           const int64_t* add, const Out& out) {
   const float* from[PIXELS];
 #pragma GCC unroll 8
@@ -76,7 +78,7 @@ void tile(const float* const* x, const Terms& terms, const float* w, float* cons
     for (int64_t k = r; k < r + terms.depth; ++k, w += VECTORS * LANES) {
       Vec weights[VECTORS];
 #pragma GCC unroll 4
-      for (int v = 0; v < VECTORS; ++v) weights[v] = load(w + v * LANES);
+      for (int v = 0; v < VECTORS; ++v) weights[v] = load(w + v * LANES), held(weights[v]);
 #pragma GCC unroll 8
       for (int p = 0; p < PIXELS; ++p) {
         Vec value = splat(from[p][k]);

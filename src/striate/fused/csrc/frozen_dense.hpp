@@ -40,7 +40,10 @@ INLINE void dense_tile(const float* x, int64_t stride, int depth, const float* p
     for (int s = 0; s < STEPS; ++s, packed += VECTORS * LANES) {
       Vec w[VECTORS];
 #pragma GCC unroll 4
-      for (int v = 0; v < VECTORS; ++v) w[v] = load(packed + v * LANES);
+      for (int v = 0; v < VECTORS; ++v) {
+        w[v] = load(packed + v * LANES);
+        if constexpr (ROWS > 1) held(w[v]);
+      }
 #pragma GCC unroll 8
       for (int r = 0; r < ROWS; ++r) {
         Vec value = splat(x[r * stride + k + s]);

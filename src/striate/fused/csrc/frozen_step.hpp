@@ -4,6 +4,11 @@
 
 namespace striate::frozen {
 
+// Keeps a weight in its register where registers are few: with many, the compiler does better alone.
+INLINE void held(Vec& v) {
+  if constexpr (REGISTERS == 16) keep(v);
+}
+
 enum Pool { MAX = 0, AVERAGE = 1, DENSE = 2 };
 
 // Mirrored by `Step` in frozen.py. A dense layer has `channels` inputs. The first convolution reads
