@@ -60,7 +60,7 @@ INLINE void add_kernel_row(const float* x, int pixel, int row, const float* w, f
   for (int k = 0; k < row; ++k, w += VECTORS * LANES) {
     Vec weights[VECTORS];
 #pragma GCC unroll 4
-    for (int v = 0; v < VECTORS; ++v) weights[v] = load(w + v * LANES);
+    for (int v = 0; v < VECTORS; ++v) weights[v] = load(w + v * LANES), hold(weights[v]);
 #pragma GCC unroll 16
     for (int p = 0; p < PIXELS; ++p) {
       Vec value = splat(x[p * pixel + k]);
@@ -77,21 +77,22 @@ INLINE void add_kernel_row(const float* x, int pixel, int row, const float* w, f
     }
 }
 
+constexpr int FEW = 32;  // products too few to be worth a sum of their own
+
 template <int PIXELS, int VECTORS>
 INLINE void tile(const float* x, int pixel, int line, int rows, int row, const float* w,
                  const float* bias, float* out) {
-  constexpr int RUN = 32;  // products too few to be worth a sum of their own
   Vec sum[PIXELS][VECTORS];
 #pragma GCC unroll 16
   for (int p = 0; p < PIXELS; ++p)
 #pragma GCC unroll 4
     for (int v = 0; v < VECTORS; ++v) sum[p][v] = load(bias + v * LANES);
-  if (row <= RUN) {
+  if (row <= FEW) {
     for (int r = 0; r < rows; ++r, x += line)
       for (int k = 0; k < row; ++k, w += VECTORS * LANES) {
         Vec weights[VECTORS];
 #pragma GCC unroll 4
-        for (int v = 0; v < VECTORS; ++v) weights[v] = load(w + v * LANES);
+        for (int v = 0; v < VECTORS; ++v) weights[v] = load(w + v * LANES), hold(weights[v]);
 #pragma GCC unroll 16
         for (int p = 0; p < PIXELS; ++p) {
           Vec value = splat(x[p * pixel + k]);
@@ -116,6 +117,9 @@ INLINE void contend(Vec& best, IntVec& place, Vec candidate, int32_t index) {
   place = wins ? splat_int(index) : place;
 }
 
+// A costly activation is left for `write_out`, where no lanes are idle and none waits for another.
+constexpr bool is_costly(int activation) { return activation == TANH || activation == SIGMOID; }
+
 // The four outputs of a window, in reading order.
 template <int ACT>
 INLINE void pool(Vec first, Vec second, Vec third, Vec fourth, Vec bias, float* y,
@@ -124,7 +128,7 @@ INLINE void pool(Vec first, Vec second, Vec third, Vec fourth, Vec bias, float* 
   contend(first, place, second, 1);
   contend(first, place, third, 2);
   contend(first, place, fourth, 3);
-  Vec result = activate<ACT>(first + bias);
+  Vec result = activate<is_costly(ACT) ? IDENTITY : ACT>(first + bias);
   store(y, result);
   if (!argmax) return;
   if constexpr (ACT == RELU) place = result <= splat(0.f) ? splat_int(4) : place;  // dead: no gradient
@@ -150,6 +154,59 @@ void convolve_row(const Layer& l, const float* padded, int h, const float* w, co
   }
 }
 
+// Some windows at once, their four outputs and the maximum all in registers: for kernels of so few
+// products that a sum needs no parts.
+template <int ACT, int WINDOWS, int VECTORS>
+INLINE void windows(const Layer& l, const float* x, int rows, const float* w, const float* bias,
+                    float* y, uint8_t* argmax) {
+  const int pixel = l.channels, line = l.line();
+  Vec sum[4 * WINDOWS][VECTORS] = {};
+  for (int r = 0; r < rows; ++r, x += line)
+    for (int k = 0; k < l.row; ++k, w += VECTORS * LANES) {
+      Vec weights[VECTORS];
+#pragma GCC unroll 4
+      for (int v = 0; v < VECTORS; ++v) weights[v] = load(w + v * LANES), hold(weights[v]);
+#pragma GCC unroll 32
+      for (int p = 0; p < 4 * WINDOWS; ++p) {
+        Vec value = splat(x[(p / 4 * 2 + p % 2) * pixel + p / 2 % 2 * line + k]);
+#pragma GCC unroll 4
+        for (int v = 0; v < VECTORS; ++v) sum[p][v] += value * weights[v];
+      }
+    }
+#pragma GCC unroll 8
+  for (int i = 0; i < WINDOWS; ++i)
+#pragma GCC unroll 4
+    for (int v = 0; v < VECTORS; ++v)
+      pool<ACT>(sum[4 * i][v], sum[4 * i + 1][v], sum[4 * i + 2][v], sum[4 * i + 3][v],
+                load(bias + v * LANES), y + (int64_t)i * l.lanes_k + v * LANES,
+                argmax ? argmax + (int64_t)i * argmax_stride(l) + v * LANES : nullptr);
+}
+
+// None where too few sums would wait for one another.
+constexpr int most_windows(int vectors) {
+  constexpr int wide[] = {0, 6, 3, 2, 1}, narrow[] = {0, 3, 0, 1};
+  return REGISTERS == 32 ? wide[vectors] : narrow[vectors];
+}
+
+template <int ACT, int VECTORS>
+void row_of_windows(const Layer& l, const float* padded, int i, const float* w, const float* bias,
+                    float* y, uint8_t* argmax) {
+  const int first = std::max(0, l.pad_h - 2 * i - 1);
+  const int rows = std::max(0, std::min(l.kernel_h, l.height + l.pad_h - 2 * i) - first);
+  const float* x = padded + (int64_t)(2 * i + first) * l.line();
+  w += (int64_t)first * l.row * VECTORS * LANES;
+  constexpr int MOST = most_windows(VECTORS);
+  const int tiles = parts_of(l.pool_w, MOST);
+  for (int t = 0; t < tiles; ++t) {
+    Part part(l.pool_w, tiles, t);
+    with_count<MOST>(part.size, [&](auto count) INLINE_LAMBDA {
+      windows<ACT, count.value, VECTORS>(
+          l, x + 2 * part.begin * l.channels, rows, w, bias, y + (int64_t)part.begin * l.lanes_k,
+          argmax ? argmax + (int64_t)part.begin * argmax_stride(l) : nullptr);
+    });
+  }
+}
+
 template <int ACT, int VECTORS>
 void block_rows(const Layer& l, const float* padded, int first, int last, int vector,
                 const Buffers& shared, const Buffers::OneThread& own, float* image,
@@ -159,6 +216,14 @@ void block_rows(const Layer& l, const float* padded, int first, int last, int ve
   const float* bias = shared.bias + vector * LANES;
   float *upper = own.rows, *lower = own.rows + 2 * l.pool_w * wide;
   for (int i = first; i < last; ++i) {
+    if constexpr (most_windows(VECTORS) > 0)
+      if (l.row <= FEW) {
+        const int64_t position = (int64_t)i * l.pool_w;
+        row_of_windows<ACT, VECTORS>(
+            l, padded, i, w, bias, image + position * l.lanes_k + vector * LANES,
+            argmax ? argmax + position * argmax_stride(l) + vector * LANES : nullptr);
+        continue;
+      }
     convolve_row<VECTORS>(l, padded, 2 * i, w, bias, upper);
     convolve_row<VECTORS>(l, padded, 2 * i + 1, w, bias, lower);
     for (int j = 0; j < l.pool_w; ++j) {
@@ -172,6 +237,25 @@ void block_rows(const Layer& l, const float* padded, int first, int last, int ve
       }
     }
   }
+}
+
+template <int ACT> void activate_values(float* values, int64_t count) {
+  if (!is_costly(ACT)) return;
+  for (; count >= LANES; count -= LANES, values += LANES)
+    store(values, activate<ACT>(load(values)));
+  Vec last = {};
+  std::memcpy(&last, values, 4 * count);
+  last = activate<ACT>(last);
+  std::memcpy(values, &last, 4 * count);
+}
+
+// Pooled rows [first, last) of `image`, activated, to their place in `y`, if that is another.
+template <int ACT>
+void write_out(const Layer& l, float* image, int first, int last, float* y) {
+  const int64_t begin = (int64_t)first * l.pool_w, count = (int64_t)(last - first) * l.pool_w;
+  if (!l.y_last) activate_values<ACT>(image + begin * l.lanes_k, count * l.lanes_k);
+  if (image != y) write_pooled(l, image, first, last, y);
+  if (l.y_last) activate_values<ACT>(y + begin * l.outputs, count * l.outputs);
 }
 
 // Few images: each is cut into bands of pooled rows, so that every thread has work.
@@ -194,7 +278,7 @@ void rows_of_image(const Layer& l, const float* x, int first, int last, float* y
                                    argmax);
     });
   }
-  if (!direct) write_pooled(l, image, first, last, y);
+  write_out<ACT>(l, image, first, last, y);
 }
 
 template <int ACT>

@@ -161,7 +161,7 @@ INLINE void multiply(const float* data, int64_t next, int wide, int channels, co
     for (int c = 0; c < channels; ++c, w += VECTORS * LANES) {
       Vec weights[VECTORS];
 #pragma GCC unroll 4
-      for (int v = 0; v < VECTORS; ++v) weights[v] = load(w + v * LANES);
+      for (int v = 0; v < VECTORS; ++v) weights[v] = load(w + v * LANES), hold(weights[v]);
 #pragma GCC unroll 16
       for (int t = 0; t < TILES; ++t) {
         Vec value = splat(data[t * wide + c]);
@@ -243,7 +243,7 @@ void rows_of_image(const Layer& l, const float* x, Part band, float* y, uint8_t*
       });
     }
   }
-  if (!direct) write_pooled(l, image, band.begin, end, y);
+  max_forward::write_out<ACT>(l, image, band.begin, end, y);
 }
 
 template <int ACT, int KERNEL>

@@ -61,6 +61,16 @@ INLINE Vec with_sign_of(Vec magnitude, Vec sign) {
   return as_float((as_int(magnitude) & 0x7fffffff) | (as_int(sign) & INT32_MIN));
 }
 
+// Keeps a vector in its register: GCC would rather load it again for each product, which then waits
+// for the loads.
+INLINE void hold(Vec& v) {
+#if defined(__AVX512F__) && LANES == 16
+  asm("" : "+v"(v));
+#elif defined(__AVX__) && LANES == 8
+  asm("" : "+x"(v));
+#endif
+}
+
 constexpr int round_up(int n, int multiple) { return (n + multiple - 1) / multiple * multiple; }
 
 enum Activation { IDENTITY = 0, RELU = 1, TANH = 2, SIGMOID = 3 };
