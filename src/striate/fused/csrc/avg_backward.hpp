@@ -151,7 +151,8 @@ inline void add_dw(const Plan& p, const Buffers::OneThread& own) {
 
 inline void make_dx(const Plan& p, const Buffers& shared, const Buffers::OneThread& own) {
   const Convolution v = p.to_dx();
-  int skip_h = std::max(0, p.pad_h - p.kernel_h + 1), skip_w = std::max(0, p.pad_w - p.kernel_w + 1);
+  const int skip_h = std::max(0, p.pad_h - p.kernel_h + 1);
+  const int skip_w = std::max(0, p.pad_w - p.kernel_w + 1);
   const float* dz = own.dz + ((int64_t)skip_h * p.dz_w + skip_w) * LANES;
   const int64_t map = (int64_t)p.height * p.width * LANES;
   for (int b = 0; b < parts_of(v.outputs, DX_CHANNELS); ++b)
@@ -162,16 +163,20 @@ inline void make_dx(const Plan& p, const Buffers& shared, const Buffers::OneThre
               INLINE_LAMBDA { store(to + c * map + w * LANES, value); });
 }
 
-// The sum over threads and lanes, in their order.
-inline float total(const Plan& p, int threads, const Buffers& shared, bool bias, int64_t vector) {
-  float sum = 0.f;
+// The sums over threads and lanes, in their order, of up to LANES vectors from `first` on.
+inline void total(const Plan& p, int threads, const Buffers& shared, bool bias, int64_t first,
+                  int64_t vectors, float* sums) {
+  const int count = (int)std::min<int64_t>(LANES, vectors - first);
+  Vec rows[LANES] = {}, sum = {};
   for (int t = 0; t < threads; ++t) {
     Workspace space{shared.threads + shared.per_thread * t};
     Buffers::OneThread own(p, space);
-    const float* from = (bias ? own.db : own.dw) + vector * LANES;
-    for (int i = 0; i < LANES; ++i) sum += from[i];
+    const float* from = (bias ? own.db : own.dw) + first * LANES;
+    for (int i = 0; i < count; ++i) rows[i] += load(from + i * LANES);
   }
-  return sum;
+  transpose(rows);
+  for (int i = 0; i < LANES; ++i) sum += rows[i];
+  std::memcpy(sums + first, &sum, 4 * count);
 }
 
 template <int ACT>
@@ -207,11 +212,12 @@ void run(const Plan& p, const float* gradient, const float* x, const float* weig
       lanes::from_lanes(group, own.dx, p.x_elements(), shared.dx_place, dx);
     }
     const int threads = omp_get_num_threads();
+#pragma omp for schedule(static) nowait
+    for (int64_t e = 0; e < p.dw_vectors(); e += LANES)
+      total(p, threads, shared, false, e, p.dw_vectors(), dweight);
 #pragma omp for schedule(static)
-    for (int64_t e = 0; e < p.dw_vectors(); ++e)
-      dweight[e] = total(p, threads, shared, false, e);
-#pragma omp for schedule(static)
-    for (int o = 0; o < p.outputs; ++o) dbias[o] = total(p, threads, shared, true, o);
+    for (int o = 0; o < p.outputs; o += LANES)
+      total(p, threads, shared, true, o, p.outputs, dbias);
   }
 }
 
