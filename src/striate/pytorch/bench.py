@@ -55,11 +55,12 @@ def trainers(
     def stepping(net: nn.Module, *, fused: bool) -> Run:
         made, usual = OPTIMIZERS[kind]
         update = made(net.parameters(), lr=learning_rate, fused=fused or None, **usual)
-        step = _step(net, update, loss)
+        step = _step(net, update, loss, update.zero_grad)
         return _laid_out(step) if fused else step
 
+    update = optimizer(kind, ours, learning_rate)
     found = {
-        "striate": _step(ours, optimizer(kind, ours, learning_rate), loss_function(graph)),
+        "striate": _step(ours, update, loss_function(graph), _cleared(update)),
         "eager": stepping(copy.deepcopy(start), fused=False),
         "channels_last": stepping(last, fused=True),
     }
@@ -170,12 +171,28 @@ def _laid_out(run: Run) -> Run:
     return laid_out
 
 
-def _step(module: nn.Module, update: torch.optim.Optimizer, loss: Callable[..., Tensor]) -> Run:
+def _step(
+    module: nn.Module,
+    update: torch.optim.Optimizer,
+    loss: Callable[..., Tensor],
+    clear: Callable[[], None],
+) -> Run:
     def step(x: Tensor, target: Tensor) -> float:
-        update.zero_grad()
+        clear()
         value = loss(module(x), target)
         torch.autograd.backward(value)
         update.step()
         return value.item()
 
     return step
+
+
+def _cleared(update: torch.optim.Optimizer) -> Callable[[], None]:
+    """As `striate train` clears gradients."""
+
+    def clear() -> None:
+        for group in update.param_groups:
+            for weight in group["params"]:
+                weight.grad = None
+
+    return clear
