@@ -106,7 +106,7 @@ def fused_wins(asked: Question, fused: Layer, plainly: Layer) -> bool:
     The first time it measures: some calls of each, more on a busy machine. Under
     `STRIATE_FUSED=require` it always does.
     """
-    return _wins(asked, asked.key, lambda: _measure(asked, fused, plainly))
+    return _wins(asked, lambda: asked.key, lambda: _measure(asked, fused, plainly))
 
 
 def chain_wins(told: str, fused: Call, plainly: Call) -> bool:
@@ -116,16 +116,17 @@ def chain_wins(told: str, fused: Call, plainly: Call) -> bool:
         with torch.no_grad():
             return Choice(told, *_raced(lambda: _seconds(fused), lambda: _seconds(plainly)))
 
-    return _wins(told, json.dumps([told, _here()], separators=(",", ":")), measure)
+    return _wins(told, lambda: json.dumps([told, _here()], separators=(",", ":")), measure)
 
 
-def _wins(asked: Question | str, key: str, measure: Callable[[], Choice]) -> bool:
+def _wins(asked: Question | str, key: Callable[[], str], measure: Callable[[], Choice]) -> bool:
     if build.mode() == "require":
         return True
     if asked not in _known:
-        found = _read().get(key)
+        entry = key()  # some 40 microseconds, so not at every call
+        found = _read().get(entry)
         if found is None and _can_write():
-            found = _add(key, measure())
+            found = _add(entry, measure())
         _known[asked] = found is not None and found.fused_wins
     return _known[asked]
 
