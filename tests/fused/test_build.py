@@ -99,27 +99,6 @@ def test_a_failing_build_says_why_and_leaves_nothing(sources: Path) -> None:
     assert not list(build.cache_folder().iterdir())
 
 
-@pytest.mark.compiler
-def test_whether_it_is_built_is_known_beforehand(
-    sources: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert not build.is_built("tiny")
-    build.library("tiny")
-    assert build.is_built("tiny")
-    (sources / "number.hpp").write_text("#define NUMBER 22\n")
-    assert not build.is_built("tiny")
-    (sources / "number.hpp").write_text("#define NUMBER 21\n")
-    monkeypatch.setenv("STRIATE_FUSED", "off")
-    assert not build.is_built("tiny")
-
-
-def test_nothing_is_built_without_a_compiler(
-    sources: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CXX", "no-such-compiler")
-    assert not build.is_built("tiny")
-
-
 def test_no_compiler_is_a_reason(sources: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXX", "no-such-compiler -O1")
     with pytest.raises(build.Unavailable, match="no-such-compiler"):

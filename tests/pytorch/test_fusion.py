@@ -211,23 +211,6 @@ def test_the_compiled_kernel_is_reached(monkeypatch: pytest.MonkeyPatch) -> None
     assert y[0].weight.is_contiguous()
 
 
-def test_kernels_pay_for_less_work_once_they_are_built(monkeypatch: pytest.MonkeyPatch) -> None:
-    graph = net(*CHAINS["relu max"])
-    each = sum(n.operator.cost(*graph.input_specs(n)).multiply_adds for n in graph)
-    much, some = (round(w / each / 3) + 1 for w in (fusion.LEAST_WORK, fusion.LEAST_WORK_BUILT))
-    asked: list[str] = []
-    monkeypatch.setattr(build, "is_built", lambda name: not asked.append(name))  # type: ignore[func-returns-value]
-    assert fusion.pays(graph, much, training=True)
-    assert fusion.pays(graph, 3 * much, training=False)
-    assert not asked
-    assert fusion.pays(graph, some, training=True)
-    assert asked == ["conv_max"]
-    assert not fusion.pays(graph, some - 2, training=True)
-    assert not fusion.pays(graph, 3 * some, training=False)
-    monkeypatch.setattr(build, "is_built", lambda name: False)
-    assert not fusion.pays(graph, some, training=True)
-
-
 def _refuse(self: nn.Module, x: torch.Tensor) -> torch.Tensor:
     raise AssertionError("PyTorch's pooling ran")
 

@@ -113,27 +113,6 @@ def test_every_optimizer_and_schedule_resumes_exactly(
     assert_same_run(whole.folder, tmp_path / "killed")
 
 
-def test_a_run_without_kernels_goes_on_without_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """They may have been built meanwhile; the numbers of the rest would round otherwise."""
-
-    def die(event: Event) -> None:
-        if isinstance(event, Row):
-            raise _KilledError
-
-    with pytest.raises(_KilledError):
-        train(TEXT, digits(), run=tmp_path / "run", on_event=die, **SETTINGS)
-    used: list[bool] = []
-    made = session.lower
-    monkeypatch.setattr(session, "pays", lambda *given, training: True)
-    monkeypatch.setattr(
-        session, "lower", lambda *given, fused: used.append(fused) or made(*given, fused=fused)
-    )
-    resume(tmp_path / "run", data=digits())
-    assert used == [False]
-
-
 @pytest.mark.compiler
 def test_a_run_with_kernels_resumes_exactly(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -77,16 +77,6 @@ def library(name: str, defines: Mapping[str, int] | None = None) -> ctypes.CDLL:
     return result
 
 
-def is_built(name: str) -> bool:
-    """Whether the library lies in the cache folder, so that `library(name)` takes no time."""
-    if mode() == "off":
-        return False
-    try:
-        return _target(name, compiler(), list(FLAGS)).exists()
-    except Unavailable:
-        return False
-
-
 def fall_back(reason: Unavailable) -> None:
     """Note once that plain PyTorch runs instead; under `require`, raise.
 
@@ -178,7 +168,7 @@ def _library(name: str, defines: tuple[tuple[str, int], ...]) -> ctypes.CDLL | U
     try:
         command = compiler()
         flags = [*FLAGS, *(f"-D{key}={value}" for key, value in defines)]
-        target = _target(name, command, flags)
+        target = cache_folder() / f"{name}-{_key(name, command, flags)}.so"
         if target.exists():
             try:
                 return ctypes.CDLL(str(target))
@@ -190,10 +180,6 @@ def _library(name: str, defines: tuple[tuple[str, int], ...]) -> ctypes.CDLL | U
         return reason
     except (OSError, subprocess.SubprocessError) as error:
         return Unavailable(f"the kernels of {name} could not be built: {error}")
-
-
-def _target(name: str, command: tuple[str, ...], flags: list[str]) -> Path:
-    return cache_folder() / f"{name}-{_key(name, command, flags)}.so"
 
 
 def _key(name: str, command: tuple[str, ...], flags: list[str]) -> str:

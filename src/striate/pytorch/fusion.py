@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from striate.fused import build, winograd
+from striate.fused import winograd
 from striate.fused.conv_pool import available, conv_pool, supports
 from striate.fused.dense import dense
 from striate.fused.layer import Activation, Pool, plain_world
@@ -170,26 +170,14 @@ def _is_traced() -> bool:
     return torch.compiler.is_exporting() or torch.compiler.is_compiling()
 
 
-LEAST_WORK, LEAST_WORK_BUILT = 5e11, 1e11
-"""Multiply-adds below which building and trying kernels, or trying alone, costs what it saves."""
+LEAST_WORK = 5e11
+"""Multiply-adds below which building and trying kernels takes longer than they save."""
 
 
 def pays(graph: Graph, pictures: int, *, training: bool) -> bool:
-    """Whether so many pictures are enough work for fused kernels; less is, once they are built."""
+    """Whether so many pictures are enough work for fused kernels to be built for them."""
     each = sum(node.operator.cost(*graph.input_specs(node)).multiply_adds for node in graph)
-    work = each * pictures * (3 if training else 1)
-    if work >= LEAST_WORK:
-        return True
-    return training and work >= LEAST_WORK_BUILT and _are_built(graph)
-
-
-LIBRARIES = {"max-pool": "conv_max", "avg-pool": "conv_avg", "dense": "dense", "conv": "winograd"}
-"""What a chain's kernel is built from, by the first word of its layer."""
-
-
-def _are_built(graph: Graph) -> bool:
-    needed = {LIBRARIES[chain.layer.split()[0]] for chain in chains(graph)}
-    return bool(needed) and all(map(build.is_built, needed))
+    return each * pictures * (3 if training else 1) >= LEAST_WORK
 
 
 LEAST_SIZE = 6

@@ -77,7 +77,6 @@ def train(
                 "data": _source(data, pictures),
                 "data_dir": None if data_dir is None else str(Path(data_dir).resolve()),
                 "data_sha256": pictures.sha256,
-                "fused": session.is_fused,
                 "recipe": chosen.to_dict(),
             }
         )
@@ -112,8 +111,7 @@ def resume(
         check_fit(network, pictures)
         folder.sweep()
         first = None if folder.state.exists() else first_weights(network, recipe)
-        fused = config.get("fused")
-        session = Session(network, pictures, recipe, folder, on_event or _deaf, first, fused)
+        session = Session(network, pictures, recipe, folder, on_event or _deaf, first)
         session.restore()
         return _run(session)
 

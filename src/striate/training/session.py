@@ -44,8 +44,7 @@ class Session:
     Every number drawn is a function of the seed and the position, so that a run that was killed
     and taken up again ends in the same weights as one that was not.
 
-    `first` are the first weights; without them, those of a saved state have to follow. `fused`
-    is whether kernels may be used, as in the run that is gone on with; None asks whether they pay.
+    `first` are the first weights; without them, those of a saved state have to follow.
 
     Set `is_stopping` to end after the current step, with everything saved.
 
@@ -61,7 +60,6 @@ class Session:
         folder: RunFolder,
         listen: Listener,
         first: Weights | None = None,
-        fused: bool | None = None,
     ) -> None:
         self.graph, self.data, self.recipe = graph, data, recipe
         self.folder, self.listen = folder, listen
@@ -72,8 +70,7 @@ class Session:
             )
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.preprocessing = _preprocessing(data, recipe)
-        seen = len(data.train) * recipe.epochs
-        self.is_fused = pays(graph, seen, training=True) if fused is None else fused
+        self.is_fused = pays(graph, len(data.train) * recipe.epochs, training=True)
         self.module = lower(graph, first, fused=self.is_fused).to(self.device)
         self.optimizer = _optimizer(self.module, recipe)
         self.loss = loss_function(graph)
