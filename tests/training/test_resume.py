@@ -18,7 +18,7 @@ import torch
 from small import LONG, SETTINGS, TEXT, assert_same_run, digits, metrics
 
 from striate.errors import InterruptedRunError, NumbersError, RunError
-from striate.training import Event, Result, Row, resume, session, train
+from striate.training import Event, Result, Row, resume, session, step, train
 
 
 @pytest.fixture(scope="module")
@@ -266,9 +266,9 @@ def test_a_loss_that_is_no_number_says_where_and_what_to_try(tmp_path: Path) -> 
 def test_a_loss_that_is_no_number_keeps_the_last_good_state(
     unbroken: Result, tmp_path: Path
 ) -> None:
-    run, usual = tmp_path / "run", session.rate
+    run, usual = tmp_path / "run", step.rate
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(session, "rate", lambda recipe, k, n: 1e30 if k > n else usual(recipe, k, n))
+        patch.setattr(step, "rate", lambda recipe, k, n: 1e30 if k > n else usual(recipe, k, n))
         with pytest.raises(NumbersError, match="epoch 2"):
             train(TEXT, digits(), run=run, **SETTINGS)
     assert len(metrics(run)) == 1

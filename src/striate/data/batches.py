@@ -63,7 +63,7 @@ class Batches:
         self.drop_last = drop_last
         self.augment = augment
         self.device = torch.device(device)
-        self.workers = min(4, os.cpu_count() or 1) if workers is None else workers
+        self.workers = min(4, _cores()) if workers is None else workers
         self._labels = torch.from_numpy(np.array(split.labels)).to(self.device)
         self._source = (
             split.images if isinstance(split, Stream) else _tensor(split.images, self.device)
@@ -131,6 +131,14 @@ class Batches:
         seed = np.random.SeedSequence([self.seed, _DISTORTION, number, batch])
         generator = torch.Generator().manual_seed(int(seed.generate_state(1, np.uint64)[0] >> 1))
         return self.augment(x, generator)
+
+
+def _cores() -> int:
+    """Cores that this process may use, which can be fewer than the machine has."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every system
+        return os.cpu_count() or 1
 
 
 def _tensor(images: Bytes, device: torch.device) -> torch.Tensor:

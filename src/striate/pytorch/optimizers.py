@@ -10,7 +10,7 @@ from types import MethodType
 from typing import Any
 
 import torch
-from torch import nn, optim
+from torch import Tensor, nn, optim
 
 from striate.errors import UnknownNameError, did_you_mean
 
@@ -30,7 +30,7 @@ FUSED_DEVICES = ("cpu", "cuda")
 def optimizer(
     name: str,
     parameters: nn.Module | Iterable[nn.Parameter],
-    lr: float,
+    lr: float | Tensor,
     *,
     weight_decay: float = 0.0,
     fast: bool = True,
@@ -47,7 +47,8 @@ def optimizer(
     Args:
         name: sgd, momentum, nesterov, adam or adamw.
         parameters: a module, or the weights to train.
-        lr: the learning rate, in units of the weights per unit of gradient.
+        lr: the learning rate, in units of the weights per unit of gradient; a tensor where a CUDA
+            graph is to read it.
         settings: more for the class, such as `momentum=0.95` or `betas=(0.9, 0.99)`.
 
     Raises:

@@ -18,14 +18,15 @@ from striate.fused.build import cache_folder, mode
 from striate.graph import Graph
 from striate.initialize import Weights
 from striate.model import Model
-from striate.pytorch import loss_function, lower, optimizer, pays, weights_of
+from striate.pytorch import lower, optimizer, pays, weights_of
 from striate.training.curves import curves
-from striate.training.evaluate import BATCH, accuracy, evaluate, guesses, scored
+from striate.training.evaluate import BATCH, accuracy, evaluate, scored
 from striate.training.events import Listener, Result, Row, Started, Stepped
 from striate.training.recipe import Recipe
 from striate.training.run_folder import RunFolder
 from striate.training.schedules import rate
 from striate.training.state import Position, load_state, save_state
+from striate.training.step import Step, replays
 from striate.training.stopping import Look, is_over, looked
 from striate.training.versions import versions
 
@@ -72,9 +73,8 @@ class Session:
         self.preprocessing = _preprocessing(data, recipe)
         self.is_fused = pays(graph, len(data.train) * recipe.epochs, training=True)
         self.module = lower(graph, first, fused=self.is_fused).to(self.device)
-        self.optimizer = _optimizer(self.module, recipe)
-        self.loss = loss_function(graph)
-        self.has_noise = any(node.operator.is_random for node in graph)
+        graphed = replays(self.device)
+        self.optimizer = _optimizer(self.module, recipe, capturable=graphed)
         self.batches = Batches(
             data.train,
             recipe.batch_size,
@@ -83,6 +83,15 @@ class Session:
             drop_last=len(data.train) >= recipe.batch_size,
             augment=recipe.augment(suited_fill(data.train)),
             device=self.device,
+        )
+        self.step = Step(
+            graph,
+            self.module,
+            self.optimizer,
+            recipe,
+            self.preprocessing.normalize,
+            len(self.batches),
+            graphed=graphed,
         )
         self.position = Position(data=data.sha256)
         self.is_stopping = False
@@ -142,7 +151,7 @@ class Session:
         for x, y in self.batches.epoch(self.position.epoch, self.position.batch):
             if self.recipe.steps and running.step >= self.recipe.steps:
                 break
-            running.add(*self._step(x, y, running.step), len(y))
+            running.add(*self.step(x, y, running.step), len(y))
             now = time.perf_counter()
             if now - shown > SIGN_OF_LIFE:
                 shown = now
@@ -152,21 +161,6 @@ class Session:
                 self._save(running.position())
                 self._leave_if_asked()
         self.position = self._checked(running.position())
-
-    def _step(self, x: Tensor, y: Tensor, step: int) -> tuple[Tensor, Tensor]:
-        """One step of the optimizer: the loss and the right answers, not waited for."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate(self.recipe, step, len(self.batches))
-            for weight in group["params"]:
-                weight.grad = None  # zero_grad() takes ten times as long, telling profilers of it
-        if self.has_noise:
-            torch.manual_seed(self.recipe.seed * 1_000_003 + step)
-        outputs = self.module(self.preprocessing.normalize(x))
-        loss = self.loss(outputs, y)
-        torch.autograd.backward(loss)
-        self.optimizer.step()
-        scores = outputs if isinstance(outputs, Tensor) else outputs[0]
-        return loss.detach(), (guesses(self.graph, scores.detach()) == y).sum()
 
     def _show(self, now: Position) -> None:
         self._checked(now)
@@ -349,8 +343,14 @@ def _preprocessing(data: DataSet, recipe: Recipe) -> Preprocessing:
     return Preprocessing(*data.shape, mean=(0.0,) * channels, std=(1.0,) * channels)
 
 
-def _optimizer(module: torch.nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+def _optimizer(
+    module: torch.nn.Module, recipe: Recipe, *, capturable: bool
+) -> torch.optim.Optimizer:
+    """The recipe's optimizer; `capturable` by a CUDA graph, with a rate that can be overwritten."""
     own: dict[str, Any] = {"weight_decay": recipe.weight_decay}
     if recipe.optimizer in ("momentum", "nesterov"):
         own["momentum"] = recipe.momentum
-    return optimizer(recipe.optimizer, module, recipe.rate, **own)
+    if capturable:
+        own["lr"] = torch.tensor(recipe.rate, device="cuda")
+        own |= {"capturable": True} if recipe.optimizer.startswith("adam") else {}
+    return optimizer(recipe.optimizer, module, **{"lr": recipe.rate, **own})
