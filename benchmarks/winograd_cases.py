@@ -74,19 +74,6 @@ def resnet(widths: tuple[int, ...] = (64, 128, 256, 512), blocks: int = 2) -> nn
     return nn.Sequential(*layers)
 
 
-def vgg16_bn() -> nn.Module:
-    """VGG-16 with batch normalization for 32x32 pictures (arXiv 1409.1556, column D)."""
-    layers: list[nn.Module] = []
-    channels = 3
-    for outputs, repeats in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
-        for _ in range(repeats):
-            layers += [nn.Conv2d(channels, outputs, 3, padding=1), nn.BatchNorm2d(outputs)]
-            layers.append(nn.ReLU())
-            channels = outputs
-        layers.append(nn.MaxPool2d(2))
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(512, 10))
-
-
 def cifar10(part: str, per_class: int) -> tuple[Tensor, Tensor]:
     """The first `per_class` pictures of each class folder, normalized, in a mixed order.
 
