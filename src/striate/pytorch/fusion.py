@@ -123,8 +123,8 @@ def _run_dense(fc: nn.Module, *more: nn.Module | Tensor, activation: Activation)
     return dense(x, fc.weight, fc.bias, activation, measured=True)  # type: ignore[arg-type]
 
 
-FEWEST_CHANNELS = 32
-"""Channels below which Winograd's transforms cost what its products save."""
+FEWEST_CHANNELS, TILE = 32, 4
+"""Channels, and rows or columns, below which Winograd's transforms cost what its products save."""
 
 
 def _winograd(graph: Graph, nodes: Sequence[Node]) -> Call | None:
@@ -146,7 +146,7 @@ def _run_winograd(conv: nn.Module, *more: nn.Module | Tensor, relu: bool) -> Ten
         or not plain_world(x, conv.weight, conv.bias)
         or _is_traced()
         or not all(_is_itself(each) for each in (conv, *others))
-        or min(x.shape[2:]) < LEAST_SIZE
+        or min(x.shape[2:]) < TILE
         or not winograd.supports(x, conv.weight, conv.stride, conv.dilation, conv.groups)  # type: ignore[arg-type]
     ):
         return one_by_one(conv, *more)
