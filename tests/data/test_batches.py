@@ -100,6 +100,7 @@ def test_read_only_pictures_are_taken() -> None:
     assert len(list(Batches(split, 20, shuffle=True, seed=0).epoch(0))) == 3
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # where there is one core
 @pytest.mark.parametrize("workers", [0, 2])
 def test_streamed_pictures_make_the_same_batches(tmp_path: Path, workers: int) -> None:
     folder(tmp_path, plain_classes({"a": 19, "b": 16}, height=9, width=8))

@@ -202,9 +202,8 @@ class ChannelsLast(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if x.device.type != "cpu":
             return x
-        batch, channels, height, width = x.shape
-        if channels == 1 and x.is_contiguous():  # the same numbers in the same order: no copy
-            return x.view(batch, height, width, 1).permute(0, 3, 1, 2)
+        if not torch.jit.is_tracing() and x.shape[1] == 1 and x.is_contiguous():
+            return x.squeeze(1).unsqueeze(-1).movedim(-1, 1)  # the same order: no copy
         return x.to(memory_format=torch.channels_last)
 
 
