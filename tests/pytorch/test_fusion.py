@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import copy
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -245,3 +248,21 @@ def test_winograd_trains_as_pytorch_does(monkeypatch: pytest.MonkeyPatch) -> Non
     torch.testing.assert_close(found, x.grad, rtol=1e-3, atol=1e-4)
     with torch.autocast("cpu", torch.bfloat16):
         assert module(x).dtype == torch.bfloat16
+
+
+@pytest.mark.compiler
+def test_a_distributed_module_has_the_same_gradients(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STRIATE_FUSED", "require")
+    module, x = lower(WIDE), torch.randn(3, 33, 9, 10)
+    alone = copy.deepcopy(module)
+    place = (tmp_path / "meeting").as_uri()
+    torch.distributed.init_process_group("gloo", init_method=place, rank=0, world_size=1)
+    try:
+        torch.nn.parallel.DistributedDataParallel(module)(x).square().sum().backward()
+    finally:
+        torch.distributed.destroy_process_group()
+    alone(x).square().sum().backward()
+    for name, weight in module.named_parameters():
+        assert torch.equal(weight.grad, alone.get_parameter(name).grad)
