@@ -35,9 +35,9 @@ def trained(net: str, mode: str, seed: int, epochs: int) -> tuple[float, float]:
 
 
 def summary(off: list[float], on: list[float]) -> dict[str, Any]:
-    """The mean difference, and its standard error over seeds."""
+    """The mean difference, beside the standard error that seeds give to each mean."""
     differences = [b - a for a, b in zip(off, on, strict=True)]
-    error = stdev(differences) / len(differences) ** 0.5
+    error = ((stdev(off) ** 2 + stdev(on) ** 2) / len(off)) ** 0.5
     return {
         "mean": {"off": round(fmean(off), 5), "on": round(fmean(on), 5)},
         "spread": {"off": round(stdev(off), 5), "on": round(stdev(on), 5)},

@@ -13,12 +13,12 @@ from striate.fused import build
 
 @pytest.mark.slow
 @pytest.mark.compiler
-@pytest.mark.parametrize("lanes", [4, 16])
+@pytest.mark.parametrize("vectors", ["-DLANES=4", "-DLANES=16", "-march=native"])
 @pytest.mark.parametrize("kernels", ["sanitize", "sanitize_frozen"])
-def test_sanitizers_find_nothing(tmp_path: Path, lanes: int, kernels: str) -> None:
+def test_sanitizers_find_nothing(tmp_path: Path, vectors: str, kernels: str) -> None:
     program = tmp_path / "sanitize"
     flags = ["-O0", "-g1", "-std=c++17", "-fopenmp", "-fsanitize=address,undefined"]
-    flags += ["-fno-sanitize-recover=all", "-Wno-psabi", f"-DLANES={lanes}"]
+    flags += ["-fno-sanitize-recover=all", "-Wno-psabi", vectors]
     source = str(Path(__file__).with_name(f"{kernels}.cpp"))
     command = [*build.compiler(), *flags, f"-I{build.SOURCES}", source, "-o", str(program)]
     built = subprocess.run(command, capture_output=True, text=True, check=False)

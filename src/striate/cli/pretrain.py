@@ -22,7 +22,7 @@ def run(
     learning_rate: Annotated[float, typer.Option("--learning-rate", "--lr", min=0)] = 1e-3,
     noise: Annotated[
         float, typer.Option(help="Share of the numbers to be restored.", min=0, max=0.95)
-    ] = 0.3,
+    ] = 0.8,
     seed: Annotated[int, typer.Option(help="Of everything random.", min=0)] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
