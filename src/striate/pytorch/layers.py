@@ -202,7 +202,8 @@ class ChannelsLast(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if x.device.type != "cpu":
             return x
-        if not torch.jit.is_tracing() and x.shape[1] == 1 and x.is_contiguous():
+        traced = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+        if not traced and x.shape[1] == 1 and x.is_contiguous():
             return x.squeeze(1).unsqueeze(-1).movedim(-1, 1)  # the same order: no copy
         return x.to(memory_format=torch.channels_last)
 
