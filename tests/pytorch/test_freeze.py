@@ -175,8 +175,8 @@ def test_any_batch_after_any_other() -> None:
     module, _ = frozen(lenet())
     x = torch.from_numpy(pictures(lenet(), 37)[0])
     whole = module(x)
-    for size in (3, 37, 1, 16, 3):
-        torch.testing.assert_close(module(x[:size]), whole[:size], rtol=1e-5, atol=1e-5)
+    for size in (3, 37, 1, 16, 3):  # each by the kernels, or by PyTorch, as was measured for it
+        torch.testing.assert_close(module(x[:size]), whole[:size], rtol=1e-4, atol=1e-4)
     assert module(x[:0]).shape == (0, 5)
 
 
