@@ -138,6 +138,11 @@ class Graph:
         """The specs that reach `node`."""
         return tuple(self.specs[name] for name in node.inputs)
 
+    @property
+    def multiply_adds(self) -> int:
+        """Products that the forward pass of one picture sums, in direct convolutions."""
+        return sum(node.operator.cost(*self.input_specs(node)).multiply_adds for node in self)
+
     def weights(self, node: Node) -> Mapping[str, Weight]:
         """The weights of `node`, by name."""
         return node.operator.weights(*self.input_specs(node))

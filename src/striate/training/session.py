@@ -124,7 +124,8 @@ class Session:
                 (*self.data.problems, *self.data.notes, *self._notes()),
             )
         )
-        with curves(self.folder.path, self.position.step) as draw, _threads(self._step_work()):
+        work = self.graph.multiply_adds * self.recipe.batch_size
+        with curves(self.folder.path, self.position.step) as draw, _threads(work):
             while not self.position.finished:
                 self._train_epoch()
                 self._end_epoch()
@@ -136,12 +137,6 @@ class Session:
         if not self.is_fused or mode() == "off" or any(cache_folder().glob("*.so")):
             return ()
         return ("kernels for this processor are built once, which takes some seconds",)
-
-    def _step_work(self) -> int:
-        """Multiply-adds of a step's forward pass."""
-        nodes = ((node, self.graph.input_specs(node)) for node in self.graph)
-        each = sum(node.operator.cost(*inputs).multiply_adds for node, inputs in nodes)
-        return each * self.recipe.batch_size
 
     def _train_epoch(self) -> None:
         """Train through the rest of one epoch."""
@@ -321,7 +316,7 @@ class _Running:
 
 
 SMALL_STEP = 1e8
-"""Multiply-adds below which a second thread waits longer than it works."""
+"""Multiply-adds of a forward pass below which a second thread waits longer than it works."""
 
 
 @contextmanager
