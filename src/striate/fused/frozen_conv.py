@@ -22,8 +22,6 @@ from striate.fused.choose import chain_wins
 from striate.fused.layer import workspace
 
 Run: TypeAlias = Callable[[Tensor, Tensor | None], Tensor]
-FEWEST_CHANNELS = 32
-"""Below it Winograd's transforms cost what its products save."""
 
 
 class ConvShape(ctypes.Structure):
@@ -176,7 +174,7 @@ class FrozenConv:
         """Whether Winograd's tiles can stand for it, and may pay."""
         outputs, channels, *kernel = self._weight.shape
         usual = kernel == [3, 3] and self._stride == (1, 1)
-        return usual and min(outputs, channels) >= FEWEST_CHANNELS and winograd.available()
+        return usual and min(outputs, channels) >= winograd.FEWEST_CHANNELS and winograd.available()
 
     def direct(self, x: Tensor, add: Tensor | None) -> Tensor:
         """The same by the direct kernel."""

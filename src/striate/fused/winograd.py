@@ -30,6 +30,8 @@ from striate.fused.choose import fused_wins, question
 Padding = int | tuple[int, int]
 Activation = Literal["none", "relu"]
 
+FEWEST_CHANNELS = 32  # with fewer, the transforms cost what the products save
+
 
 def conv3x3(
     x: Tensor,

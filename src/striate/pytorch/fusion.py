@@ -123,8 +123,8 @@ def _run_dense(fc: nn.Module, *more: nn.Module | Tensor, activation: Activation)
     return dense(x, fc.weight, fc.bias, activation, measured=True)  # type: ignore[arg-type]
 
 
-FEWEST_CHANNELS, TILE = 32, 4
-"""Channels, and rows or columns, below which Winograd's transforms cost what its products save."""
+TILE = 4
+"""Rows or columns below which a Winograd tile is mostly empty."""
 
 
 def _winograd(graph: Graph, nodes: Sequence[Node]) -> Call | None:
@@ -132,7 +132,7 @@ def _winograd(graph: Graph, nodes: Sequence[Node]) -> Call | None:
     (x,) = graph.input_specs(nodes[0])
     if not _is_plain_conv(nodes[0], x, kernels=(3,)):
         return None
-    if min(x.channels, graph.specs[nodes[0].name].channels) < FEWEST_CHANNELS:
+    if min(x.channels, graph.specs[nodes[0].name].channels) < winograd.FEWEST_CHANNELS:
         return None
     return partial(_run_winograd, relu=len(nodes) > 1)
 
