@@ -52,22 +52,27 @@ inline void pack(const Layer& l, const float* weight, float* packed, Part vector
   }
 }
 
+// sum[p][v] += value(p) * weights[v]: VECTORS vectors of weights, held, and a number for each pixel.
+template <int PIXELS, int VECTORS, typename Value>
+INLINE void add_products(const float* w, Value value, Vec (&sum)[PIXELS][VECTORS]) {
+  Vec weights[VECTORS];
+#pragma GCC unroll 4
+  for (int v = 0; v < VECTORS; ++v) weights[v] = load(w + v * LANES), keep(weights[v]);
+#pragma GCC unroll 32
+  for (int p = 0; p < PIXELS; ++p) {
+    Vec factor = splat(value(p));
+#pragma GCC unroll 4
+    for (int v = 0; v < VECTORS; ++v) sum[p][v] += factor * weights[v];
+  }
+}
+
 // One kernel row: its products are added up before they join `out` (a long sum in parts loses
 // fewer bits).
 template <int PIXELS, int VECTORS>
 INLINE void add_kernel_row(const float* x, int pixel, int row, const float* w, float* out) {
   Vec sum[PIXELS][VECTORS] = {};
-  for (int k = 0; k < row; ++k, w += VECTORS * LANES) {
-    Vec weights[VECTORS];
-#pragma GCC unroll 4
-    for (int v = 0; v < VECTORS; ++v) weights[v] = load(w + v * LANES), hold(weights[v]);
-#pragma GCC unroll 16
-    for (int p = 0; p < PIXELS; ++p) {
-      Vec value = splat(x[p * pixel + k]);
-#pragma GCC unroll 4
-      for (int v = 0; v < VECTORS; ++v) sum[p][v] += value * weights[v];
-    }
-  }
+  for (int k = 0; k < row; ++k, w += VECTORS * LANES)
+    add_products(w, [&](int p) INLINE_LAMBDA { return x[p * pixel + k]; }, sum);
 #pragma GCC unroll 16
   for (int p = 0; p < PIXELS; ++p)
 #pragma GCC unroll 4
@@ -89,17 +94,8 @@ INLINE void tile(const float* x, int pixel, int line, int rows, int row, const f
     for (int v = 0; v < VECTORS; ++v) sum[p][v] = load(bias + v * LANES);
   if (row <= FEW) {
     for (int r = 0; r < rows; ++r, x += line)
-      for (int k = 0; k < row; ++k, w += VECTORS * LANES) {
-        Vec weights[VECTORS];
-#pragma GCC unroll 4
-        for (int v = 0; v < VECTORS; ++v) weights[v] = load(w + v * LANES), hold(weights[v]);
-#pragma GCC unroll 16
-        for (int p = 0; p < PIXELS; ++p) {
-          Vec value = splat(x[p * pixel + k]);
-#pragma GCC unroll 4
-          for (int v = 0; v < VECTORS; ++v) sum[p][v] += value * weights[v];
-        }
-      }
+      for (int k = 0; k < row; ++k, w += VECTORS * LANES)
+        add_products(w, [&](int p) INLINE_LAMBDA { return x[p * pixel + k]; }, sum);
     rows = 0;
   }
 #pragma GCC unroll 16
@@ -162,17 +158,10 @@ INLINE void windows(const Layer& l, const float* x, int rows, const float* w, co
   const int pixel = l.channels, line = l.line();
   Vec sum[4 * WINDOWS][VECTORS] = {};
   for (int r = 0; r < rows; ++r, x += line)
-    for (int k = 0; k < l.row; ++k, w += VECTORS * LANES) {
-      Vec weights[VECTORS];
-#pragma GCC unroll 4
-      for (int v = 0; v < VECTORS; ++v) weights[v] = load(w + v * LANES), hold(weights[v]);
-#pragma GCC unroll 32
-      for (int p = 0; p < 4 * WINDOWS; ++p) {
-        Vec value = splat(x[(p / 4 * 2 + p % 2) * pixel + p / 2 % 2 * line + k]);
-#pragma GCC unroll 4
-        for (int v = 0; v < VECTORS; ++v) sum[p][v] += value * weights[v];
-      }
-    }
+    for (int k = 0; k < l.row; ++k, w += VECTORS * LANES)
+      add_products(w, [&](int p) INLINE_LAMBDA {
+        return x[(p / 4 * 2 + p % 2) * pixel + p / 2 % 2 * line + k];
+      }, sum);
 #pragma GCC unroll 8
   for (int i = 0; i < WINDOWS; ++i)
 #pragma GCC unroll 4

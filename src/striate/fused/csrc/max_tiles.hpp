@@ -14,6 +14,7 @@
 
 namespace striate::max_tiles {
 
+using max_forward::add_products;
 using max_forward::argmax_stride;
 using max_forward::bands_of;
 using max_forward::most_pixels;
@@ -158,17 +159,8 @@ INLINE void multiply(const float* data, int64_t next, int wide, int channels, co
                      float* products) {
   for (int point = 0; point < SIDE * SIDE; ++point, data += next) {
     Vec sum[TILES][VECTORS] = {};
-    for (int c = 0; c < channels; ++c, w += VECTORS * LANES) {
-      Vec weights[VECTORS];
-#pragma GCC unroll 4
-      for (int v = 0; v < VECTORS; ++v) weights[v] = load(w + v * LANES), hold(weights[v]);
-#pragma GCC unroll 16
-      for (int t = 0; t < TILES; ++t) {
-        Vec value = splat(data[t * wide + c]);
-#pragma GCC unroll 4
-        for (int v = 0; v < VECTORS; ++v) sum[t][v] += value * weights[v];
-      }
-    }
+    for (int c = 0; c < channels; ++c, w += VECTORS * LANES)
+      add_products(w, [&](int t) INLINE_LAMBDA { return data[t * wide + c]; }, sum);
 #pragma GCC unroll 16
     for (int t = 0; t < TILES; ++t)
 #pragma GCC unroll 4

@@ -45,7 +45,8 @@ INLINE Vec splat(float s) {
   return Vec{s, s, s, s};
 #endif
 }
-// Holds a value in its register, where a compiler might load it again for every use.
+// Keeps a vector in its register: GCC would rather load it again for each product, which then waits
+// for the loads.
 INLINE void keep(Vec& v) {
 #if LANES == LANES_OF_A_REGISTER && defined(__x86_64__)
   asm("" : "+v"(v));
@@ -59,16 +60,6 @@ INLINE IntVec as_int(Vec v) { return reinterpret_cast<IntVec>(v); }
 INLINE Vec absolute(Vec x) { return as_float(as_int(x) & 0x7fffffff); }
 INLINE Vec with_sign_of(Vec magnitude, Vec sign) {
   return as_float((as_int(magnitude) & 0x7fffffff) | (as_int(sign) & INT32_MIN));
-}
-
-// Keeps a vector in its register: GCC would rather load it again for each product, which then waits
-// for the loads.
-INLINE void hold(Vec& v) {
-#if defined(__AVX512F__) && LANES == 16
-  asm("" : "+v"(v));
-#elif defined(__AVX__) && LANES == 8
-  asm("" : "+x"(v));
-#endif
 }
 
 constexpr int round_up(int n, int multiple) { return (n + multiple - 1) / multiple * multiple; }

@@ -20,17 +20,6 @@ constexpr int MAX_ROWS = 12, MAX_COLUMNS = 2, OUTER_ROWS = 4, OUTER_COLUMNS = 4;
 constexpr int MAX_ROWS = 6, MAX_COLUMNS = 2, OUTER_ROWS = 4, OUTER_COLUMNS = 3;
 #endif
 
-// Holds a value in its register, where a compiler might load it again for every use.
-inline void keep(Vector& v) {
-#if defined(__x86_64__)
-  __asm__("" : "+v"(v));
-#elif defined(__aarch64__)
-  __asm__("" : "+w"(v));
-#else
-  (void)v;
-#endif
-}
-
 struct Product {
   const float* left;      // broadcast, element by element
   size_t left_step;       // from one run of `run` terms to the next

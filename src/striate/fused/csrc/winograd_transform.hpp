@@ -9,21 +9,16 @@
 #include <cstddef>
 #include <cstring>
 
-#if defined(__AVX512F__)
-#define STRIATE_LANES 16
-#elif defined(__AVX__)
-#define STRIATE_LANES 8
-#else
-#define STRIATE_LANES 4
-#endif
+#include "simd.hpp"
 
 namespace {
 
-constexpr int LANES = STRIATE_LANES;
+using striate::keep, striate::load, striate::store;
+using Vector = striate::Vec;
+
 constexpr int TILE = 4;                       // outputs a side
 constexpr int PATCH = 6;                      // inputs a side
 constexpr int POINTS = PATCH * PATCH;         // products a tile
-typedef float Vector __attribute__((vector_size(LANES * sizeof(float))));
 
 constexpr float A1 = 0.625f, B1 = 1.5f;       // the points are 0, +-A1, +-B1 and infinity
 constexpr float A2 = A1 * A1, B2 = B1 * B1, A3 = A2 * A1, B3 = B2 * B1;
@@ -31,14 +26,6 @@ constexpr float PRODUCT = A2 * B2, SUM = A2 + B2;
 constexpr float G0 = 1.0f / PRODUCT;          // 1 over the product of a point's distances
 constexpr float GA = 1.0f / (2 * A2 * (A2 - B2));
 constexpr float GB = 1.0f / (2 * B2 * (B2 - A2));
-
-inline Vector load(const float* from) {
-  Vector v;
-  std::memcpy(&v, from, sizeof v);
-  return v;
-}
-
-inline void store(float* to, Vector v) { std::memcpy(to, &v, sizeof v); }
 
 // The last vector of a row of channels may be short: the missing lanes are zero.
 inline Vector load(const float* from, int lanes) {
