@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -97,6 +99,17 @@ def test_a_failing_build_says_why_and_leaves_nothing(sources: Path) -> None:
         build.library("tiny")
     assert "this source is broken" in str(caught.value)
     assert not list(build.cache_folder().iterdir())
+
+
+@pytest.mark.compiler
+def test_what_killed_builds_left_is_removed(sources: Path) -> None:
+    limit, folder = build.BUILD_SECONDS * len(build.NATIVE), build.cache_folder()
+    stale, under_way = folder / "tiny-one.tmp", folder / "tiny-two.tmp"
+    for path, age in ((stale, limit + 60), (under_way, limit - 60)):
+        path.touch()
+        os.utime(path, (time.time() - age,) * 2)
+    assert build.library("tiny").answer() == 21
+    assert list(folder.glob("*.tmp")) == [under_way]
 
 
 def test_no_compiler_is_a_reason(sources: Path, monkeypatch: pytest.MonkeyPatch) -> None:

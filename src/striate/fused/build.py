@@ -16,7 +16,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -88,6 +90,19 @@ def fall_back(reason: Unavailable) -> None:
         raise reason
     if chosen == "on":
         _note(reason.what)
+
+
+def found(library: Callable[[], ctypes.CDLL]) -> ctypes.CDLL | None:
+    """What `library` answers with; None where it cannot be built and plain PyTorch must run.
+
+    Raises:
+        Unavailable: it cannot be built, and `STRIATE_FUSED=require`.
+    """
+    try:
+        return library()
+    except Unavailable as reason:
+        fall_back(reason)
+        return None
 
 
 @cache
@@ -192,6 +207,7 @@ def _key(name: str, command: tuple[str, ...], flags: list[str]) -> str:
 
 
 def _build(source: Path, command: tuple[str, ...], flags: list[str], target: Path) -> None:
+    _remove_remains(target.parent)
     handle, temporary = tempfile.mkstemp(prefix=target.stem, suffix=".tmp", dir=target.parent)
     os.close(handle)
     complaint = ""
@@ -210,6 +226,15 @@ def _build(source: Path, command: tuple[str, ...], flags: list[str], target: Pat
         )
     finally:
         Path(temporary).unlink(missing_ok=True)
+
+
+def _remove_remains(folder: Path) -> None:
+    """Remove what killed processes left, all that is too old for a build to be still under way."""
+    oldest = time.time() - BUILD_SECONDS * len(NATIVE)
+    for path in folder.glob("*.tmp"):
+        with suppress(OSError):  # another process was first, or it is another user's
+            if path.stat().st_mtime < oldest:
+                path.unlink()
 
 
 def _output(command: list[str]) -> str:

@@ -10,14 +10,13 @@ and to weights each need at most a quarter of a dense convolution's products.
 
 from __future__ import annotations
 
-from types import ModuleType
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from striate.errors import SettingError, ShapeError
-from striate.fused import avg_pool, build, max_pool
+from striate.fused import build
 from striate.fused.choose import Question, fused_wins, question
 from striate.fused.layer import (
     ACTIVATIONS,
@@ -29,6 +28,7 @@ from striate.fused.layer import (
     plain,
     plain_world,
 )
+from striate.fused.pool_operator import LIBRARIES, Direct, operator, run_forward
 
 Padding = int | tuple[int, int]
 
@@ -104,10 +104,6 @@ def _wins(asked: Question, settings: tuple[tuple[int, int], int, bool, bool]) ->
     )
 
 
-def _kernels(pool: Pool) -> ModuleType:
-    return max_pool if pool == "max" else avg_pool
-
-
 @constant_to_compilers
 def available(pool: Pool) -> bool:
     """Whether the kernels for that pool are there, building them on the first question.
@@ -115,12 +111,7 @@ def available(pool: Pool) -> bool:
     Raises:
         Unavailable: they are not, and `STRIATE_FUSED=require`.
     """
-    try:
-        _kernels(pool).library()
-    except build.Unavailable as reason:
-        build.fall_back(reason)
-        return False
-    return True
+    return build.found(LIBRARIES[pool]) is not None
 
 
 def _run(
@@ -136,14 +127,12 @@ def _run(
     keep = torch.is_grad_enabled() and any(
         t is not None and t.requires_grad for t in (x, weight, bias)
     )
-    kernels, more = _kernels(pool), (winograd,) if pool == "max" else ()
+    given = (x, weight, bias, *padding, activation, last, pool, keep, winograd)
     if traced(x):
-        result = kernels.operator(x, weight, bias, *padding, activation, last, keep, *more)[0]
-    elif keep:
-        result = kernels.Direct.apply(x, weight, bias, padding, activation, last, *more)
-    else:
-        result = kernels.run_forward(x, weight, bias, padding, activation, last, keep, *more)[0]
-    return cast(Tensor, result)
+        return cast(Tensor, operator(*given)[0])
+    if keep:
+        return cast(Tensor, Direct.apply(*given))  # type: ignore[no-untyped-call]
+    return run_forward(*given)[0]
 
 
 def traced(x: Tensor) -> bool:

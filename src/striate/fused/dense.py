@@ -9,6 +9,7 @@ is as fast, and a measurement says so.
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from functools import cache
 from typing import Any, cast
 
@@ -18,7 +19,7 @@ from torch.nn import functional
 
 from striate.errors import SettingError, ShapeError
 from striate.fused import build
-from striate.fused.choose import Question, fused_wins
+from striate.fused.choose import fused_wins, question
 from striate.fused.layer import (
     ACTIVATIONS,
     Activation,
@@ -58,12 +59,7 @@ def available() -> bool:
     Raises:
         Unavailable: they are not, and `STRIATE_FUSED=require`.
     """
-    try:
-        library()
-    except build.Unavailable as reason:
-        build.fall_back(reason)
-        return False
-    return True
+    return build.found(library) is not None
 
 
 def _shape(x: Tensor, weight: Tensor, activation: int) -> Any:
@@ -73,38 +69,40 @@ def _shape(x: Tensor, weight: Tensor, activation: int) -> Any:
     )
 
 
-@torch.library.custom_op("striate::dense", mutates_args=())
-def operator(x: Tensor, weight: Tensor, bias: Tensor | None, activation: int) -> Tensor:
-    """The kernel as one node of a traced graph."""
+def run_forward(x: Tensor, weight: Tensor, bias: Tensor | None, activation: int) -> Tensor:
+    """The layer's answer."""
     x, weight = x.contiguous(), weight.contiguous()
     y = x.new_empty(x.shape[0], weight.shape[0])
     shape, built = _shape(x, weight, activation), library()
     memory = workspace(built.dense_forward_workspace(shape))
-    given = (pointer(t) for t in (x, weight, bias, y, memory))
-    built.dense_forward_run(shape, *given)
+    built.dense_forward_run(shape, *map(pointer, (x, weight, bias, y, memory)))
     return y
 
 
-@operator.register_fake
-def _(x: Tensor, weight: Tensor, bias: Tensor | None, activation: int) -> Tensor:
-    return x.new_empty(x.shape[0], weight.shape[0])
-
-
-@torch.library.custom_op("striate::dense_backward", mutates_args=())
-def backward_operator(
+def run_backward(
     gradient: Tensor, x: Tensor, weight: Tensor, y: Tensor, activation: int, wants_dx: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Backward as one node of a traced graph; dx is empty unless wanted."""
+    """The gradients of `x` (empty unless wanted), of `weight` and of the bias."""
     x, weight = x.contiguous(), weight.contiguous()
     gradient, y = gradient.contiguous(), y.contiguous()
     dx = torch.empty_like(x) if wants_dx else x.new_empty(0)
     dweight, dbias = torch.empty_like(weight), weight.new_empty(weight.shape[0])
     shape, built = _shape(x, weight, activation), library()
     memory = workspace(built.dense_backward_workspace(shape))
-    wanted = dx if wants_dx else None
-    given = (pointer(t) for t in (gradient, x, weight, y, wanted, dweight, dbias, memory))
-    built.dense_backward_run(shape, *given)
+    given = (gradient, x, weight, y, dx if wants_dx else None, dweight, dbias, memory)
+    built.dense_backward_run(shape, *map(pointer, given))
     return dx, dweight, dbias
+
+
+operator = torch.library.custom_op("striate::dense", run_forward, mutates_args=())
+backward_operator = torch.library.custom_op(
+    "striate::dense_backward", run_backward, mutates_args=()
+)
+
+
+@operator.register_fake
+def _(x: Tensor, weight: Tensor, bias: Tensor | None, activation: int) -> Tensor:
+    return x.new_empty(x.shape[0], weight.shape[0])
 
 
 @backward_operator.register_fake
@@ -115,50 +113,45 @@ def _(
     return dx, weight.new_empty(weight.shape), weight.new_empty(weight.shape[0])
 
 
-def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+def _remember(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
     x, weight, bias, ctx.activation = inputs
-    ctx.has_bias = bias is not None
-    ctx.save_for_backward(x, weight, output)
+    ctx.save_for_backward(x, weight, bias, output)
 
 
-def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+def _gradients(
+    ctx: Any, gradient: Tensor, backward: Callable[..., tuple[Tensor, Tensor, Tensor]]
+) -> tuple[Tensor | None, ...]:
+    """What autograd wants: a gradient for each of the operator's four arguments."""
+    x, weight, bias, y = ctx.saved_tensors
     wants_dx = ctx.needs_input_grad[0]
-    dx, dweight, dbias = backward_operator(gradient, *ctx.saved_tensors, ctx.activation, wants_dx)
-    return dx if wants_dx else None, dweight, dbias if ctx.has_bias else None, None
+    dx, dweight, dbias = backward(gradient, x, weight, y, ctx.activation, wants_dx)
+    return dx if wants_dx else None, dweight, None if bias is None else dbias, None
 
 
-operator.register_autograd(_backward, setup_context=_setup_context)
-# the functions without the dispatcher's round trip
-_forward_now = operator._init_fn
-_backward_now = backward_operator._init_fn
+operator.register_autograd(
+    lambda ctx, gradient: _gradients(ctx, gradient, backward_operator), setup_context=_remember
+)
 
 
 class Direct(torch.autograd.Function):
     """The same without the dispatcher's round trip."""
 
     @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, activation: int
-    ) -> Tensor:
-        y = cast(Tensor, _forward_now(x, weight, bias, activation))
-        ctx.save_for_backward(x, weight, bias, y)
-        ctx.activation = activation
+    def forward(ctx: Any, *given: Any) -> Tensor:
+        y = run_forward(*given)
+        _remember(ctx, given, y)
         return y
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight, bias, y = ctx.saved_tensors
-        if torch.is_grad_enabled():  # somebody wants the gradient of this gradient
-            again = apply(functional.linear(x, weight, bias), ACTIVATIONS[ctx.activation])
-            wanted = [t for t in (x, weight, bias) if t is not None and t.requires_grad]
-            found = iter(torch.autograd.grad(again, wanted, gradient, create_graph=True))
-            given = (x, weight, bias)
-            return *(
-                next(found) if t is not None and t.requires_grad else None for t in given
-            ), None
-        wants_dx = ctx.needs_input_grad[0]
-        dx, dweight, dbias = _backward_now(gradient, x, weight, y, ctx.activation, wants_dx)
-        return dx if wants_dx else None, dweight, None if bias is None else dbias, None
+        if not torch.is_grad_enabled():
+            return _gradients(ctx, gradient, run_backward)
+        # somebody wants the gradient of this gradient
+        given = ctx.saved_tensors[:3]
+        again = apply(functional.linear(*given), ACTIVATIONS[ctx.activation])
+        wanted = [t for t in given if t is not None and t.requires_grad]
+        found = iter(torch.autograd.grad(again, wanted, gradient, create_graph=True))
+        return *(next(found) if t is not None and t.requires_grad else None for t in given), None
 
 
 def dense(
@@ -214,25 +207,13 @@ def _now(x: Tensor, weight: Tensor, bias: Tensor | None, activation: int) -> Ten
         return cast(Tensor, operator(x, weight, bias, activation))
     if torch.is_grad_enabled() and any(t.requires_grad for t in given):
         return cast(Tensor, Direct.apply(x, weight, bias, activation))  # type: ignore[no-untyped-call]
-    return cast(Tensor, _forward_now(x, weight, bias, activation))
+    return run_forward(x, weight, bias, activation)
 
 
 def _wins(x: Tensor, weight: Tensor, activation: Activation) -> bool:
-    training = torch.is_grad_enabled()
-    dx = training and x.requires_grad
-    asked = Question(
-        (1 << (x.shape[0] - 1).bit_length(), x.shape[1]),
-        tuple(weight.shape),
-        (0, 0),
-        activation,
-        "none",
-        dx or (training and weight.requires_grad),
-        dx,
-        torch.get_num_threads(),
-    )
     index = ACTIVATIONS.index(activation)
     return fused_wins(
-        asked,
+        question(x, weight, (0, 0), activation, "none"),
         lambda a, b: _now(a, b, None, index),
         lambda a, b: apply(functional.linear(a, b), activation),
     )
