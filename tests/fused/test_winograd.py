@@ -15,6 +15,7 @@ from torch.nn import functional
 from striate.errors import SettingError, ShapeError
 from striate.fused import winograd
 from striate.fused.winograd import conv3x3, supports
+from striate.fused.winograd_kernels import release_workspaces
 
 pytestmark = pytest.mark.compiler
 EPSILON = 2.0**-23
@@ -194,7 +195,7 @@ def test_many_callers_at_once():
     for caller in callers:
         caller.join()
     assert wrong == []
-    winograd.release_workspaces()
+    release_workspaces()
     assert torch.equal(ours(cases[0], (1, 1))["y"], expected[0]["y"])
 
 

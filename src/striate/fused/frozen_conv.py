@@ -20,6 +20,7 @@ from torch.nn import functional
 from striate.fused import build, winograd
 from striate.fused.choose import chain_wins
 from striate.fused.layer import workspace
+from striate.fused.winograd_kernels import LaidOut
 
 Run: TypeAlias = Callable[[Tensor, Tensor | None], Tensor]
 
@@ -63,41 +64,6 @@ def library() -> ctypes.CDLL:
     built.conv_run.argtypes = [pointer] * 6
     built.conv_pack.restype = built.conv_run.restype = None
     return built
-
-
-class LaidOut:
-    """Kernels for many convolutions, copied in the order in which the compiled code reads them.
-
-    Large ones are else gathered from all over the memory in every call.
-
-    Args:
-        weight: (outputs, channels, 3, 3), float32 on the CPU.
-
-    Raises:
-        Unavailable: there is no compiled code.
-    """
-
-    def __init__(self, weight: Tensor) -> None:
-        self._library = winograd.bind(build.library("winograd"))
-        self._outputs, channels = weight.shape[:2]
-        maps, out = torch.Size((1, channels, 3, 3)), torch.Size((1, self._outputs, 1, 1))
-        sizes = winograd.sizes_of(maps, out, (0, 0), weight.stride(), False)
-        self._taps = torch.empty(self._library.winograd_laid_out_floats(sizes))
-        self._library.winograd_lay_out(sizes, weight.data_ptr(), self._taps.data_ptr())
-
-    def run(
-        self,
-        x: Tensor,
-        bias: Tensor | None,
-        add: Tensor | None,
-        y: Tensor,
-        padding: tuple[int, int],
-        relu: bool,
-    ) -> None:
-        """Write the convolution of `x` plus `add` to `y`; all maps are channels_last."""
-        given = (t.data_ptr() if t is not None else None for t in (x, self._taps, bias, add, y))
-        sizes = winograd.sizes_of(x.shape, y.shape, padding, (0, 0, 0, 0), relu)
-        winograd.succeed(self._library.winograd_forward(sizes, *given, torch.get_num_threads()))
 
 
 class FrozenConv:

@@ -15,8 +15,6 @@ for Convolutional Neural Networks, arXiv 1509.09308. The points of interpolation
 
 from __future__ import annotations
 
-import ctypes
-from functools import cache
 from typing import Any, Literal
 
 import torch
@@ -26,6 +24,7 @@ from torch.nn import functional
 from striate.errors import SettingError, ShapeError
 from striate.fused import build
 from striate.fused.choose import fused_wins, question
+from striate.fused.winograd_kernels import convolve, library, weight_gradient
 
 Padding = int | tuple[int, int]
 Activation = Literal["none", "relu"]
@@ -137,16 +136,7 @@ def available() -> bool:
     Raises:
         Unavailable: it is not, and `STRIATE_FUSED=require`.
     """
-    return _library() is not None
-
-
-def release_workspaces() -> None:
-    """Give the memory kept between calls back to the system (a few tens of megabytes).
-
-    >>> release_workspaces()
-    """
-    if library := _library():
-        library.winograd_release()
+    return build.found(library) is not None
 
 
 def _check_kinds(*given: Tensor | None) -> None:
@@ -191,46 +181,6 @@ def _check_gradient(gradient: Tensor, x: Tensor | None, weight: Tensor) -> None:
         )
 
 
-# ---- the compiled library
-
-
-def _library() -> ctypes.CDLL | None:
-    try:
-        return bind(build.library("winograd"))
-    except build.Unavailable as reason:
-        build.fall_back(reason)
-        return None
-
-
-@cache
-def bind(library: ctypes.CDLL) -> ctypes.CDLL:
-    """The library, told what its functions take."""
-    pointer, number = ctypes.c_void_p, ctypes.c_int
-    library.winograd_forward.argtypes = [pointer] * 6 + [number]
-    library.winograd_backward_weight.argtypes = [pointer] * 4 + [number]
-    library.winograd_release.restype = None
-    library.winograd_laid_out_floats.argtypes = [pointer]
-    library.winograd_laid_out_floats.restype = ctypes.c_int64
-    library.winograd_lay_out.argtypes = [pointer] * 3
-    library.winograd_lay_out.restype = None
-    return library
-
-
-def sizes_of(
-    maps: torch.Size, out: torch.Size, pads: tuple[int, int], strides: tuple[int, ...], relu: bool
-) -> ctypes.Array[ctypes.c_int64]:
-    """The `Sizes` of csrc/winograd_layout.hpp."""
-    batch, channels, height, width = maps
-    values = (batch, height, width, channels, *out[2:], out[1], *pads, *strides, relu)
-    return (ctypes.c_int64 * len(values))(*values)
-
-
-def succeed(status: int) -> None:
-    """Raise what a function of the library reports."""
-    if status:
-        raise MemoryError("no memory for the workspace of a Winograd convolution")
-
-
 def _empty(batch: int, channels: int, height: Any, width: Any, like: Tensor) -> Tensor:
     return torch.empty(
         (batch, channels, height, width),
@@ -264,25 +214,15 @@ def _forward(
 ) -> Tensor:
     _check_kinds(x, weight, bias)
     _check_shapes(x, weight, bias, (rows, columns))
-    library = _library()
-    if library is None:
-        plain = functional.conv2d(x, weight, bias, padding=(rows, columns))
-        return _owned(functional.relu(plain) if relu else plain)
+    built = build.found(library)
+    if built is None:
+        return _owned(_plainly(x, weight, bias, (rows, columns), relu))
     x = x.contiguous(memory_format=torch.channels_last)
     y = _forward_fake(x, weight, bias, rows, columns, relu)
     if y.numel():
         shift = bias.contiguous() if bias is not None else None
-        succeed(
-            library.winograd_forward(
-                sizes_of(x.shape, y.shape, (rows, columns), weight.stride(), relu),
-                x.data_ptr(),
-                weight.data_ptr(),
-                shift.data_ptr() if shift is not None else None,
-                None,
-                y.data_ptr(),
-                torch.get_num_threads(),
-            )
-        )
+        taps, strides = weight.data_ptr(), weight.stride()
+        convolve(built, x, taps, strides, (rows, columns), y, shift, relu=relu)
     return y
 
 
@@ -299,8 +239,8 @@ def _backward_data(
     gradient: Tensor, weight: Tensor, rows: int, columns: int, height: int, width: int
 ) -> Tensor:
     _check_gradient(gradient, None, weight)
-    library = _library()
-    if library is None:
+    built = build.found(library)
+    if built is None:
         shape = (gradient.shape[0], weight.shape[1], height, width)
         x = gradient.new_empty(1).expand(shape)  # only its shape is looked at
         return _owned(_plain_gradients(gradient, x, weight, (rows, columns), "data"))
@@ -312,17 +252,7 @@ def _backward_data(
         output, channel, row, column = weight.stride()
         last_tap = weight.data_ptr() + 2 * (row + column) * weight.element_size()
         pads, strides = (2 - rows, 2 - columns), (channel, output, -row, -column)
-        succeed(
-            library.winograd_forward(
-                sizes_of(gradient.shape, dx.shape, pads, strides, False),
-                gradient.data_ptr(),
-                last_tap,
-                None,
-                None,
-                dx.data_ptr(),
-                torch.get_num_threads(),
-            )
-        )
+        convolve(built, gradient, last_tap, strides, pads, dx)
     return dx
 
 
@@ -338,8 +268,8 @@ def _backward_weight(
     gradient: Tensor, x: Tensor, weight: Tensor, rows: int, columns: int
 ) -> Tensor:
     _check_gradient(gradient, x, weight)
-    library = _library()
-    if library is None:
+    built = build.found(library)
+    if built is None:
         dw = _plain_gradients(gradient, x, weight, (rows, columns), "weight")
         return torch.empty_like(weight).copy_(dw)
     gradient = gradient.contiguous(memory_format=torch.channels_last)
@@ -347,15 +277,7 @@ def _backward_weight(
     dw = _backward_weight_fake(gradient, x, weight, rows, columns)
     if not gradient.numel():
         return dw.zero_()
-    succeed(
-        library.winograd_backward_weight(
-            sizes_of(x.shape, gradient.shape, (rows, columns), dw.stride(), False),
-            x.data_ptr(),
-            gradient.data_ptr(),
-            dw.data_ptr(),
-            torch.get_num_threads(),
-        )
-    )
+    weight_gradient(built, x, gradient, (rows, columns), dw)
     return dw
 
 
