@@ -1,5 +1,5 @@
-// Runs every kernel on odd shapes with buffers of exactly the promised sizes, for the address and
-// undefined-behavior sanitizers to watch. Exits with 0 when all results are finite.
+// Runs every kernel on odd shapes with buffers of exactly the promised sizes, full of NaN, for the
+// address and undefined-behavior sanitizers to watch. Exits with 0 when all results are finite.
 #include <cmath>
 #include <cstdio>
 #include <vector>
@@ -27,35 +27,37 @@ bool finite(const std::vector<float>& values) {
   return true;
 }
 
+std::vector<float> unset(int64_t size) { return std::vector<float>(size, NAN); }
+
 bool run(const Shape& s) {
   const Layer l(s);
   const auto x = random((int64_t)s.batch * s.channels * s.height * s.width);
   const auto weight = random((int64_t)s.outputs * s.channels * s.kernel_h * s.kernel_w);
   const auto bias = random(s.outputs), gradient = random((int64_t)s.batch * s.outputs * l.pooled);
-  std::vector<float> y(gradient.size()), dx(x.size()), dweight(weight.size()), dbias(s.outputs);
+  auto y = unset(gradient.size()), dx = unset(x.size());
+  auto dweight = unset(weight.size()), dbias = unset(s.outputs);
   std::vector<uint8_t> argmax((size_t)s.batch * l.pooled * round_up(s.outputs, 16));
-  std::vector<float> kept((size_t)round_up(s.batch, 16) * s.outputs * 4 * l.pooled);
-  auto space = [](int64_t floats) { return std::vector<float>(floats); };
+  auto kept = unset((int64_t)round_up(s.batch, 16) * s.outputs * 4 * l.pooled);
   bool good = true;
   for (bool tiles : {false, true}) {
     if (tiles && (s.kernel_h != s.kernel_w || (s.kernel_h != 3 && s.kernel_h != 5))) continue;
-    auto forward = space(tiles ? max_tiles_workspace(&s) : max_forward_workspace(&s));
+    auto forward = unset(tiles ? max_tiles_workspace(&s) : max_forward_workspace(&s));
     auto* function = tiles ? max_tiles_run : max_forward_run;
     function(&s, x.data(), weight.data(), nullptr, y.data(), nullptr, forward.data());
     function(&s, x.data(), weight.data(), bias.data(), y.data(), argmax.data(), forward.data());
     for (bool wants_dx : {false, true}) {
-      auto back = space(max_backward_workspace(&s, wants_dx));
+      auto back = unset(max_backward_workspace(&s, wants_dx));
       max_backward_run(&s, gradient.data(), x.data(), weight.data(), y.data(), argmax.data(),
                        wants_dx ? dx.data() : nullptr, dweight.data(), dbias.data(), back.data());
     }
     good = good && finite(y) && finite(dx) && finite(dweight) && finite(dbias);
   }
-  auto forward = space(avg_forward_workspace(&s));
+  auto forward = unset(avg_forward_workspace(&s));
   avg_forward_run(&s, x.data(), weight.data(), nullptr, y.data(), nullptr, forward.data());
   avg_forward_run(&s, x.data(), weight.data(), bias.data(), y.data(),
                   s.activation ? kept.data() : nullptr, forward.data());
   for (bool wants_dx : {false, true}) {
-    auto back = space(avg_backward_workspace(&s, wants_dx));
+    auto back = unset(avg_backward_workspace(&s, wants_dx));
     avg_backward_run(&s, gradient.data(), x.data(), weight.data(),
                      s.activation ? kept.data() : nullptr, wants_dx ? dx.data() : nullptr,
                      dweight.data(), dbias.data(), back.data());

@@ -1,5 +1,6 @@
-// Runs the kernels of frozen networks on odd shapes with buffers of exactly the promised sizes, for
-// the address and undefined-behavior sanitizers to watch. Exits with 0 when all results are finite.
+// Runs the kernels of frozen networks on odd shapes with buffers of exactly the promised sizes, full
+// of NaN, for the address and undefined-behavior sanitizers to watch. Exits with 0 when all results
+// are finite.
 #include <cmath>
 #include <cstdio>
 #include <vector>
@@ -52,8 +53,8 @@ bool chain(Shape first, int pool, bool tiles, int batch, int threads) {
   const int64_t after[] = {(int64_t)l.outputs * l.pooled, (int64_t)m.outputs * m.pooled, 37, 3};
   bool good = true;
   for (int count = 1; count <= 4; ++count) {
-    std::vector<float> y(batch * after[count - 1]);
-    std::vector<float> space(frozen_workspace(steps.data(), count, batch, threads));
+    std::vector<float> y(batch * after[count - 1], NAN);
+    std::vector<float> space(frozen_workspace(steps.data(), count, batch, threads), NAN);
     frozen_run(steps.data(), count, batch, threads, x.data(), y.data(), space.data());
     good = good && finite(y);
   }
@@ -65,7 +66,7 @@ bool convolution(const ConvShape& c) {
   const auto x = random((int64_t)c.batch * c.channels * c.height * c.width);
   const auto weight = random((int64_t)c.outputs * c.channels * c.kernel_h * c.kernel_w);
   const auto bias = random(c.outputs), add = random((int64_t)c.batch * p.pixels * c.outputs);
-  std::vector<float> y(add.size()), packed(conv_memory(&c)), space(conv_workspace(&c));
+  std::vector<float> y(add.size(), NAN), packed(conv_memory(&c)), space(conv_workspace(&c), NAN);
   conv_pack(&c, weight.data(), bias.data(), packed.data());
   conv_run(&c, x.data(), packed.data(), nullptr, y.data(), space.data());
   conv_run(&c, x.data(), packed.data(), add.data(), y.data(), space.data());

@@ -128,11 +128,12 @@ void make_live(const Plan& p, const float* gradient, const float* result, const 
   for (int position = 0; position < p.pooled; ++position, argmax += argmax_stride(p))
     for (int v = 0; v < p.lanes_k; v += LANES) {
       int64_t at = (int64_t)position * p.lanes_k + v;
-      Vec g = lane < splat_int(p.outputs - v) ? load(gradient + at) : splat(0.f);
+      Vec g = load(gradient + at);
       if constexpr (ACT == RELU)
         g = load_places(argmax + v) > 3 ? splat(0.f) : g;
       else if constexpr (ACT != IDENTITY)
         g = chain<ACT>(g, load(result + at));
+      g = lane < splat_int(p.outputs - v) ? g : splat(0.f);  // whatever the memory held past them
       store(own.image_db + v, load(own.image_db + v) + g);
       store(own.gradient + at, g);
     }
