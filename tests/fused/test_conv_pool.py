@@ -21,6 +21,7 @@ from striate.fused.layer import ACTIVATIONS, POOLS, Activation, Pool, plain
 
 pytestmark = pytest.mark.compiler
 Grads = tuple[Tensor, ...]
+Drawn = tuple[list[Tensor], tuple[int, int], int, bool]
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +54,7 @@ def case(seed: int, x: tuple[int, ...], w: tuple[int, ...], last: bool, top: int
 
 
 @st.composite
-def layers(draw: st.DrawFn) -> tuple[list[Tensor], tuple[int, int], int, bool]:
+def layers(draw: st.DrawFn) -> Drawn:
     kernel = draw(st.integers(1, 7)), draw(st.integers(1, 7))
     padding = draw(st.integers(0, 4)), draw(st.integers(0, 4))
     size = [
@@ -68,14 +69,8 @@ def layers(draw: st.DrawFn) -> tuple[list[Tensor], tuple[int, int], int, bool]:
     return tensors, padding, draw(st.integers(1, 3)), draw(st.booleans())
 
 
-@pytest.mark.parametrize("pool", POOLS)
-@given(layer=layers(), activation=st.sampled_from(["identity", "relu"]))
-@settings(max_examples=60, deadline=None, derandomize=True)
-def test_integers_are_exact(
-    pool: Pool,
-    layer: tuple[list[Tensor], tuple[int, int], int, bool],
-    activation: Activation,
-) -> None:
+def against_float64(pool: Pool, layer: Drawn, activation: Activation) -> list[Grads]:
+    """Our result and gradients, each with PyTorch's in float64."""
     tensors, padding, threads, last = layer
     torch.set_num_threads(threads)
     ours = gradients(
@@ -87,31 +82,23 @@ def test_integers_are_exact(
     judge = gradients(
         lambda x, w, b: plain(x, w, b, padding, activation, pool), tensors, torch.float64, 5
     )
-    for mine, true in zip(ours, judge, strict=True):
+    return list(zip(ours, judge, strict=True))
+
+
+@pytest.mark.parametrize("pool", POOLS)
+@given(layer=layers(), activation=st.sampled_from(["identity", "relu"]))
+@settings(max_examples=60, deadline=None, derandomize=True)
+def test_integers_are_exact(pool: Pool, layer: Drawn, activation: Activation) -> None:
+    for mine, true in against_float64(pool, layer, activation):
         assert torch.equal(mine.double(), true)
 
 
 @pytest.mark.parametrize("pool", POOLS)
 @given(layer=layers(), activation=st.sampled_from(["tanh", "sigmoid"]))
 @settings(max_examples=30, deadline=None, derandomize=True)
-def test_smooth_activations(
-    pool: Pool,
-    layer: tuple[list[Tensor], tuple[int, int], int, bool],
-    activation: Activation,
-) -> None:
-    tensors, padding, threads, last = layer
-    tensors = [tensors[0] / 8, tensors[1] / 8, tensors[2] / 8]
-    torch.set_num_threads(threads)
-    ours = gradients(
-        lambda x, w, b: conv_pool(x, w, b, padding, activation, pool, last, winograd=False),
-        tensors,
-        torch.float32,
-        5,
-    )
-    judge = gradients(
-        lambda x, w, b: plain(x, w, b, padding, activation, pool), tensors, torch.float64, 5
-    )
-    for mine, true in zip(ours, judge, strict=True):
+def test_smooth_activations(pool: Pool, layer: Drawn, activation: Activation) -> None:
+    tensors, *more = layer
+    for mine, true in against_float64(pool, ([t / 8 for t in tensors], *more), activation):
         assert (mine - true).abs().max() <= 2e-6 * true.abs().max() + 1e-12
 
 
