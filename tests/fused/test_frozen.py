@@ -9,11 +9,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from layer_chains import chains
 from torch import Tensor
 
 from striate.fused import build
-from striate.fused.frozen import Chain, Layer
-from striate.fused.layer import ACTIVATIONS
+from striate.fused.frozen import Chain
+from striate.fused.layer import Layer
 
 pytestmark = pytest.mark.compiler
 
@@ -23,41 +24,6 @@ def _threads() -> Iterator[None]:
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)
-
-
-@st.composite
-def chains(draw: st.DrawFn) -> list[Layer]:
-    """Up to three convolutions and up to three dense layers, at least one layer."""
-    generator = torch.Generator().manual_seed(draw(st.integers(0, 1 << 30)))
-
-    def random(*sizes: int) -> Tensor:
-        return torch.randn(sizes, generator=generator)
-
-    def bias(outputs: int) -> Tensor | None:
-        return random(outputs) if draw(st.booleans()) else None
-
-    number = st.integers
-    activations = st.sampled_from(ACTIVATIONS)
-    size: tuple[int, ...] = (draw(number(1, 19)), draw(number(4, 21)), draw(number(4, 21)))
-    layers: list[Layer] = []
-    for _ in range(draw(number(0, 3))):
-        kernel = draw(st.sampled_from([(1, 1), (3, 3), (5, 5), (2, 3), (5, 4), (7, 7)]))
-        padding = draw(number(0, 3)), draw(number(0, 3))
-        if any(size[k + 1] + 2 * padding[k] - kernel[k] < 1 for k in (0, 1)):
-            continue
-        outputs = draw(number(1, 37))
-        scale = (size[0] * kernel[0] * kernel[1]) ** -0.5
-        weight = random(outputs, size[0], *kernel) * scale
-        kind = draw(st.sampled_from(["max", "avg"]))
-        layers.append(Layer(kind, size, weight, bias(outputs), draw(activations), padding))  # type: ignore[arg-type]
-        size = layers[-1].size_after
-    for _ in range(draw(number(0 if layers else 1, 3))):
-        units = torch.Size(size).numel()
-        outputs = draw(number(1, 150))
-        weight = random(outputs, units) * units**-0.5
-        layers.append(Layer("dense", (units,), weight, bias(outputs), draw(activations)))
-        size = (outputs,)
-    return layers
 
 
 def exact(layers: list[Layer], x: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from striate.fused.conv_pool import available
 from striate.graph import Graph, Operator
 from striate.ops import AveragePool, Conv, Dense, Input, MaxPool, ReLU, Sigmoid, Tanh
 from striate.pytorch import fusion, lower
+from striate.pytorch.trained_stretch import TrainedStretch
 
 
 @pytest.fixture
@@ -30,6 +31,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(fusion, "conv_pool", noted)
     monkeypatch.setattr(fusion, "available", lambda pool: True)
     monkeypatch.setattr(fusion, "supports", lambda *given: True)
+    monkeypatch.setattr(TrainedStretch, "prepared", lambda *given: None)
     return seen
 
 
@@ -125,9 +127,14 @@ def test_hooks_are_heard(calls: list[str]) -> None:
 
 def test_a_replaced_layer_is_used(calls: list[str]) -> None:
     module = lower(net(*CHAINS["relu max"]))
-    module.relu1 = nn.LeakyReLU()
-    module(torch.randn(2, 3, 11, 12))
+    for other in (nn.LeakyReLU(), nn.Tanh()):
+        module.relu1 = other
+        module(torch.randn(2, 3, 11, 12))
     module.relu1 = nn.ReLU()
+    module.pool1 = nn.MaxPool2d(2, padding=1)
+    module.fc1 = nn.Linear(210, 4)
+    module(torch.randn(2, 3, 11, 12))
+    module.pool1, module.fc1 = nn.MaxPool2d(2), nn.Linear(150, 4)
     module.conv1 = nn.Conv2d(3, 5, 3, padding=1, padding_mode="reflect")
     module(torch.randn(2, 3, 11, 12))
     module.conv1 = nn.Conv2d(3, 5, 3, padding="same")

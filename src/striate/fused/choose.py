@@ -110,11 +110,10 @@ def fused_wins(asked: Question, fused: Layer, plainly: Layer) -> bool:
 
 
 def chain_wins(told: str, fused: Call, plainly: Call) -> bool:
-    """The same for a chain of layers in inference, told in words: sizes, batch and threads."""
+    """The same for a chain of layers, told in words: sizes, batch and threads."""
 
     def measure() -> Choice:
-        with torch.no_grad():
-            return Choice(told, *_raced(lambda: _seconds(fused), lambda: _seconds(plainly)))
+        return Choice(told, *_raced(lambda: _seconds(fused), lambda: _seconds(plainly)))
 
     return _wins(told, lambda: json.dumps([told, _here()], separators=(",", ":")), measure)
 

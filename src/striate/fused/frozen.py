@@ -9,23 +9,14 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from striate.fused import build
-from striate.fused.layer import (
-    ACTIVATIONS,
-    Activation,
-    Shape,
-    apply,
-    plain,
-    workspace,
-)
+from striate.fused.layer import ACTIVATIONS, KINDS, Layer, Shape, workspace
 from striate.fused.max_pool import pays_in_tiles
 
 
@@ -38,48 +29,6 @@ class Step(ctypes.Structure):
         ("tiles", ctypes.c_int32),
         ("memory", ctypes.c_void_p),
     ]
-
-
-KINDS = ("max", "avg", "dense")
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One layer: a convolution with stride 1, activation and pool, or a dense layer.
-
-    Args:
-        kind: the convolution's pool, or dense.
-        size: of what it reads: (channels, height, width) or (units,).
-        weight: (outputs, channels, rows, columns) or (outputs, units).
-        bias: (outputs,).
-        activation: before an average pool, behind anything else.
-        padding: zeros (above and below, left and right).
-    """
-
-    kind: Literal["max", "avg", "dense"]
-    size: tuple[int, ...]
-    weight: Tensor
-    bias: Tensor | None
-    activation: Activation = "identity"
-    padding: tuple[int, int] = (0, 0)
-
-    @property
-    def size_after(self) -> tuple[int, ...]:
-        """The size of what it answers with."""
-        outputs = self.weight.shape[0]
-        if self.kind == "dense":
-            return (outputs,)
-        rows, columns = (
-            (self.size[k + 1] + 2 * self.padding[k] - self.weight.shape[k + 2] + 1) // 2
-            for k in (0, 1)
-        )
-        return outputs, rows, columns
-
-    def plainly(self, x: Tensor) -> Tensor:
-        """The same by PyTorch's own operators."""
-        if self.kind == "dense":
-            return apply(functional.linear(x.flatten(1), self.weight, self.bias), self.activation)
-        return plain(x, self.weight, self.bias, self.padding, self.activation, self.kind)
 
 
 @cache
@@ -129,7 +78,7 @@ class Chain:
         if layer.kind == "dense":
             if follows and before is not None:  # maps are written with channels innermost
                 weight = _channels_last(weight, before.size_after)
-            sizes = (layer.size[0], 1, 1, weight.shape[0], 1, 1, 0, 0)
+            sizes = (weight.shape[1], 1, 1, weight.shape[0], 1, 1, 0, 0)
         else:
             sizes = (*layer.size, weight.shape[0], *weight.shape[2:], *layer.padding)
         numbers = (0, *sizes, ACTIVATIONS.index(layer.activation), 0, int(follows), 1)

@@ -1,4 +1,4 @@
-"""What every fused convolution-and-pool kernel is called with: its shape, layouts, memory.
+"""What every fused kernel is called with: a layer's shape, layouts, memory.
 
 Memory layouts: a kernel reads and writes both of PyTorch's layouts, (batch, channels, height,
 width) in that order and channels_last; `last` in a name says that a tensor is in the second.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -171,3 +172,55 @@ def apply(x: Tensor, activation: Activation) -> Tensor:
     if activation == "tanh":
         return torch.tanh(x)
     return torch.sigmoid(x) if activation == "sigmoid" else x
+
+
+KINDS = ("max", "avg", "dense")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer: a convolution with stride 1, activation and pool, or a dense layer.
+
+    Args:
+        kind: the convolution's pool, or dense.
+        size: of what it reads: (channels, height, width), or (units,); a dense layer flattens.
+        weight: (outputs, channels, rows, columns) or (outputs, units).
+        bias: (outputs,).
+        activation: before an average pool, behind anything else.
+        padding: zeros (above and below, left and right).
+    """
+
+    kind: Literal["max", "avg", "dense"]
+    size: tuple[int, ...]
+    weight: Tensor
+    bias: Tensor | None
+    activation: Activation = "identity"
+    padding: tuple[int, int] = (0, 0)
+
+    @property
+    def size_after(self) -> tuple[int, ...]:
+        """The size of what it answers with."""
+        outputs = self.weight.shape[0]
+        if self.kind == "dense":
+            return (outputs,)
+        rows, columns = (
+            (self.size[k + 1] + 2 * self.padding[k] - self.weight.shape[k + 2] + 1) // 2
+            for k in (0, 1)
+        )
+        return outputs, rows, columns
+
+    @property
+    def fits(self) -> bool:
+        """Whether the weights suit the size, and the kernels suit the weights."""
+        if self.bias is not None and self.bias.shape != self.weight.shape[:1]:
+            return False
+        if self.kind == "dense":
+            return self.weight.ndim == 2 and self.weight.shape[1] == torch.Size(self.size).numel()
+        usual = self.weight.ndim == 4 and self.weight.shape[1] == self.size[0]
+        return usual and max(self.weight.shape[2:]) <= LARGEST_KERNEL and min(self.size_after) > 0
+
+    def plainly(self, x: Tensor) -> Tensor:
+        """The same by PyTorch's own operators."""
+        if self.kind == "dense":
+            return apply(functional.linear(x.flatten(1), self.weight, self.bias), self.activation)
+        return plain(x, self.weight, self.bias, self.padding, self.activation, self.kind)

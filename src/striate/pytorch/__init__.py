@@ -4,6 +4,7 @@ from striate.pytorch.evaluate import Evaluation, values_and_gradients
 from striate.pytorch.fold import folded
 from striate.pytorch.freeze import Frozen, freeze
 from striate.pytorch.fusion import pays
+from striate.pytorch.gradients import Gradients
 from striate.pytorch.losses import Loss, loss_function
 from striate.pytorch.lower import Network, lower
 from striate.pytorch.optimizers import optimizer
@@ -13,6 +14,7 @@ from striate.pytorch.weights import load_weights, weights_of
 __all__ = [
     "Evaluation",
     "Frozen",
+    "Gradients",
     "Loss",
     "Network",
     "folded",

@@ -20,6 +20,7 @@ from striate.fused import build
 from striate.graph import Graph
 from striate.ops import CrossEntropy
 from striate.ops.loss.attach import with_loss
+from striate.pytorch.gradients import Gradients
 from striate.pytorch.losses import loss_function
 from striate.pytorch.lower import lower
 from striate.pytorch.optimizers import OPTIMIZERS, optimizer
@@ -55,12 +56,12 @@ def trainers(
     def stepping(net: nn.Module, *, fused: bool) -> Run:
         made, usual = OPTIMIZERS[kind]
         update = made(net.parameters(), lr=learning_rate, fused=fused or None, **usual)
-        step = _step(net, update, loss, update.zero_grad)
+        step = _step(net, update, loss)
         return _laid_out(step) if fused else step
 
     update = optimizer(kind, ours, learning_rate)
     found = {
-        "striate": _step(ours, update, loss_function(graph), _cleared(update)),
+        "striate": _updated(Gradients(graph, ours), update),
         "eager": stepping(copy.deepcopy(start), fused=False),
         "channels_last": stepping(last, fused=True),
     }
@@ -174,10 +175,9 @@ def _step(
     module: nn.Module,
     update: torch.optim.Optimizer,
     loss: Callable[..., Tensor],
-    clear: Callable[[], None],
 ) -> Run:
     def step(x: Tensor, target: Tensor) -> float:
-        clear()
+        update.zero_grad()
         value = loss(module(x), target)
         torch.autograd.backward(value)
         update.step()
@@ -186,12 +186,12 @@ def _step(
     return step
 
 
-def _cleared(update: torch.optim.Optimizer) -> Callable[[], None]:
-    """As `striate train` clears gradients."""
+def _updated(gradients: Gradients, update: torch.optim.Optimizer) -> Run:
+    """As `striate train` steps."""
 
-    def clear() -> None:
-        for group in update.param_groups:
-            for weight in group["params"]:
-                weight.grad = None
+    def step(x: Tensor, target: Tensor) -> float:
+        _, loss = gradients(x, target)
+        update.step()
+        return loss.item()
 
-    return clear
+    return step

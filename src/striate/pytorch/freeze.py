@@ -13,10 +13,10 @@ from striate.errors import SettingError
 from striate.graph import Graph
 from striate.pytorch import fast as speed
 from striate.pytorch.fold import folded
+from striate.pytorch.frozen_stretch import PATTERNS, FrozenStretch, joined
 from striate.pytorch.lower import Network, fill, recipes
 from striate.pytorch.plan import Plan, planned
 from striate.pytorch.prepared import Prepared
-from striate.pytorch.stretch import PATTERNS, Stretch, joined
 from striate.pytorch.weights import Weights, load_weights
 
 
@@ -114,14 +114,14 @@ class Frozen(Network):
         """Look at modules and weights again before the next prediction."""
         self._bound = None
         for step in self._plan.steps:
-            if isinstance(step.call, Stretch | Prepared):
+            if isinstance(step.call, FrozenStretch | Prepared):
                 step.call.forget()
 
     def _bind(self) -> _Bound:
         steps = tuple(
             (partial(step.call, *map(self._at, step.paths)), *step[2:]) for step in self._plan.steps
         )
-        only = len(steps) == 1 and isinstance(self._plan.steps[0].call, Stretch)
+        only = len(steps) == 1 and isinstance(self._plan.steps[0].call, FrozenStretch)
         self._bound = _Bound(steps, steps[0][0] if only else None)
         return self._bound
 

@@ -21,6 +21,7 @@ from striate.fused.layer import Activation, Pool, plain_world
 from striate.graph import Graph, Node, Operator, Spec, Window
 from striate.ops import AveragePool, Conv, Dense, Flatten, MaxPool, ReLU, Sigmoid, Tanh
 from striate.pytorch.fast import reordered
+from striate.pytorch.originals import are_original
 from striate.pytorch.patterns import Call, Pattern, units
 
 ACTIVATIONS: dict[type[Operator], tuple[Activation, type[nn.Module]]] = {
@@ -59,7 +60,8 @@ def _run(
     channels_last: bool,
 ) -> Tensor:
     *others, x = more
-    if isinstance(x, Tensor) and isinstance(conv, nn.Conv2d) and _runs(conv, others, x, pool):
+    original = are_original((conv, *others), activation, pool)
+    if original and isinstance(x, Tensor) and isinstance(conv, nn.Conv2d) and _runs(conv, x, pool):
         padding = conv.padding
         return conv_pool(
             x,
@@ -82,22 +84,14 @@ def one_by_one(*given: nn.Module | Tensor) -> Tensor:
     return x  # type: ignore[return-value]
 
 
-def _runs(conv: nn.Conv2d, others: Sequence[object], x: Tensor, pool: Pool) -> bool:
+def _runs(conv: nn.Conv2d, x: Tensor, pool: Pool) -> bool:
     """Whether the kernel still stands for these modules, and for this tensor.
 
     An exported program holds PyTorch's own operators, so that it runs without Striate.
     """
-    if torch.compiler.is_exporting() or not all(_is_itself(each) for each in (conv, *others)):
-        return False
-    usual = (conv.stride, conv.dilation, conv.groups) == ((1, 1), (1, 1), 1)
+    exporting = torch.compiler.is_exporting()
     large = min(x.shape[2:]) > LEAST_SIZE
-    return (
-        usual
-        and _pads_zeros(conv)
-        and large
-        and supports(x, conv.weight, conv.bias)
-        and available(pool)
-    )
+    return not exporting and large and supports(x, conv.weight, conv.bias) and available(pool)
 
 
 LEAST_WEIGHTS = 4096
@@ -117,8 +111,8 @@ def dense_call(graph: Graph, nodes: Sequence[Node]) -> Call | None:
 
 def _run_dense(fc: nn.Module, *more: nn.Module | Tensor, activation: Activation) -> Tensor:
     *others, x = more
-    fits = isinstance(x, Tensor) and isinstance(fc, nn.Linear) and x.ndim == 2
-    if not fits or _is_traced() or not all(_is_itself(each) for each in (fc, *others)):
+    fits = isinstance(x, Tensor) and x.ndim == 2 and are_original((fc, *others), activation)
+    if not fits or _is_traced():
         return one_by_one(fc, *more)
     return dense(x, fc.weight, fc.bias, activation, measured=True)  # type: ignore[arg-type]
 
@@ -143,10 +137,10 @@ def _run_winograd(conv: nn.Module, *more: nn.Module | Tensor, relu: bool) -> Ten
     if (
         not isinstance(x, Tensor)
         or not isinstance(conv, nn.Conv2d)
-        or not (_may_be_winograd(conv) and _pads_zeros(conv))
+        or not are_original((conv, *others), "relu")
+        or not _may_be_winograd(conv)
         or not plain_world(x, conv.weight, conv.bias)
         or _is_traced()
-        or not all(_is_itself(each) for each in (conv, *others))
         or min(x.shape[2:]) < SMALLEST_MAP
         or not winograd.supports(x, conv.weight, conv.stride, conv.dilation, conv.groups)  # type: ignore[arg-type]
     ):
@@ -182,25 +176,6 @@ def pays(graph: Graph, pictures: int, *, training: bool) -> bool:
 
 LEAST_SIZE = 6
 """Maps up to this size, where a kernel may leave too little to pool, are left to PyTorch."""
-
-_LOWERED = (
-    *(nn.Conv2d, nn.Linear, nn.MaxPool2d, nn.AvgPool2d),
-    *(kind for _, kind in ACTIVATIONS.values()),
-)
-
-
-def _is_itself(module: object) -> bool:
-    """Whether nobody has replaced the module or listens to it."""
-    return type(module) in _LOWERED and not (
-        module._forward_hooks  # type: ignore[attr-defined]
-        or module._forward_pre_hooks  # type: ignore[attr-defined]
-        or module._backward_hooks  # type: ignore[attr-defined]
-        or module._backward_pre_hooks  # type: ignore[attr-defined]
-    )
-
-
-def _pads_zeros(conv: nn.Conv2d) -> bool:
-    return conv.padding_mode == "zeros" and not isinstance(conv.padding, str)
 
 
 def _first(nodes: Sequence[Node], *kinds: type[Operator]) -> Node:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from torch import Tensor, nn
 
 from striate.graph import Graph
 from striate.pytorch import fast as speed
-from striate.pytorch.fusion import PATTERNS
 from striate.pytorch.layers import Probabilities
 from striate.pytorch.losses import leaves_as_logarithms
 from striate.pytorch.modules import ABSENT, recipe
+from striate.pytorch.patterns import Call
 from striate.pytorch.plan import Plan, planned
 from striate.pytorch.recipe import Recipe
+from striate.pytorch.trained_stretch import PATTERNS, joined
 from striate.pytorch.tree import place
 from striate.pytorch.weights import Weights, load_weights
 
@@ -52,6 +54,13 @@ class Network(nn.Module):
             return values[plan.results[0]]  # type: ignore[return-value]
         return tuple(values[slot] for slot in plan.results)  # type: ignore[misc]
 
+    def only_call(self) -> tuple[Call, list[nn.Module]] | None:
+        """What computes the scores in training mode, and its modules, where it is one call."""
+        if len(self._training_plan.steps) != 1:
+            return None
+        (step,) = self._training_plan.steps
+        return step.call, [self._at(path) for path in step.paths]
+
     def _at(self, path: tuple[str, ...]) -> nn.Module:
         module: nn.Module = self
         for name in path:
@@ -80,10 +89,8 @@ def lower(
     made = recipes(graph)
     made = speed.recipes(graph, made) if fast else made
     exits = [graph.scores.name, *(each.node for each in graph.auxiliary)]
-    plans = [
-        planned(graph, some, patterns=PATTERNS if fast and fused else (), converted=made)
-        for some in (exits, exits[:1])
-    ]
+    kernels: dict[str, Any] = {"patterns": PATTERNS, "joined": joined} if fast and fused else {}
+    plans = [planned(graph, some, converted=made, **kernels) for some in (exits, exits[:1])]
     network = Network(*plans)
     fill(network, graph, made)
     if weights is not None:

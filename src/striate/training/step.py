@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn, optim
 
 from striate.graph import Graph
-from striate.pytorch import loss_function
+from striate.pytorch import Gradients
 from striate.training.evaluate import guesses
 from striate.training.recipe import Recipe
 from striate.training.schedules import rate
@@ -50,9 +49,8 @@ class Step:
     ) -> None:
         self.graph, self.module, self.optimizer = graph, module, optimizer
         self.recipe, self.normalize, self.batches = recipe, normalize, batches
-        self.loss = loss_function(graph)
+        self.gradients = Gradients(graph, module, torch.bfloat16 if graphed else None)
         self.has_noise = any(node.operator.is_random for node in graph)
-        self.graphed = graphed
         self._run: Update = Replayed(self._update) if graphed else self._update
 
     def __call__(self, x: Tensor, y: Tensor, step: int) -> tuple[Tensor, Tensor]:
@@ -68,16 +66,9 @@ class Step:
         return self._run(self.normalize(x), y)
 
     def _update(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        for group in self.optimizer.param_groups:
-            for weight in group["params"]:
-                weight.grad = None  # zero_grad() takes ten times as long, telling profilers of it
-        with torch.autocast(x.device.type, torch.bfloat16) if self.graphed else nullcontext():
-            outputs = self.module(x)
-            loss = self.loss(outputs, y)
-        torch.autograd.backward(loss)
+        scores, loss = self.gradients(x, y)
         self.optimizer.step()
-        scores = outputs if isinstance(outputs, Tensor) else outputs[0]
-        return loss.detach(), (guesses(self.graph, scores.detach()) == y).sum()
+        return loss, (guesses(self.graph, scores) == y).sum()
 
 
 Capture: TypeAlias = Callable[[Callable[[], None]], Callable[[], None]]

@@ -1,0 +1,103 @@
+"""Stretches of a network that learns. See `striate.fused.trained`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from striate.fused import build
+from striate.fused.choose import chain_wins
+from striate.fused.layer import plain_world
+from striate.fused.trained import Chain, Weights
+from striate.graph import Graph
+from striate.pytorch import fusion, stretch
+from striate.pytorch.originals import are_original
+from striate.pytorch.patterns import Unit
+from striate.pytorch.prepared import is_plain
+from striate.pytorch.stretch import Link, Stretch
+
+PATTERNS = tuple(map(stretch.linked, fusion.PATTERNS))
+"""The chains of `fusion`, those that a stretch can be made of as links."""
+
+
+def joined(graph: Graph, found: list[Unit]) -> list[Unit]:
+    """The units of a network, in order, those of each stretch of several layers made one."""
+    return stretch.joined(graph, found, TrainedStretch)
+
+
+class TrainedStretch(Stretch):
+    """Learns by one compiled call forward and one back where that wins, else unit by unit.
+
+    It wins where Python between the layers takes time that counts: in small networks. Without
+    gradients it is always unit by unit.
+    """
+
+    fewest = 2
+
+    def __init__(self, units: tuple[Unit, ...], size: tuple[int, ...]) -> None:
+        super().__init__(units, size)
+        self._chains: dict[tuple[Any, ...], Chain | None] = {}
+
+    def __call__(self, *given: Any) -> Tensor:
+        *modules, x = given
+        compiling = torch.compiler.is_compiling()
+        found = None if compiling or not torch.is_grad_enabled() else self.prepared(modules, x)
+        if found is None:
+            return self.one_by_one(modules, x)
+        chain, weights = found
+        return chain(x.contiguous(), weights)
+
+    def prepared(self, modules: Sequence[nn.Module], x: Tensor) -> tuple[Chain, Weights] | None:
+        """The compiled chain for a batch, and the modules' weights; None where it does not win."""
+        if not is_plain(x) or x.shape[1:] != self.size or not self._are_original(modules):
+            return None
+        links = [module for _, module in self.links(modules)]
+        weights: list[Any] = [t for link in links for t in (link.weight, link.bias)]
+        if not plain_world(x, *weights) or not all(_learns(w) for w in weights if w is not None):
+            return None
+        sizes = [(link.weight.shape, getattr(link, "padding", None)) for link in links]
+        asked = len(x), torch.get_num_threads(), x.requires_grad, *sizes
+        if asked not in self._chains:
+            self._chains[asked] = self._chosen(modules, weights, x)
+        chain = self._chains[asked]
+        return None if chain is None else (chain, weights)
+
+    def _are_original(self, modules: Sequence[nn.Module]) -> bool:
+        at = 0
+        for unit in self.units:
+            own = modules[at : at + len(unit.nodes)]
+            at += len(unit.nodes)
+            kinds = (unit.call.activation, unit.call.kind) if isinstance(unit.call, Link) else ()
+            if not are_original(own, *kinds):
+                return False
+        return True
+
+    def _chosen(self, modules: Sequence[nn.Module], weights: Weights, x: Tensor) -> Chain | None:
+        layers, many = self.layers(modules), stretch.rounded_up(len(x))
+        if not all(layer.fits for layer in layers):
+            return None
+        try:
+            chain = Chain(layers, many, x.requires_grad)
+        except build.Unavailable as reason:
+            build.fall_back(reason)
+            return None
+        given = stretch.noise((many, *self.size)).requires_grad_(x.requires_grad)
+        learning = [t for t in (given, *weights) if t is not None and t.requires_grad]
+
+        def learn(y: Tensor) -> None:
+            torch.autograd.grad(y, learning, y.detach())
+
+        told = f"trained {self.told(layers, many)}"
+        wins = chain_wins(
+            f"{told}, forward and back" if x.requires_grad else told,
+            lambda: learn(chain(given, weights)),
+            lambda: learn(self.one_by_one(modules, given)),
+        )
+        return Chain(layers, len(x), x.requires_grad) if wins else None
+
+
+def _learns(weight: Tensor) -> bool:
+    return weight.requires_grad and weight.is_contiguous()
