@@ -37,6 +37,39 @@ def test_fast_training_takes_the_same_steps(name: str) -> None:
         torch.testing.assert_close(fast, plain, rtol=1e-3, atol=2e-4)
 
 
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_steps_are_those_of_pytorch_to_the_last_bit(name: str) -> None:
+    """Through changes of the rate, weights without gradients, hooks, and a copy of the state."""
+    generator = torch.Generator().manual_seed(0)
+    start = [torch.randn(size, generator=generator) for size in ((7, 5), (33,), (2, 3, 5, 5))]
+    kind, usual = OPTIMIZERS[name]
+    found = []
+    for lean in (True, False):
+        weights = [nn.Parameter(t.clone()) for t in start]
+        if lean:
+            made = optimizer(name, weights, 0.1, weight_decay=0.02)
+        else:
+            groups = [
+                {"params": [weights[0], weights[2]], "weight_decay": 0.02},
+                {"params": [weights[1]], "weight_decay": 0.0},
+            ]
+            made = kind(groups, lr=0.1, fused=True, **usual)
+        heard: list[object] = []
+        draws = torch.Generator().manual_seed(1)
+        for step in range(8):
+            for k, weight in enumerate(weights):
+                gradient = torch.randn(weight.shape, generator=draws)
+                weight.grad = None if (step, k) == (3, 1) else gradient
+            made.param_groups[0]["lr"] = 0.1 / (1 + step)
+            if step == 5:
+                made.load_state_dict(copy.deepcopy(made.state_dict()))
+                made.register_step_post_hook(lambda *given, heard=heard: heard.append(given))
+            made.step()
+        assert len(heard) == 3
+        found.append([*weights, *(t for s in made.state.values() for t in s.values())])
+    assert all(map(torch.equal, *found))
+
+
 def test_fused_forms_are_asked_for() -> None:
     parameters = [nn.Parameter(torch.zeros(2, 3))]
     for name in OPTIMIZERS:

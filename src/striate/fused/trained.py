@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -107,6 +107,9 @@ class Chain:
         for k, layer in enumerate(layers):
             kernels = self._link(self._each[k], layer, behind=layers[k + 1 : k + 2])
             floats = max(floats, *(kernel.floats for kernel in kernels))
+        size = layers[-1].size_after
+        layout = torch.channels_last if len(size) == 3 else torch.contiguous_format
+        self._answer = partial(torch.empty, (batch, *size), memory_format=layout)
         self._links = Links(
             self._each,
             len(layers),
@@ -161,15 +164,9 @@ class Chain:
         """Room for what forward leaves for backward to read."""
         return torch.empty(self._memory)
 
-    def answer(self) -> Tensor:
-        """Room for the answer to a batch."""
-        size = self.layers[-1].size_after
-        layout = torch.channels_last if len(size) == 3 else torch.contiguous_format
-        return torch.empty((self.batch, *size), memory_format=layout)
-
     def forward(self, x: Tensor, weights: Weights, memory: Tensor) -> Tensor:
         """The answer to `x` (batch, *size), contiguous; `memory` is written to."""
-        y = self.answer()
+        y = self._answer()
         tensors, _alive = self._tensors(x, weights, memory, y)
         self._built.trained_forward(self._at, ctypes.addressof(tensors))
         return y
@@ -201,7 +198,7 @@ class Chain:
         Returns:
             None where a label is no class's; nothing is computed then.
         """
-        y, loss = self.answer(), torch.empty(())
+        y, loss = self._answer(), torch.empty(())
         tensors, _alive = self._tensors(x, weights, memory, y, None, gradients)
         done = self._built.trained_step(
             self._at, ctypes.addressof(tensors), labels.data_ptr(), loss.data_ptr()
@@ -232,9 +229,8 @@ class Chain:
 
 
 def _pointers(tensors: Weights) -> Any:
-    return (ctypes.c_void_p * len(tensors))(
-        *(None if each is None else each.data_ptr() for each in tensors)
-    )
+    pointers = [None if each is None else each.data_ptr() for each in tensors]
+    return (ctypes.c_void_p * len(tensors))(*pointers)
 
 
 def _size(sizes: Sequence[int]) -> int:

@@ -14,7 +14,7 @@ from striate.fused.layer import plain_world
 from striate.fused.trained import Chain, Weights
 from striate.graph import Graph
 from striate.pytorch import fusion, stretch
-from striate.pytorch.originals import are_original
+from striate.pytorch.originals import Seen, are_original
 from striate.pytorch.patterns import Unit
 from striate.pytorch.prepared import is_plain
 from striate.pytorch.stretch import Link, Stretch
@@ -40,6 +40,7 @@ class TrainedStretch(Stretch):
     def __init__(self, units: tuple[Unit, ...], size: tuple[int, ...]) -> None:
         super().__init__(units, size)
         self._chains: dict[tuple[Any, ...], Chain | None] = {}
+        self._seen: dict[tuple[Any, ...], tuple[Seen, tuple[Chain, Weights] | None]] = {}
 
     def __call__(self, *given: Any) -> Tensor:
         *modules, x = given
@@ -50,9 +51,19 @@ class TrainedStretch(Stretch):
         chain, weights = found
         return chain(x.contiguous(), weights)
 
-    def prepared(self, modules: Sequence[nn.Module], x: Tensor) -> tuple[Chain, Weights] | None:
+    def prepared(self, modules: list[nn.Module], x: Tensor) -> tuple[Chain, Weights] | None:
         """The compiled chain for a batch, and the modules' weights; None where it does not win."""
-        if not is_plain(x) or x.shape[1:] != self.size or not self._are_original(modules):
+        if not is_plain(x) or build.mode() == "off" or torch.is_autocast_enabled("cpu"):
+            return None
+        asked = x.shape, x.requires_grad, torch.get_num_threads()
+        seen, found = self._seen.get(asked, (None, None))
+        if seen is None or not seen.is_unchanged(modules):
+            found = self._prepared(modules, x)
+            self._seen[asked] = Seen(modules), found
+        return found
+
+    def _prepared(self, modules: Sequence[nn.Module], x: Tensor) -> tuple[Chain, Weights] | None:
+        if x.shape[1:] != self.size or not self._are_original(modules):
             return None
         links = [module for _, module in self.links(modules)]
         weights: list[Any] = [t for link in links for t in (link.weight, link.bias)]
