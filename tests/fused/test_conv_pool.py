@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import threading
 from collections.abc import Callable, Iterator
 
@@ -17,7 +18,7 @@ from torch._functorch.aot_autograd import make_boxed_func
 from striate.errors import SettingError, ShapeError
 from striate.fused import build, max_pool
 from striate.fused.conv_pool import ConvPool, conv_pool, supports
-from striate.fused.layer import ACTIVATIONS, POOLS, Activation, Pool, plain
+from striate.fused.layer import ACTIVATIONS, POOLS, Activation, Pool, plain, workspace
 
 pytestmark = pytest.mark.compiler
 Grads = tuple[Tensor, ...]
@@ -37,8 +38,10 @@ def gradients(
 ) -> Grads:
     """The result and the gradient of each input, for a cotangent of small integers."""
     inputs = [t.detach().to(dtype).requires_grad_() for t in given_]
+    workspace(1 << 22).fill_(math.nan)
     y = function(*inputs)
     generator = torch.Generator().manual_seed(seed)
+    workspace(1 << 22).fill_(math.nan)
     y.backward(torch.randint(-3, 4, y.shape, generator=generator).to(dtype))
     return (y.detach(), *(t.grad for t in inputs if t.grad is not None))
 
