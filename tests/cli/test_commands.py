@@ -241,10 +241,13 @@ def test_show_says_which_chains_are_fused_and_builds_nothing(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(build, "_build", refuse)
     text = "INPUT 3x20x20 -> CONV 6 5x5 -> RELU -> MAXPOOL 2 -> FC 84 -> TANH -> FC 10"
+    every = ["input", "conv1", "pool1", "relu1", "flatten1", "fc1", "tanh1", "fc2"]
     chain = json.loads(striate("show", text, "--fused", "--json").out)["fused"]
     assert [(each["kernel"], each["nodes"], each["measured"]) for each in chain] == [
         ("convolution and pool", ["conv1", "pool1", "relu1"], []),
         ("dense", ["fc1", "tanh1"], []),
+        ("one call each way", every, []),
+        ("one call, frozen", every, []),
     ]
     assert "not measured yet" in striate("show", text, "--fused").out
     layer = "max-pool of conv 32x3x20x20 by 6x3x5x5, pad 0x0, relu, forward, 2 threads"
@@ -254,6 +257,14 @@ def test_show_says_which_chains_are_fused_and_builds_nothing(
     (measured,) = json.loads(striate("show", text, "--fused", "--json").out)["fused"][0]["measured"]
     assert measured == {"layer": layer, "fused_ms": 1.0, "plain_ms": 2.5, "fused_wins": True}
     assert "2.50x" in striate("show", text, "--fused").out
+    choose.chain_wins(
+        "trained 64x3x20x20: max 6x3x5x5 pad 0x0 relu -> dense 84x384 tanh -> "
+        "dense 10x84 identity, 2 threads",
+        lambda: None,
+        lambda: None,
+    )
+    found = json.loads(striate("show", text, "--fused", "--json").out)["fused"]
+    assert [len(each["measured"]) for each in found] == [1, 0, 1, 0]
     assert "no chain" in striate("show", "INPUT 1x8x8 -> FC 10", "--fused").out
 
 

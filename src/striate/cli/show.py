@@ -50,7 +50,7 @@ def run(
 def _fused(graph: Graph) -> list[dict[str, Any]]:
     """The chains that have a kernel, with what was measured on this machine so far."""
     from striate.fused.choose import choices
-    from striate.pytorch.fusion import chains
+    from striate.pytorch.chains import chains
 
     found, measured = [], choices()
     for chain in chains(graph):
@@ -68,14 +68,19 @@ def _print_fused(chains: list[dict[str, Any]]) -> None:
         return
     rows = []
     for chain in chains:
-        start = (" -> ".join(chain["nodes"]), chain["kernel"])
+        nodes = chain["nodes"]
+        named = " -> ".join(nodes) if len(nodes) < 4 else f"{nodes[0]} -> … -> {nodes[-1]}"
+        start = (named, chain["kernel"])
         for each in chain["measured"] or [None]:
             rows.append((*start, *(_verdict(each) if each else ("not measured yet", "", "", ""))))
             start = ("", "")
-    headings = ("chain", "kernel", "measured for", "kernel ms", "PyTorch ms", "gain")
+    headings = ("chain", "kernel", "measured for", "kernel ms", "without ms", "gain")
     out.print()
     out.print(terminal.grid(headings, rows, left=(0, 1, 2)))
-    out.print("A kernel with no gain is not used. Delete choices.json in the cache to ask again.")
+    out.print(
+        "Without: by PyTorch; where several kernels are one call, by each alone. A kernel with no "
+        "gain is not used. Delete choices.json in the cache to ask again."
+    )
 
 
 def _verdict(choice: dict[str, Any]) -> tuple[str, ...]:

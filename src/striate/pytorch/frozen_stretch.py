@@ -78,7 +78,7 @@ class FrozenStretch(Stretch):
         chain, many = self._chain, stretch.rounded_up(batch)
         x = cache(partial(stretch.noise, (many, *self.size)))
         return chain_wins(
-            f"frozen {self.told(layers, many)}",
+            f"frozen {self.told(layers, many)}, {torch.get_num_threads()} threads",
             lambda: chain(x()),
             lambda: _plainly(layers, x()),
         )

@@ -172,14 +172,15 @@ class Stretch(ABC):
             layers.append(_layer(link, module, size))
         return layers
 
-    def told(self, layers: Sequence[Layer], batch: int) -> str:
-        """The stretch as a choice names it."""
+    def told(self, layers: Sequence[Layer], batch: int | str) -> str:
+        """The stretch as a choice names it, but for the threads."""
         sizes = " -> ".join(
-            f"{layer.kind} {_told(layer.weight.shape)} pad {_told(layer.padding)} "
-            f"{layer.activation}"
+            f"{layer.kind} {_told(layer.weight.shape)} "
+            + (f"pad {_told(layer.padding)} " if layer.kind != "dense" else "")
+            + layer.activation
             for layer in layers
         )
-        return f"{batch}x{_told(self.size)}: {sizes}, {torch.get_num_threads()} threads"
+        return f"{batch}x{_told(self.size)}: {sizes}"
 
 
 def _layer(link: Link, module: Any, size: tuple[int, ...]) -> Layer:

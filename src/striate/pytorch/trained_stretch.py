@@ -101,7 +101,7 @@ class TrainedStretch(Stretch):
         def learn(y: Tensor) -> None:
             torch.autograd.grad(y, learning, y.detach())
 
-        told = f"trained {self.told(layers, many)}"
+        told = f"trained {self.told(layers, many)}, {torch.get_num_threads()} threads"
         wins = chain_wins(
             f"{told}, forward and back" if x.requires_grad else told,
             lambda: learn(chain(given, weights)),
