@@ -36,14 +36,44 @@ struct Taps {
   alignas(64) float at[9][LANES][LANES];  // [tap][channel][output]
 };
 
-enum class Order { scattered, by_tap, by_channel, by_output };
+enum class Order { scattered, by_tap, turned, by_channel, by_output };
 
-// What is contiguous in the weights: outputs, channels (channels_last) or taps (the usual layout).
+// What is contiguous in the weights: outputs, channels (channels_last) or taps (the usual layout;
+// turned: back to front, and of neighboring outputs, as the gradient of the data reads them).
 inline Order order_of(const Sizes& s) {
   if (s.weight_output == 1) return Order::by_output;
   if (s.weight_input == 1) return Order::by_channel;
-  const bool taps = s.weight_column == 1 && s.weight_row == 3 && s.weight_input == 9;
-  return taps ? Order::by_tap : Order::scattered;
+  if (s.weight_column == 1 && s.weight_row == 3 && s.weight_input == 9) return Order::by_tap;
+  const bool turned = s.weight_column == -1 && s.weight_row == -3 && s.weight_output == 9;
+  return turned ? Order::turned : Order::scattered;
+}
+
+// Half `SECOND` of a and the other half of b, their elements by turns.
+template <int SECOND, size_t... I>
+inline Vector by_turns(Vector a, Vector b, std::index_sequence<I...>) {
+  constexpr int half = LANES / 2;
+#if defined(__clang__) || __GNUC__ >= 12
+  return __builtin_shufflevector(
+      a, b, (I % 2 ? LANES + (1 - SECOND) * half + I / 2 : SECOND * half + I / 2)...);
+#else
+  typedef int Index __attribute__((vector_size(LANES * sizeof(int))));
+  return __builtin_shuffle(
+      a, b, Index{int(I % 2 ? LANES + (1 - SECOND) * half + I / 2 : SECOND * half + I / 2)...});
+#endif
+}
+
+// [lane][9] becomes [9][lane]: its first and second half by turns, as often as lanes have bits.
+inline void deal(Vector v[9]) {
+  constexpr auto lanes = std::make_index_sequence<LANES>();
+  for (int stage = 1; stage < LANES; stage *= 2) {
+    const Vector next[9] = {
+        by_turns<0>(v[0], v[4], lanes), by_turns<1>(v[0], v[5], lanes),
+        by_turns<0>(v[1], v[5], lanes), by_turns<1>(v[1], v[6], lanes),
+        by_turns<0>(v[2], v[6], lanes), by_turns<1>(v[2], v[7], lanes),
+        by_turns<0>(v[3], v[7], lanes), by_turns<1>(v[3], v[8], lanes),
+        by_turns<0>(v[4], v[8], lanes)};
+    for (int q = 0; q < 9; q++) v[q] = next[q];
+  }
 }
 
 // Vector q of the 9 that hold one output's taps: where it begins, and where element e of them goes.
@@ -65,6 +95,15 @@ inline void read_taps(const Sizes& s, const float* w, Order order, int outputs, 
       for (int l = 0; l < LANES; l++) v[l] = load(from + l * s.weight_output);
       transpose(v);
       for (int r = 0; r < LANES; r++) store(element(taps, order, q * LANES + r), v[r]);
+    }
+    return;
+  }
+  if (whole && order == Order::turned) {
+    for (int i = 0; i < LANES; i++) {
+      Vector v[9];
+      for (int q = 0; q < 9; q++) v[q] = load(w - 8 + i * s.weight_input + q * LANES);
+      deal(v);
+      for (int q = 0; q < 9; q++) store(taps.at[8 - q][i], v[q]);
     }
     return;
   }
