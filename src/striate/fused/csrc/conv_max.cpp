@@ -24,9 +24,8 @@ extern "C" void max_forward_run(const Shape* shape, const float* x, const float*
   Layer layer(*shape);
   Workspace space{workspace};
   max_forward::Buffers buffers{layer, space};
-  with_activation(layer.activation, [&](auto activation) {
-    max_forward::run<activation.value>(layer, x, weight, bias, y, argmax, buffers);
-  });
+  auto run = layer.activation == RELU ? max_forward::run<RELU> : max_forward::run<IDENTITY>;
+  run(layer, x, weight, bias, y, argmax, buffers);
 }
 
 // The same by Winograd's tiles, for kernels of 3x3 and 5x5.
@@ -41,11 +40,11 @@ extern "C" void max_tiles_run(const Shape* shape, const float* x, const float* w
   Layer layer(*shape);
   Workspace space{workspace};
   max_tiles::Buffers buffers{layer, space};
-  with_activation(layer.activation, [&](auto activation) {
-    auto run = layer.kernel_h == 5 ? max_tiles::run<activation.value, 5>
-                                   : max_tiles::run<activation.value, 3>;
-    run(layer, x, weight, bias, y, argmax, buffers);
-  });
+  const bool wide = layer.kernel_h == 5;
+  auto run = layer.activation == RELU ? (wide ? max_tiles::run<RELU, 5> : max_tiles::run<RELU, 3>)
+                                      : (wide ? max_tiles::run<IDENTITY, 5>
+                                              : max_tiles::run<IDENTITY, 3>);
+  run(layer, x, weight, bias, y, argmax, buffers);
 }
 
 extern "C" int64_t max_backward_workspace(const Shape* shape, int32_t wants_dx) {
@@ -61,8 +60,5 @@ extern "C" void max_backward_run(const Shape* shape, const float* gradient, cons
   max_backward::Plan plan(Layer(*shape), dx != nullptr);
   Workspace space{workspace};
   max_backward::Buffers buffers{plan, space};
-  with_activation(plan.activation, [&](auto activation) {
-    max_backward::run<activation.value>(plan, gradient, x, weight, y, argmax, dx, dweight, dbias,
-                                        buffers);
-  });
+  max_backward::run(plan, gradient, x, weight, y, argmax, dx, dweight, dbias, buffers);
 }

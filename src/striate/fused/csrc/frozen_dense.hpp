@@ -64,9 +64,9 @@ INLINE void dense_tile(const float* x, int64_t stride, int depth, const float* p
     }
 }
 
-template <int ACT, int ROWS, int VECTORS>
+template <int ROWS, int VECTORS>
 void dense_rows(const Shape& s, const float* x, int depth, const float* packed, const float* bias,
-                bool first, bool last, int column, float* y) {
+                bool first, int column, float* y) {
   Vec sum[ROWS][VECTORS];
   dense_tile<ROWS, VECTORS>(x, s.channels, depth, packed, sum);
 #pragma GCC unroll 8
@@ -80,13 +80,12 @@ void dense_rows(const Shape& s, const float* x, int depth, const float* packed, 
       else if (lanes == LANES) before = load(target);
       else std::memcpy(&before, target, 4 * lanes);
       total += before;
-      if (last) total = activate<ACT>(total);
       if (lanes == LANES) store(target, total);
       else std::memcpy(target, &total, 4 * lanes);
     }
 }
 
-template <int ACT, int VECTORS>
+template <int VECTORS>
 void dense_panel(const Shape& s, int rows, const float* x, const float* packed, const float* bias,
                  int column, float* y) {
   const int pieces = std::max(1, parts_of(s.channels, DEPTH)), tiles = parts_of(rows, MOST_ROWS);
@@ -95,12 +94,25 @@ void dense_panel(const Shape& s, int rows, const float* x, const float* packed, 
     for (int t = 0; t < tiles; ++t) {
       Part part(rows, tiles, t);
       with_count<MOST_ROWS>(part.size, [&](auto count) {
-        dense_rows<ACT, count.value, VECTORS>(
-            s, x + (int64_t)part.begin * s.channels + k.begin, k.size,
-            packed + (int64_t)k.begin * VECTORS * LANES, bias, piece == 0, piece == pieces - 1,
-            column, y + (int64_t)part.begin * s.outputs);
+        dense_rows<count.value, VECTORS>(s, x + (int64_t)part.begin * s.channels + k.begin, k.size,
+                                         packed + (int64_t)k.begin * VECTORS * LANES, bias,
+                                         piece == 0, column, y + (int64_t)part.begin * s.outputs);
       });
     }
+  }
+}
+
+// Some columns of every row, in place.
+template <int ACT> void activate_columns(const Shape& s, int rows, int column, int count, float* y) {
+  if (ACT == IDENTITY) return;
+  const int end = std::min(column + count, s.outputs), rest = (end - column) % LANES;
+  for (float* row = y; rows > 0; --rows, row += s.outputs) {
+    for (int c = column; c + LANES <= end; c += LANES) store(row + c, activate<ACT>(load(row + c)));
+    if (!rest) continue;
+    Vec last = {};
+    std::memcpy(&last, row + end - rest, 4 * rest);
+    last = activate<ACT>(last);
+    std::memcpy(row + end - rest, &last, 4 * rest);
   }
 }
 
@@ -113,10 +125,12 @@ inline void run_dense(const Step& step, int rows, const float* x, float* y) {
   for (int p = 0; p < panels; ++p) {
     Part part(vectors, panels, p);
     const float* packed = step.memory + (int64_t)s.channels * part.begin * LANES;
+    const int column = part.begin * LANES;
+    with_count<PANEL>(part.size, [&](auto count) {
+      dense_panel<count.value>(s, rows, x, packed, bias, column, y);
+    });
     with_activation(s.activation, [&](auto activation) {
-      with_count<PANEL>(part.size, [&](auto count) {
-        dense_panel<activation.value, count.value>(s, rows, x, packed, bias, part.begin * LANES, y);
-      });
+      activate_columns<activation.value>(s, rows, column, part.size * LANES, y);
     });
   }
 }

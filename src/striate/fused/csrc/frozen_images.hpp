@@ -98,24 +98,30 @@ void mean_image(const Layer& l, const float* x, float* y, const max_forward::Buf
   if (image != y) write_pooled(l, image, 0, l.pool_h, y);
 }
 
+template <int ACT>
+void max_image(const Step& step, const Layer& l, const float* x, float* y, Workspace space) {
+  if (step.tiles) {
+    max_tiles::Buffers::OneThread mine(l, space);
+    auto shared = buffers_of<max_tiles::Buffers>(step, step.memory);
+    auto run = l.kernel_h == 5 ? max_tiles::rows_of_image<ACT, 5> : max_tiles::rows_of_image<ACT, 3>;
+    return run(l, x, Part(l.pool_h, 1, 0), y, nullptr, shared, mine);
+  }
+  max_forward::Buffers::OneThread mine(l, space);
+  auto shared = buffers_of<max_forward::Buffers>(step, step.memory);
+  max_forward::rows_of_image<ACT>(l, x, 0, l.pool_h, y, nullptr, shared, mine);
+}
+
 // y: [pooled position][outputs]. The border of the padded image in `own` is zero.
 inline void run_image(const Step& step, const float* x, float* y, float* own) {
   const Layer l(step.shape);
   Workspace space{own};
+  if (step.pool == MAX)
+    return l.activation == RELU ? max_image<RELU>(step, l, x, y, space)
+                                : max_image<IDENTITY>(step, l, x, y, space);
+  max_forward::Buffers::OneThread mine(l, space);
+  auto shared = buffers_of<max_forward::Buffers>(step, step.memory);
   with_activation(l.activation, [&](auto activation) {
-    constexpr int ACT = activation.value;
-    if (step.tiles) {
-      max_tiles::Buffers::OneThread mine(l, space);
-      auto shared = buffers_of<max_tiles::Buffers>(step, step.memory);
-      auto run = l.kernel_h == 5 ? max_tiles::rows_of_image<ACT, 5> : max_tiles::rows_of_image<ACT, 3>;
-      return run(l, x, Part(l.pool_h, 1, 0), y, nullptr, shared, mine);
-    }
-    max_forward::Buffers::OneThread mine(l, space);
-    auto shared = buffers_of<max_forward::Buffers>(step, step.memory);
-    if (step.pool == MAX)
-      max_forward::rows_of_image<ACT>(l, x, 0, l.pool_h, y, nullptr, shared, mine);
-    else
-      mean_image<ACT>(l, x, y, shared, mine);
+    mean_image<activation.value>(l, x, y, shared, mine);
   });
 }
 

@@ -77,17 +77,22 @@ template <int ACT, bool MEAN> INLINE Vec pooled(const float* a, const float* b) 
   return activate<ACT>(larger(larger(first, second), larger(third, fourth)));
 }
 
+// The rows of the convolution that pooled row `i` reads.
+inline void convolve_rows(const Layer& l, const LaneWeights& kept, const LaneBuffers& own, int i) {
+  const Convolution v = in_lanes(l);
+  const int64_t line = (int64_t)v.columns * LANES, map = 2 * line;
+  for (int r = 0; r < 2; ++r)
+    for (int b = 0; b < parts_of(l.outputs, lanes::MOST_OUTPUTS); ++b)
+      lanes::convolve_row(v, own.padded, kept.packed, kept.bias, 2 * i + r, b,
+                          [map, to = own.rows + r * line](int o, int w, Vec value)
+                              INLINE_LAMBDA { store(to + o * map + w * LANES, value); });
+}
+
 template <int ACT, bool MEAN>
 void lane_rows(const Layer& l, const LaneWeights& kept, const LaneBuffers& own, const LaneMap& y) {
-  const Convolution v = in_lanes(l);
-  const int blocks = parts_of(l.outputs, lanes::MOST_OUTPUTS);
-  const int64_t line = (int64_t)v.columns * LANES, map = 2 * line;
+  const int64_t line = 2ll * l.pool_w * LANES, map = 2 * line;
   for (int i = 0; i < l.pool_h; ++i) {
-    for (int r = 0; r < 2; ++r)
-      for (int b = 0; b < blocks; ++b)
-        lanes::convolve_row(v, own.padded, kept.packed, kept.bias, 2 * i + r, b,
-                            [map, to = own.rows + r * line](int o, int w, Vec value)
-                                INLINE_LAMBDA { store(to + o * map + w * LANES, value); });
+    convolve_rows(l, kept, own, i);
     for (int o = 0; o < l.outputs; ++o)
       for (int j = 0; j < l.pool_w; ++j) {
         const float* a = own.rows + o * map + 2 * j * LANES;

@@ -178,16 +178,16 @@ inline void add_dx(const Plan& p, int first, int last, const float* packed,
     }
 }
 
-template <int ACT>
-void one_image(const Plan& p, const float* gradient, const float* x, const float* y,
-               const uint8_t* argmax, float* dx, const Buffers& shared,
-               const Buffers::OneThread& own) {
-  constexpr bool reads_result = ACT == TANH || ACT == SIGMOID;
+inline void one_image(const Plan& p, const float* gradient, const float* x, const float* y,
+                      const uint8_t* argmax, float* dx, const Buffers& shared,
+                      const Buffers::OneThread& own) {
   if (!(p.y_last && p.lanes_k == p.outputs)) {
     read_pooled(p, gradient, own.gradient), gradient = own.gradient;
-    if (reads_result) read_pooled(p, y, own.result), y = own.result;
+    if (max_forward::is_costly(p.activation)) read_pooled(p, y, own.result), y = own.result;
   }
-  make_live<ACT>(p, gradient, y, argmax, own);
+  with_activation(p.activation, [&](auto activation) {
+    make_live<activation.value>(p, gradient, y, argmax, own);
+  });
   pad_rows(p, x, 0, p.padded_h, own.padded);
   if (p.quads) quads::add_dw(p, own.padded, own.gradient, argmax, own.quads, own.dw);
   if (dx) std::memset(own.dpadded, 0, 4 * p.image);
@@ -237,9 +237,9 @@ inline void gather_output(const Plan& p, int output, int threads, float* dweight
   }
 }
 
-template <int ACT>
-void run(const Plan& p, const float* gradient, const float* x, const float* weight, const float* y,
-         const uint8_t* argmax, float* dx, float* dweight, float* dbias, const Buffers& shared) {
+inline void run(const Plan& p, const float* gradient, const float* x, const float* weight,
+                const float* y, const uint8_t* argmax, float* dx, float* dweight, float* dbias,
+                const Buffers& shared) {
   int64_t x_image = (int64_t)p.channels * p.height * p.width, y_image = (int64_t)p.pooled * p.outputs;
 #pragma omp parallel num_threads(p.threads)
   {
@@ -254,9 +254,9 @@ void run(const Plan& p, const float* gradient, const float* x, const float* weig
     }
 #pragma omp for schedule(static)
     for (int n = 0; n < p.batch; ++n)
-      one_image<ACT>(p, gradient + n * y_image, x + n * x_image, y + n * y_image,
-                     argmax + (int64_t)n * p.pooled * argmax_stride(p),
-                     dx ? dx + n * x_image : nullptr, shared, own);
+      one_image(p, gradient + n * y_image, x + n * x_image, y + n * y_image,
+                argmax + (int64_t)n * p.pooled * argmax_stride(p),
+                dx ? dx + n * x_image : nullptr, shared, own);
     int threads = omp_get_num_threads();
 #pragma omp for schedule(static)
     for (int o = 0; o < p.outputs; ++o) gather_output(p, o, threads, dweight, dbias, shared);

@@ -113,7 +113,8 @@ INLINE void contend(Vec& best, IntVec& place, Vec candidate, int32_t index) {
   place = wins ? splat_int(index) : place;
 }
 
-// A costly activation is left for `write_out`, where no lanes are idle and none waits for another.
+// A costly activation is left for `write_out`, where no lanes are idle and none waits for another:
+// before it, ACT is RELU or IDENTITY.
 constexpr bool is_costly(int activation) { return activation == TANH || activation == SIGMOID; }
 
 // The four outputs of a window, in reading order.
@@ -124,7 +125,7 @@ INLINE void pool(Vec first, Vec second, Vec third, Vec fourth, Vec bias, float* 
   contend(first, place, second, 1);
   contend(first, place, third, 2);
   contend(first, place, fourth, 3);
-  Vec result = activate<is_costly(ACT) ? IDENTITY : ACT>(first + bias);
+  Vec result = activate<ACT>(first + bias);
   store(y, result);
   if (!argmax) return;
   if constexpr (ACT == RELU) place = result <= splat(0.f) ? splat_int(4) : place;  // dead: no gradient
@@ -228,23 +229,24 @@ void block_rows(const Layer& l, const float* padded, int first, int last, int ve
   }
 }
 
-template <int ACT> void activate_values(float* values, int64_t count) {
-  if (!is_costly(ACT)) return;
-  for (; count >= LANES; count -= LANES, values += LANES)
-    store(values, activate<ACT>(load(values)));
-  Vec last = {};
-  std::memcpy(&last, values, 4 * count);
-  last = activate<ACT>(last);
-  std::memcpy(values, &last, 4 * count);
+inline void activate_values(int activation, float* values, int64_t count) {
+  if (!is_costly(activation)) return;
+  with_activation(activation, [&](auto kind) {
+    for (; count >= LANES; count -= LANES, values += LANES)
+      store(values, activate<kind.value>(load(values)));
+    Vec last = {};
+    std::memcpy(&last, values, 4 * count);
+    last = activate<kind.value>(last);
+    std::memcpy(values, &last, 4 * count);
+  });
 }
 
 // Pooled rows [first, last) of `image`, activated, to their place in `y`, if that is another.
-template <int ACT>
-void write_out(const Layer& l, float* image, int first, int last, float* y) {
+inline void write_out(const Layer& l, float* image, int first, int last, float* y) {
   const int64_t begin = (int64_t)first * l.pool_w, count = (int64_t)(last - first) * l.pool_w;
-  if (!l.y_last) activate_values<ACT>(image + begin * l.lanes_k, count * l.lanes_k);
+  if (!l.y_last) activate_values(l.activation, image + begin * l.lanes_k, count * l.lanes_k);
   if (image != y) write_pooled(l, image, first, last, y);
-  if (l.y_last) activate_values<ACT>(y + begin * l.outputs, count * l.outputs);
+  if (l.y_last) activate_values(l.activation, y + begin * l.outputs, count * l.outputs);
 }
 
 // Few images: each is cut into bands of pooled rows, so that every thread has work.
@@ -267,7 +269,7 @@ void rows_of_image(const Layer& l, const float* x, int first, int last, float* y
                                    argmax);
     });
   }
-  write_out<ACT>(l, image, first, last, y);
+  write_out(l, image, first, last, y);
 }
 
 template <int ACT>

@@ -1,16 +1,10 @@
-// Forward by Winograd's minimal filtering with tiles of 2x2 outputs: exactly one pooling window.
-//
-//   Y = A' [ sum over c of (G w_c G') * (B' x_c B) ] A        elementwise *, 4x4 or 6x6
-//
-// F(2x2, 5x5) takes 36 products for 100, F(2x2, 3x3) 16 for 36. The points of interpolation are
-// 0, 1, -1 and infinity, and 0, 1/2, -1/2, 2, -2 and infinity: of the choices of two pairs a, 1/a
-// these lose the fewest bits, and every factor of the data is a short binary fraction.
-// Source: Winograd, Arithmetic Complexity of Computations (1980); Lavin and Gray, arXiv 1509.09308.
+// Forward with a max-pool by Winograd's tiles of 2x2 outputs, exactly one pooling window.
 #pragma once
 #include <omp.h>
 
 #include "layer.hpp"
 #include "max_forward.hpp"
+#include "transforms.hpp"
 
 namespace striate::max_tiles {
 
@@ -21,51 +15,6 @@ using max_forward::most_pixels;
 using max_forward::MOST_VECTORS;
 
 constexpr int FLOATS_OF_DATA = 96 * 1024;  // transformed data kept in the second cache
-
-// Each transform reads N values a stride apart and writes the other count likewise.
-template <int KERNEL> struct Transform;
-
-template <> struct Transform<3> {
-  static INLINE void data(const Vec* d, Vec* t, int s) {
-    t[0] = d[0] - d[2 * s];
-    t[s] = d[s] + d[2 * s];
-    t[2 * s] = d[2 * s] - d[s];
-    t[3 * s] = d[s] - d[3 * s];
-  }
-  static INLINE void kernel(const Vec* g, Vec* t, int s, int out) {
-    Vec even = splat(.5f) * (g[0] + g[2 * s]), odd = splat(.5f) * g[s];
-    t[0] = g[0], t[out] = even + odd, t[2 * out] = even - odd, t[3 * out] = g[2 * s];
-  }
-  static INLINE void result(const Vec* m, Vec* y, int s, int out) {
-    y[0] = m[0] + (m[s] + m[2 * s]);
-    y[out] = (m[s] - m[2 * s]) - m[3 * s];
-  }
-};
-
-template <> struct Transform<5> {
-  static INLINE void data(const Vec* d, Vec* t, int s) {
-    Vec far = d[4 * s] - splat(4.f) * d[2 * s], near = d[4 * s] - splat(.25f) * d[2 * s];
-    Vec far_odd = splat(.5f) * d[3 * s] - splat(2.f) * d[s];
-    Vec near_odd = splat(2.f) * d[3 * s] - splat(.5f) * d[s];
-    t[0] = (d[0] + d[4 * s]) - splat(4.25f) * d[2 * s];
-    t[s] = far + far_odd, t[2 * s] = far - far_odd;
-    t[3 * s] = near + near_odd, t[4 * s] = near - near_odd;
-    t[5 * s] = (d[s] + d[5 * s]) - splat(4.25f) * d[3 * s];
-  }
-  static INLINE void kernel(const Vec* g, Vec* t, int s, int out) {
-    const Vec half = splat(-1.f / 1.875f), two = splat(1.f / 30.f);
-    Vec even = half * (g[0] + splat(.25f) * g[2 * s] + splat(.0625f) * g[4 * s]);
-    Vec odd = half * (splat(.5f) * g[s] + splat(.125f) * g[3 * s]);
-    Vec even2 = two * (g[0] + splat(4.f) * g[2 * s] + splat(16.f) * g[4 * s]);
-    Vec odd2 = two * (splat(2.f) * g[s] + splat(8.f) * g[3 * s]);
-    t[0] = g[0], t[out] = even + odd, t[2 * out] = even - odd;
-    t[3 * out] = even2 + odd2, t[4 * out] = even2 - odd2, t[5 * out] = g[4 * s];
-  }
-  static INLINE void result(const Vec* m, Vec* y, int s, int out) {
-    y[0] = m[0] + ((m[s] + m[2 * s]) + (m[3 * s] + m[4 * s]));
-    y[out] = m[5 * s] + (splat(.5f) * (m[s] - m[2 * s]) + splat(2.f) * (m[3 * s] - m[4 * s]));
-  }
-};
 
 struct Buffers {
   float *packed, *bias, *threads;
@@ -235,7 +184,7 @@ void rows_of_image(const Layer& l, const float* x, Part band, float* y, uint8_t*
       });
     }
   }
-  max_forward::write_out<ACT>(l, image, band.begin, end, y);
+  max_forward::write_out(l, image, band.begin, end, y);
 }
 
 template <int ACT, int KERNEL>
