@@ -5,7 +5,11 @@ from __future__ import annotations
 import ctypes
 from functools import cache
 
+import torch
+
 from striate.fused import build
+
+FEWEST_CHANNELS, FEWEST_OUTPUTS = 6, 16  # where both passes gain, with AVX2 and with AVX-512
 
 
 @cache
@@ -18,7 +22,20 @@ def library() -> ctypes.CDLL:
     built = build.library("conv_avg")
     built.avg_forward_workspace.restype = ctypes.c_int64
     built.avg_backward_workspace.restype = ctypes.c_int64
+    built.avg_tiles_workspace.restype = ctypes.c_int64
+    built.avg_tiles_backward_workspace.restype = ctypes.c_int64
     return built
+
+
+def pays_in_tiles(weight: torch.Tensor) -> bool:
+    """Whether Winograd's tiles win, forward and back: 3x3 or 5x5, enough maps for the transforms.
+
+    >>> pays_in_tiles(torch.zeros(16, 6, 5, 5)), pays_in_tiles(torch.zeros(16, 1, 5, 5))
+    (True, False)
+    """
+    outputs, channels, height, width = weight.shape
+    many = channels >= FEWEST_CHANNELS and outputs >= FEWEST_OUTPUTS
+    return height == width and height in (3, 5) and many
 
 
 def kept_size(size: tuple[int, int, int, int], activation: int, keep: bool) -> int:

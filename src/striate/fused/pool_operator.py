@@ -27,6 +27,7 @@ from striate.fused.layer import (
 )
 
 LIBRARIES = {"max": max_pool.library, "avg": avg_pool.library}
+PAYS_IN_TILES = {"max": max_pool.pays_in_tiles, "avg": avg_pool.pays_in_tiles}
 
 
 @lru_cache(maxsize=512)
@@ -73,7 +74,7 @@ def run_forward(
     x_last, padding = lies_last(x), (pad_h, pad_w)
     x, weight = in_layout(x, x_last), weight.contiguous()
     y, kept = _new_results(x, weight, padding, activation, last, pool, keep)
-    tiles = winograd and pool == "max" and max_pool.pays_in_tiles(weight)
+    tiles = winograd and PAYS_IN_TILES[pool](weight)
     numbers = shape_numbers(x, weight, padding, activation, x_last, last)
     run, shape, floats = _kernel(pool, "tiles" if tiles else "forward", numbers)
     memory = workspace(floats)
@@ -99,17 +100,19 @@ def run_backward(
     activation: int,
     last: bool,
     pool: str,
+    winograd: bool,
     wants_dx: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The gradients of `x` (empty unless wanted), of `weight` and of the bias.
 
-    A max-pool needs its result `y`.
+    A max-pool needs its result `y`, and has no tiles for `winograd` to allow.
     """
     x_last = lies_last(x)
     x, weight, gradient = in_layout(x, x_last), weight.contiguous(), in_layout(gradient, last)
     dx, dweight, dbias = _new_gradients(x, weight, wants_dx)
     numbers = shape_numbers(x, weight, (pad_h, pad_w), activation, x_last, last)
-    run, shape, floats = _kernel(pool, "backward", numbers, wants_dx)
+    tiles = winograd and pool == "avg" and avg_pool.pays_in_tiles(weight)
+    run, shape, floats = _kernel(pool, "tiles_backward" if tiles else "backward", numbers, wants_dx)
     memory = workspace(floats)
     maps = (gradient, x, weight) if y is None else (gradient, x, weight, in_layout(y, last))
     read = kept if kept.numel() else None
@@ -137,9 +140,10 @@ def _(gradient: Tensor, x: Tensor, weight: Tensor, *more: Any) -> tuple[Tensor, 
 
 
 def _remember(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    x, weight, bias, *ctx.settings, _keep, _winograd = inputs
+    x, weight, bias, *settings, _keep, winograd = inputs
+    ctx.settings = (*settings, winograd)
     y, kept = output
-    pool = ctx.settings[-1]
+    pool = settings[-1]
     ctx.save_for_backward(x, weight, bias, y if pool == "max" else None, kept)
 
 
@@ -173,6 +177,6 @@ class Direct(torch.autograd.Function):
         if not torch.is_grad_enabled():
             return _gradients(ctx, gradient, run_backward)
         # somebody wants the gradient of this gradient
-        pad_h, pad_w, activation, last, pool = ctx.settings
+        pad_h, pad_w, activation, last, pool, _winograd = ctx.settings
         settings = (pad_h, pad_w), activation, last
         return *plain_gradients(gradient, ctx.saved_tensors[:3], settings, pool), *[None] * 7

@@ -126,14 +126,16 @@ class Chain:
         last = all(each.kind != "dense" for each in behind)  # maps lie flat before a dense layer
         shape = self._shape(layer, last=last, first=not self._shapes)
         self._shapes.append(shape)
-        forward = f"{layer.kind}_forward"
+        forward, backward = f"{layer.kind}_forward", f"{layer.kind}_backward"
         if layer.kind == "max" and max_pool.pays_in_tiles(layer.weight):
             forward = "max_tiles"
+        if layer.kind == "avg" and avg_pool.pays_in_tiles(layer.weight):
+            forward, backward = "avg_tiles", "avg_tiles_backward"
         wants_dx = () if layer.kind == "dense" else (int(self.wants_dx or len(self._shapes) > 1),)
         built = LIBRARIES[layer.kind]()
         kernels = [
             _kernel(built, forward, shape),
-            _kernel(built, f"{layer.kind}_backward", shape, *wants_dx),
+            _kernel(built, backward, shape, *wants_dx),
         ]
         kept = _kept(layer, self.batch)
         link.shape = ctypes.addressof(shape)

@@ -66,6 +66,10 @@ struct Buffers {
       dw = space.take(p.dw_vectors() * LANES), db = space.take((int64_t)p.outputs * LANES);
     }
   };
+  OneThread of(const Plan& p, int thread) const {
+    Workspace space{threads + per_thread * thread};
+    return {p, space};
+  }
 };
 
 inline void place_dx(const Plan& p, int32_t* place) {
@@ -76,23 +80,28 @@ inline void place_dx(const Plan& p, int32_t* place) {
             (c * p.height + h) * p.width + w;
 }
 
-template <int ACT>
-void make_dz(const Plan& p, const Group& group, const float* kept, const Buffers::OneThread& own) {
+// A window's row of dz, two vectors, at place(output, row), the next window's `step` vectors on;
+// own.db takes the sums.
+template <int ACT, typename Own, typename Place>
+void make_dz(const Layer& l, const Group& group, const float* kept, const Own& own, int step,
+             Place place) {
   const Vec quarter = splat(.25f);
   const IntVec mask = as_int(group.mask());
-  const int columns = 2 * p.pool_w;
-  for (int o = 0; o < p.outputs; ++o) {
+  for (int o = 0; o < l.outputs; ++o) {
     Vec sum = {};
-    for (int h = 0; h < 2 * p.pool_h; ++h) {
-      const float* g = own.gradient + ((int64_t)o * p.pooled + h / 2 * p.pool_w) * LANES;
-      float* dz = own.dz + (((int64_t)o * p.dz_h + h + p.above) * p.dz_w + p.left) * LANES;
-      for (int w = 0; w < columns; ++w) {
-        Vec value = as_float(as_int(load(g + w / 2 * LANES)) & mask) * quarter;
-        if constexpr (ACT != IDENTITY) value = chain<ACT>(value, load(kept + w * LANES));
-        sum += value;
-        store(dz + w * LANES, value);
+    for (int h = 0; h < 2 * l.pool_h; ++h) {
+      const float* g = own.gradient + ((int64_t)o * l.pooled + h / 2 * l.pool_w) * LANES;
+      float* dz = own.dz + place(o, h) * LANES;
+      for (int j = 0; j < l.pool_w; ++j, g += LANES, dz += step * LANES) {
+        const Vec share = as_float(as_int(load(g)) & mask) * quarter;
+        Vec pair[] = {share, share};
+        if constexpr (ACT != IDENTITY) {
+          pair[0] = chain<ACT>(share, load(kept)), pair[1] = chain<ACT>(share, load(kept + LANES));
+          kept += 2 * LANES;
+        }
+        sum += pair[0], sum += pair[1];
+        store(dz, pair[0]), store(dz + LANES, pair[1]);
       }
-      if constexpr (ACT != IDENTITY) kept += columns * LANES;
     }
     store(own.db + o * LANES, load(own.db + o * LANES) + sum);
   }
@@ -163,30 +172,13 @@ inline void make_dx(const Plan& p, const Buffers& shared, const Buffers::OneThre
               INLINE_LAMBDA { store(to + c * map + w * LANES, value); });
 }
 
-// The sums over threads and lanes, in their order, of up to LANES vectors from `first` on.
-inline void total(const Plan& p, int threads, const Buffers& shared, bool bias, int64_t first,
-                  int64_t vectors, float* sums) {
-  const int count = (int)std::min<int64_t>(LANES, vectors - first);
-  Vec rows[LANES] = {}, sum = {};
-  for (int t = 0; t < threads; ++t) {
-    Workspace space{shared.threads + shared.per_thread * t};
-    Buffers::OneThread own(p, space);
-    const float* from = (bias ? own.db : own.dw) + first * LANES;
-    for (int i = 0; i < count; ++i) rows[i] += load(from + i * LANES);
-  }
-  transpose(rows);
-  for (int i = 0; i < LANES; ++i) sum += rows[i];
-  std::memcpy(sums + first, &sum, 4 * count);
-}
-
 template <int ACT>
 void run(const Plan& p, const float* gradient, const float* x, const float* weight,
          const float* kept, float* dx, float* dweight, float* dbias, const Buffers& shared) {
   const int taps = p.kernel_h * p.kernel_w;
 #pragma omp parallel num_threads(p.threads)
   {
-    Workspace space{shared.threads + shared.per_thread * omp_get_thread_num()};
-    Buffers::OneThread own(p, space);
+    const Buffers::OneThread own = shared.of(p, omp_get_thread_num());
     std::memset(own.padded, 0, 4ll * p.channels * p.padded_h * p.padded_w * LANES);
     std::memset(own.dz, 0, 4ll * p.outputs * p.dz_h * p.dz_w * LANES);
     std::memset(own.dw, 0, 4 * p.dw_vectors() * LANES);
@@ -205,7 +197,10 @@ void run(const Plan& p, const float* gradient, const float* x, const float* weig
       const Group group(p, g);
       lanes::to_lanes(group, x, p.x_elements(), shared.x_place, own.padded);
       lanes::to_lanes(group, gradient, p.outputs * p.pooled, shared.y_place, own.gradient);
-      make_dz<ACT>(p, group, ACT == IDENTITY ? kept : kept + g * kept_vectors(p) * LANES, own);
+      make_dz<ACT>(p, group, ACT == IDENTITY ? kept : kept + g * kept_vectors(p) * LANES, own, 2,
+                   [&](int o, int h) {
+                     return ((int64_t)o * p.dz_h + h + p.above) * p.dz_w + p.left;
+                   });
       add_dw(p, own);
       if (!dx) continue;
       make_dx(p, shared, own);
@@ -214,10 +209,10 @@ void run(const Plan& p, const float* gradient, const float* x, const float* weig
     const int threads = omp_get_num_threads();
 #pragma omp for schedule(static) nowait
     for (int64_t e = 0; e < p.dw_vectors(); e += LANES)
-      total(p, threads, shared, false, e, p.dw_vectors(), dweight);
+      lanes::add_up(threads, e, p.dw_vectors(), [&](int t) { return shared.of(p, t).dw; }, dweight);
 #pragma omp for schedule(static)
     for (int o = 0; o < p.outputs; o += LANES)
-      total(p, threads, shared, true, o, p.outputs, dbias);
+      lanes::add_up(threads, o, p.outputs, [&](int t) { return shared.of(p, t).db; }, dbias);
   }
 }
 

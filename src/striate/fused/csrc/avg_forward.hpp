@@ -80,16 +80,17 @@ inline void convolve_rows(const Layer& l, int pooled_row, const float* bias, flo
                               INLINE_LAMBDA { store(to + o * map + w * LANES, value); });
 }
 
-template <int ACT>
-void one_group(const Layer& l, const Group& group, const float* x, const float* bias, float* y,
-               float* kept, const Buffers& shared, const Buffers::OneThread& own) {
+// convolve(i, rows, map) writes the rows of the convolution under row i of the pool.
+template <int ACT, typename Shared, typename Own, typename Convolve>
+void one_group(const Layer& l, const Group& group, const float* x, float* y, float* kept,
+               const Shared& shared, const Own& own, Convolve convolve) {
   lanes::to_lanes(group, x, l.channels * l.height * l.width, shared.x_place, own.padded);
   const int columns = 2 * l.pool_w;
   // without `kept` a pair of rows is overwritten by the next
   const int64_t map = kept ? 4ll * l.pooled * LANES : 2ll * columns * LANES;
   for (int i = 0; i < l.pool_h; ++i) {
     float* rows = kept ? kept + 2ll * i * columns * LANES : own.rows;
-    convolve_rows(l, i, bias, rows, map, shared, own);
+    convolve(i, rows, map);
     for (int o = 0; o < l.outputs; ++o)
       for (int j = 0; j < l.pool_w; ++j) {
         float* a = rows + o * map + 2 * j * LANES;
@@ -118,8 +119,10 @@ void run(const Layer& l, const float* x, const float* weight, const float* bias,
     }
 #pragma omp for schedule(static)
     for (int g = 0; g < groups(l); ++g)
-      one_group<ACT>(l, Group(l, g), x, bias, y,
-                     kept ? kept + g * kept_vectors(l) * LANES : nullptr, shared, own);
+      one_group<ACT>(l, Group(l, g), x, y, kept ? kept + g * kept_vectors(l) * LANES : nullptr,
+                     shared, own, [&](int i, float* rows, int64_t map) {
+                       convolve_rows(l, i, bias, rows, map, shared, own);
+                     });
   }
 }
 

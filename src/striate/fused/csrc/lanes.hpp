@@ -61,6 +61,21 @@ inline void from_lanes(const Group& group, const float* vectors, int elements,
   }
 }
 
+// The sums over threads and lanes, in their order, of up to LANES of each thread's `vectors`, from
+// `first` on; vectors_of(thread) is where they lie.
+template <typename VectorsOf>
+void add_up(int threads, int64_t first, int64_t vectors, VectorsOf vectors_of, float* sums) {
+  const int count = (int)std::min<int64_t>(LANES, vectors - first);
+  Vec rows[LANES] = {}, sum = {};
+  for (int t = 0; t < threads; ++t) {
+    const float* from = vectors_of(t) + first * LANES;
+    for (int i = 0; i < count; ++i) rows[i] += load(from + i * LANES);
+  }
+  transpose(rows);
+  for (int i = 0; i < LANES; ++i) sum += rows[i];
+  std::memcpy(sums + first, &sum, 4 * count);
+}
+
 // Products added up before they join the total: a long sum in parts loses fewer bits.
 constexpr int RUN = 100;
 
