@@ -255,7 +255,13 @@ def test_show_says_which_chains_are_fused_and_builds_nothing(
     for key, each in (("a", layer), ("b", other)):
         choose._add(json.dumps([key, choose._here()]), choose.Choice(each, 1.0, 2.5))
     (measured,) = json.loads(striate("show", text, "--fused", "--json").out)["fused"][0]["measured"]
-    assert measured == {"layer": layer, "fused_ms": 1.0, "plain_ms": 2.5, "fused_wins": True}
+    assert measured == {
+        "layer": layer,
+        "fused_ms": 1.0,
+        "plain_ms": 2.5,
+        "margin": 1.02,
+        "fused_wins": True,
+    }
     assert "2.50x" in striate("show", text, "--fused").out
     choose.chain_wins(
         "trained 64x3x20x20: max 6x3x5x5 pad 0x0 relu -> dense 84x384 tanh -> "

@@ -69,11 +69,12 @@ class Choice:
     layer: str
     fused_ms: float
     plain_ms: float
+    margin: float = MARGIN
 
     @property
     def fused_wins(self) -> bool:
         """Whether the kernel is used."""
-        return self.fused_ms * MARGIN < self.plain_ms
+        return self.fused_ms * self.margin < self.plain_ms
 
 
 def question(
@@ -109,11 +110,17 @@ def fused_wins(asked: Question, fused: Layer, plainly: Layer) -> bool:
     return _wins(asked, lambda: asked.key, lambda: _measure(asked, fused, plainly))
 
 
-def chain_wins(told: str, fused: Call, plainly: Call) -> bool:
-    """The same for a chain of layers, told in words: sizes, batch and threads."""
+def chain_wins(told: str, fused: Call, plainly: Call, margin: float = MARGIN) -> bool:
+    """The same for a chain of layers, told in words: sizes, batch and threads.
+
+    Args:
+        margin: how many times as fast it has to be; below 1 where a tie is to be the chain's.
+    """
 
     def measure() -> Choice:
-        return Choice(told, *_raced(lambda: _seconds(fused), lambda: _seconds(plainly)))
+        return Choice(
+            told, *_raced(lambda: _seconds(fused), lambda: _seconds(plainly)), margin=margin
+        )
 
     return _wins(told, lambda: json.dumps([told, _here()], separators=(",", ":")), measure)
 

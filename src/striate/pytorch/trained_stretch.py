@@ -22,6 +22,9 @@ from striate.pytorch.stretch import Link, Stretch
 PATTERNS = tuple(map(stretch.linked, fusion.PATTERNS))
 """The chains of `fusion`, those that a stretch can be made of as links."""
 
+MARGIN = 0.95
+"""The kernels are the same, so one call is taken unless the layers alone are clearly faster."""
+
 
 def joined(graph: Graph, found: list[Unit]) -> list[Unit]:
     """The units of a network, in order, those of each stretch of several layers made one."""
@@ -106,6 +109,7 @@ class TrainedStretch(Stretch):
             f"{told}, forward and back" if x.requires_grad else told,
             lambda: learn(chain(given, weights)),
             lambda: learn(self.one_by_one(modules, given)),
+            margin=MARGIN,
         )
         return Chain(layers, len(x), x.requires_grad) if wins else None
 
