@@ -118,9 +118,8 @@ def chain_wins(told: str, fused: Call, plainly: Call, margin: float = MARGIN) ->
     """
 
     def measure() -> Choice:
-        return Choice(
-            told, *_raced(lambda: _seconds(fused), lambda: _seconds(plainly)), margin=margin
-        )
+        fused_ms, plain_ms = _raced(lambda: _seconds(fused), lambda: _seconds(plainly))
+        return Choice(told, fused_ms, plain_ms, margin)
 
     return _wins(told, lambda: json.dumps([told, _here()], separators=(",", ":")), measure)
 
