@@ -63,7 +63,7 @@ def conv_pool(
             that traces the call gets the kernels unmeasured.
         winograd: allow its tiles where they pay (3x3 and 5x5 kernels, 16 outputs or more of as
             many channels; before an average pool of 6 channels or more, and backward too). Their
-            error is up to 4 times that of PyTorch's float32 (8 times before an average pool, where
+            error is up to 4 times that of PyTorch's float32 (9 times before an average pool, where
             PyTorch's is smaller, and in its gradients), that of the other kernels at most twice;
             and a tie over a constant region may go to another place.
 

@@ -25,11 +25,15 @@ struct Plan : Layer {
   bool wants_dx;
   int side, wide;     // points of a tile's row; columns under a row of tiles
   int rows_together;  // rows of tiles in a band
+  int data_line, spread_line;  // vectors to the next tile in transformed data and gradients
   Plan(const Layer& layer, bool dx) : Layer(layer), wants_dx(dx) {
     side = kernel_h + 1, wide = 2 * pool_w + kernel_w - 1;
+    data_line = line_of(channels), spread_line = line_of(outputs);
     const int64_t row = (int64_t)side * pool_w * (channels + outputs) * LANES;
     rows_together = (int)std::min<int64_t>(pool_h, std::max<int64_t>(1, FLOATS_OF_A_BAND / row));
   }
+  // whole kilobytes apart, tiles would share a few sets of the first cache
+  static int line_of(int maps) { return maps * LANES % 256 ? maps : maps + 1; }
   int tiles() const { return rows_together * pool_w; }
   int64_t padded_floats() const { return (int64_t)channels * padded_h * padded_w * LANES; }
   int64_t du_vectors() const { return (int64_t)side * side * outputs * channels; }
@@ -56,8 +60,8 @@ struct Buffers {
       gradient = space.take((int64_t)p.outputs * p.pooled * LANES);
       dz = space.take(4ll * p.outputs * p.pooled * LANES);
       columns = space.take((int64_t)p.side * p.rows_together * p.channels * p.wide * LANES);
-      data = space.take((int64_t)p.side * p.tiles() * p.channels * LANES);
-      spread = space.take((int64_t)p.side * p.tiles() * p.outputs * LANES);
+      data = space.take((int64_t)p.side * p.tiles() * p.data_line * LANES);
+      spread = space.take((int64_t)p.side * p.tiles() * p.spread_line * LANES);
       dx = space.take(p.wants_dx ? p.padded_floats() : 0);
       du = space.take(p.du_vectors() * LANES), db = space.take((int64_t)p.outputs * LANES);
     }
@@ -104,7 +108,7 @@ void transform_columns(const Plan& p, Part band, const Buffers::OneThread& own) 
 template <int KERNEL>
 void transform_row(const Plan& p, int rows, const float* columns, float* data) {
   constexpr int SIDE = KERNEL + 1;
-  const int64_t next = (int64_t)rows * p.pool_w * p.channels * LANES;
+  const int64_t next = (int64_t)rows * p.pool_w * p.data_line * LANES;
   for (int i = 0; i < rows; ++i)
     for (int c = 0; c < p.channels; ++c, columns += p.wide * LANES)
       for (int j = 0; j < p.pool_w; ++j) {
@@ -112,7 +116,7 @@ void transform_row(const Plan& p, int rows, const float* columns, float* data) {
 #pragma GCC unroll 6
         for (int w = 0; w < SIDE; ++w) row[w] = load(columns + (2 * j + w) * LANES);
         Transform<KERNEL>::data(row, done, 1);
-        float* to = data + ((int64_t)(i * p.pool_w + j) * p.channels + c) * LANES;
+        float* to = data + ((int64_t)(i * p.pool_w + j) * p.data_line + c) * LANES;
 #pragma GCC unroll 6
         for (int w = 0; w < SIDE; ++w) store(to + w * next, done[w]);
       }
@@ -120,27 +124,29 @@ void transform_row(const Plan& p, int rows, const float* columns, float* data) {
 
 // spread: [point of the row][tile][output]
 template <int KERNEL>
-void spread_row(int row, int64_t count, const float* dz, float* spread) {
+void spread_row(const Plan& p, int row, int tiles, const float* dz, float* spread) {
   constexpr int SIDE = KERNEL + 1;
+  const int64_t next = (int64_t)tiles * p.spread_line * LANES;
   const Vec second = splat(Transform<KERNEL>::SECOND[row]);
-  for (int64_t i = 0; i < count; ++i, dz += 4 * LANES, spread += LANES) {
-    Vec a = second * load(dz + 2 * LANES), b = second * load(dz + 3 * LANES), done[SIDE];
-    if (row < SIDE - 1) a += load(dz), b += load(dz + LANES);
-    Transform<KERNEL>::result_back(a, b, done);
+  for (int t = 0; t < tiles; ++t, spread += (p.spread_line - p.outputs) * LANES)
+    for (int o = 0; o < p.outputs; ++o, dz += 4 * LANES, spread += LANES) {
+      Vec a = second * load(dz + 2 * LANES), b = second * load(dz + 3 * LANES), done[SIDE];
+      if (row < SIDE - 1) a += load(dz), b += load(dz + LANES);
+      Transform<KERNEL>::result_back(a, b, done);
 #pragma GCC unroll 6
-    for (int w = 0; w < SIDE; ++w) store(spread + w * count * LANES, done[w]);
-  }
+      for (int w = 0; w < SIDE; ++w) store(spread + w * next, done[w]);
+    }
 }
 
 template <int OUTPUTS, int CHANNELS>
-__attribute__((noinline)) void add_du(int tiles, int outputs, int channels, const float* z,
-                                      const float* data, float* du) {
+__attribute__((noinline)) void add_du(const Plan& p, int tiles, const float* z, const float* data,
+                                      float* du) {
   Vec sum[OUTPUTS][CHANNELS];
 #pragma GCC unroll 8
   for (int o = 0; o < OUTPUTS; ++o)
 #pragma GCC unroll 8
-    for (int c = 0; c < CHANNELS; ++c) sum[o][c] = load(du + (o * channels + c) * LANES);
-  for (int t = 0; t < tiles; ++t, z += outputs * LANES, data += channels * LANES) {
+    for (int c = 0; c < CHANNELS; ++c) sum[o][c] = load(du + (o * p.channels + c) * LANES);
+  for (int t = 0; t < tiles; ++t, z += p.spread_line * LANES, data += p.data_line * LANES) {
     Vec values[CHANNELS];
 #pragma GCC unroll 8
     for (int c = 0; c < CHANNELS; ++c) values[c] = load(data + c * LANES), keep(values[c]);
@@ -155,20 +161,19 @@ __attribute__((noinline)) void add_du(int tiles, int outputs, int channels, cons
 #pragma GCC unroll 8
   for (int o = 0; o < OUTPUTS; ++o)
 #pragma GCC unroll 8
-    for (int c = 0; c < CHANNELS; ++c) store(du + (o * channels + c) * LANES, sum[o][c]);
+    for (int c = 0; c < CHANNELS; ++c) store(du + (o * p.channels + c) * LANES, sum[o][c]);
 }
 
 template <int TILES, int CHANNELS>
-__attribute__((noinline)) void multiply(int outputs, int channels, const float* z, const float* w,
-                                        float* to) {
+__attribute__((noinline)) void multiply(const Plan& p, const float* z, const float* w, float* to) {
   Vec sum[TILES][CHANNELS] = {};
-  for (int o = 0; o < outputs; ++o, z += LANES, w += CHANNELS) {
+  for (int o = 0; o < p.outputs; ++o, z += LANES, w += CHANNELS) {
     Vec factors[CHANNELS];
 #pragma GCC unroll 8
     for (int c = 0; c < CHANNELS; ++c) factors[c] = splat(w[c]);
 #pragma GCC unroll 8
     for (int t = 0; t < TILES; ++t) {
-      Vec value = load(z + (int64_t)t * outputs * LANES);
+      Vec value = load(z + (int64_t)t * p.spread_line * LANES);
       keep(value);
 #pragma GCC unroll 8
       for (int c = 0; c < CHANNELS; ++c) sum[t][c] += factors[c] * value;
@@ -177,7 +182,8 @@ __attribute__((noinline)) void multiply(int outputs, int channels, const float* 
 #pragma GCC unroll 8
   for (int t = 0; t < TILES; ++t)
 #pragma GCC unroll 8
-    for (int c = 0; c < CHANNELS; ++c) store(to + ((int64_t)t * channels + c) * LANES, sum[t][c]);
+    for (int c = 0; c < CHANNELS; ++c)
+      store(to + ((int64_t)t * p.data_line + c) * LANES, sum[t][c]);
 }
 
 // For one point: every output with every channel.
@@ -191,8 +197,7 @@ inline void add_du_of_point(const Plan& p, int tiles, const float* z, const floa
       with_count<MOST_OUTPUTS>(outputs.size, [&](auto some) {
         with_count<MOST_CHANNELS>(channels.size, [&](auto count) {
           add_du<some.value, count.value>(
-              tiles, p.outputs, p.channels, z + outputs.begin * LANES,
-              data + channels.begin * LANES,
+              p, tiles, z + outputs.begin * LANES, data + channels.begin * LANES,
               du + ((int64_t)outputs.begin * p.channels + channels.begin) * LANES);
         });
       });
@@ -207,9 +212,9 @@ inline void multiply_point(const Plan& p, int all, const float* z, const float* 
       with_count<MOST_TILES>(tiles.size, [&](auto some) {
         with_count<MOST_CHANNELS>(channels.size, [&](auto count) {
           multiply<some.value, count.value>(
-              p.outputs, p.channels, z + (int64_t)tiles.begin * p.outputs * LANES,
+              p, z + (int64_t)tiles.begin * p.spread_line * LANES,
               w + channels.begin * p.outputs,
-              to + ((int64_t)tiles.begin * p.channels + channels.begin) * LANES);
+              to + ((int64_t)tiles.begin * p.data_line + channels.begin) * LANES);
         });
       });
     }
@@ -219,12 +224,12 @@ inline void multiply_point(const Plan& p, int all, const float* z, const float* 
 template <int KERNEL>
 void back_to_columns(const Plan& p, int rows, const float* products, float* columns) {
   constexpr int SIDE = KERNEL + 1;
-  const int64_t next = (int64_t)rows * p.pool_w * p.channels * LANES;
+  const int64_t next = (int64_t)rows * p.pool_w * p.data_line * LANES;
   for (int i = 0; i < rows; ++i)
     for (int c = 0; c < p.channels; ++c) {
       Vec sum[SIDE] = {};
       for (int j = 0; j < p.pool_w; ++j, columns += 2 * LANES) {
-        const float* from = products + ((int64_t)(i * p.pool_w + j) * p.channels + c) * LANES;
+        const float* from = products + ((int64_t)(i * p.pool_w + j) * p.data_line + c) * LANES;
         Vec row[SIDE];
 #pragma GCC unroll 6
         for (int w = 0; w < SIDE; ++w) row[w] = load(from + w * next);
@@ -271,12 +276,12 @@ void one_band(const Plan& p, Part band, const Buffers& shared, const Buffers::On
   for (int r = 0; r < SIDE; ++r) {
     float* columns = own.columns + (int64_t)r * band.size * p.channels * p.wide * LANES;
     transform_row<KERNEL>(p, band.size, columns, own.data);
-    spread_row<KERNEL>(r, (int64_t)tiles * p.outputs,
+    spread_row<KERNEL>(p, r, tiles,
                        own.dz + 4ll * band.begin * p.pool_w * p.outputs * LANES, own.spread);
     for (int s = 0; s < SIDE; ++s) {
       const int64_t point = r * SIDE + s;
-      const float* z = own.spread + (int64_t)s * tiles * p.outputs * LANES;
-      float* data = own.data + (int64_t)s * tiles * p.channels * LANES;
+      const float* z = own.spread + (int64_t)s * tiles * p.spread_line * LANES;
+      float* data = own.data + (int64_t)s * tiles * p.data_line * LANES;
       add_du_of_point(p, tiles, z, data, own.du + point * pairs * LANES);
       if (p.wants_dx) multiply_point(p, tiles, z, shared.packed + point * pairs, data);
     }
