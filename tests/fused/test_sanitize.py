@@ -14,7 +14,9 @@ from striate.fused import build
 @pytest.mark.slow
 @pytest.mark.compiler
 @pytest.mark.parametrize("vectors", ["-DLANES=4", "-DLANES=16", "-march=native"])
-@pytest.mark.parametrize("kernels", ["sanitize", "sanitize_frozen", "sanitize_trained"])
+@pytest.mark.parametrize(
+    "kernels", ["sanitize", "sanitize_frozen", "sanitize_trained", "sanitize_norm"]
+)
 def test_sanitizers_find_nothing(tmp_path: Path, vectors: str, kernels: str) -> None:
     program = tmp_path / "sanitize"
     flags = ["-O0", "-g1", "-std=c++17", "-fopenmp", "-fsanitize=address,undefined"]

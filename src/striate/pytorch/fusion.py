@@ -14,12 +14,24 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from striate.fused import winograd
+from striate.fused import batch_norm, winograd
 from striate.fused.conv_pool import available, conv_pool, supports
 from striate.fused.dense import dense
 from striate.fused.layer import Activation, Pool, plain_world
 from striate.graph import Graph, Node, Operator, Spec, Window
-from striate.ops import AveragePool, Conv, Dense, Flatten, MaxPool, ReLU, Sigmoid, Tanh
+from striate.ops import (
+    Add,
+    AveragePool,
+    BatchNorm,
+    Conv,
+    Dense,
+    Flatten,
+    MaxPool,
+    ReLU,
+    Sigmoid,
+    Tanh,
+)
+from striate.pytorch import normalized
 from striate.pytorch.fast import reordered
 from striate.pytorch.originals import are_original
 from striate.pytorch.patterns import Call, Pattern, units
@@ -203,6 +215,7 @@ PATTERNS: tuple[Pattern, ...] = (
     Pattern((Conv,), _winograd),
     *(Pattern((Dense, kind), dense_call) for kind in ACTIVATIONS),
     Pattern((Dense,), dense_call),
+    *normalized.PATTERNS,
 )
 """Tried in order at every node; the first that fits is taken. Activations already stand behind
 max-pooling: see `striate.pytorch.fast.reordered`."""
@@ -233,6 +246,9 @@ KERNEL_NAMES = {
     _run: "convolution and pool",
     _run_dense: "dense",
     _run_winograd: "Winograd convolution",
+    normalized.run: "batch normalization",
+    normalized.run_pooled: "batch normalization",
+    normalized.run_sum: "batch normalization",
 }
 
 
@@ -243,6 +259,9 @@ def _layer(graph: Graph, nodes: Sequence[Node]) -> str:
         ACTIVATIONS[kind][0] for kind in (type(n.operator) for n in nodes) if kind in ACTIVATIONS
     ]
     activation = kinds[0] if kinds else "identity"
+    if isinstance(nodes[0].operator, BatchNorm):
+        adds = any(isinstance(node.operator, Add) for node in nodes)
+        return batch_norm.described(("{}", *x.shape), adds)
     if isinstance(nodes[0].operator, Dense):
         return f"dense {{}}x{x.size} by {y.size}x{x.size}, {activation}, "
     windows = _windows(nodes[0], x)

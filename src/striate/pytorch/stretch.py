@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from striate.fused.layer import Activation, Layer
 from striate.graph import Graph, Node
-from striate.ops import AveragePool, Dense, Flatten, Input, MaxPool
+from striate.ops import AveragePool, Conv, Dense, Flatten, Input, MaxPool
 from striate.pytorch import fusion
 from striate.pytorch.patterns import Call, Pattern, Unit
 
@@ -58,7 +58,7 @@ def linked(pattern: Pattern) -> Pattern:
     """The pattern, its units ones that a stretch can be made of, where it has any."""
     if pattern.operators[0] is Dense:
         return pattern._replace(make=_dense_link)
-    if {MaxPool, AveragePool} & set(pattern.operators):
+    if pattern.operators[0] is Conv and {MaxPool, AveragePool} & set(pattern.operators):
         return pattern._replace(make=_conv_link)
     return pattern
 
