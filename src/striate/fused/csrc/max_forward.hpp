@@ -241,9 +241,14 @@ inline void activate_values(int activation, float* values, int64_t count) {
   });
 }
 
-// Pooled rows [first, last) of `image`, activated, to their place in `y`, if that is another.
-inline void write_out(const Layer& l, float* image, int first, int last, float* y) {
+// Pooled rows [first, last) of `image`, activated, to their place in `y`, if that is another; and
+// the bytes of `argmax` that no vector reaches.
+inline void write_out(const Layer& l, float* image, int first, int last, float* y,
+                      uint8_t* argmax) {
   const int64_t begin = (int64_t)first * l.pool_w, count = (int64_t)(last - first) * l.pool_w;
+  const int rest = argmax_stride(l) - l.lanes_k;
+  for (int64_t p = begin; argmax && rest && p < begin + count; ++p)
+    std::memset(argmax + p * argmax_stride(l) + l.lanes_k, 0, rest);
   if (!l.y_last) activate_values(l.activation, image + begin * l.lanes_k, count * l.lanes_k);
   if (image != y) write_pooled(l, image, first, last, y);
   if (l.y_last) activate_values(l.activation, y + begin * l.outputs, count * l.outputs);
@@ -269,7 +274,7 @@ void rows_of_image(const Layer& l, const float* x, int first, int last, float* y
                                    argmax);
     });
   }
-  write_out(l, image, first, last, y);
+  write_out(l, image, first, last, y, argmax);
 }
 
 template <int ACT>

@@ -184,7 +184,7 @@ void rows_of_image(const Layer& l, const float* x, Part band, float* y, uint8_t*
       });
     }
   }
-  max_forward::write_out(l, image, band.begin, end, y);
+  max_forward::write_out(l, image, band.begin, end, y, argmax);
 }
 
 template <int ACT, int KERNEL>
