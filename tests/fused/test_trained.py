@@ -30,7 +30,9 @@ def _required(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def one_by_one(layers: list[Layer], x: Tensor, weights: list[Tensor | None]) -> Tensor:
+def one_by_one(
+    layers: list[Layer], x: Tensor, weights: list[Tensor | None], winograd: bool = True
+) -> Tensor:
     """By the kernel of each layer."""
     for k, (layer, weight, bias) in enumerate(
         zip(layers, weights[::2], weights[1::2], strict=True)
@@ -40,7 +42,8 @@ def one_by_one(layers: list[Layer], x: Tensor, weights: list[Tensor | None]) -> 
             x = dense(x.flatten(1), weight, bias, layer.activation)
         else:
             last = all(each.kind != "dense" for each in layers[k + 1 : k + 2])
-            x = conv_pool(x, weight, bias, layer.padding, layer.activation, layer.kind, last)
+            more = layer.activation, layer.kind, last, False, winograd
+            x = conv_pool(x, weight, bias, layer.padding, *more)
     return x
 
 
@@ -54,19 +57,22 @@ def random(*sizes: int, seed: int = 1) -> Tensor:
 
 
 @settings(max_examples=60, deadline=None)
-@given(chains(), st.sampled_from([1, 2, 5, 19, 33]), st.sampled_from([1, 2, 3]), st.booleans())
+@given(
+    *(chains(), st.sampled_from([1, 2, 5, 19, 33]), st.sampled_from([1, 2, 3])),
+    *(st.booleans(), st.booleans()),
+)
 def test_a_chain_is_its_kernels(
-    layers: list[Layer], batch: int, threads: int, wants_dx: bool
+    layers: list[Layer], batch: int, threads: int, wants_dx: bool, winograd: bool
 ) -> None:
     torch.set_num_threads(threads)
     x, weights = random(batch, *layers[0].size).requires_grad_(wants_dx), leaves(layers)
     wanted = [t for t in (x, *weights) if t is not None and t.requires_grad]
     workspace(1 << 22).fill_(math.nan)
-    y = Chain(layers, batch, wants_dx)(x, weights)
+    y = Chain(layers, batch, wants_dx, winograd)(x, weights)
     cotangent = random(*y.shape, seed=2)
     workspace(1 << 22).fill_(math.nan)
     found = torch.autograd.grad(y, wanted, cotangent)
-    each = one_by_one(layers, x, weights)
+    each = one_by_one(layers, x, weights, winograd)
     torch.testing.assert_close(y, each, rtol=0, atol=0)
     for ours, theirs in zip(found, torch.autograd.grad(each, wanted, cotangent), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=0, atol=0)

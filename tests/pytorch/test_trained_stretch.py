@@ -291,3 +291,29 @@ def test_compilers_see_the_layers() -> None:
     program = torch.export.export(module.eval(), (x,))
     torch.testing.assert_close(program.module()(x), eager, rtol=1e-4, atol=1e-5)
     assert "striate" not in str(program.graph)
+
+
+def test_winograd_can_be_kept_out_of_training(
+    monkeypatch: pytest.MonkeyPatch, calls: list[str]
+) -> None:
+    """Its tiles too: then every number is nearer to that of PyTorch's float64."""
+    graph = chain(
+        Input((6, 17, 15)),
+        *(Conv(16, 5, padding=2), Sigmoid(), AveragePool(2)),
+        *(Conv(17, 3), Tanh(), MaxPool(2), Dense(4)),
+    )
+    x, target = batch(graph, 33)
+    exact = made(graph, fast=False).double()
+    Gradients(graph, exact)(x.double(), target)
+    module, errors = made(graph), []
+    step = Gradients(graph, module)
+    for setting in ("", "inference", ""):
+        monkeypatch.setenv("STRIATE_WINOGRAD", setting)
+        step(x, target)
+        worst = [
+            (a - b).abs().max().item() / b.abs().max().item()
+            for a, b in zip(gradients(module), gradients(exact), strict=True)
+        ]
+        errors.append(sum(worst))
+    assert errors[0] == errors[2] > errors[1]
+    assert calls == ["step"] * 3

@@ -18,6 +18,8 @@ from torch import Tensor
 
 from striate.fused import avg_pool, build, dense, max_pool
 from striate.fused.layer import ACTIVATIONS, KINDS, Layer, Shape, workspace
+from striate.fused.pool_operator import LIBRARIES as POOL_LIBRARIES
+from striate.fused.pool_operator import PAYS_IN_TILES
 
 
 class Link(ctypes.Structure):
@@ -79,7 +81,15 @@ def _kernel(library: ctypes.CDLL, name: str, shape: Any, *more: int) -> Kernel:
     return Kernel(run.value, getattr(library, f"{name}_workspace")(ctypes.byref(shape), *more))
 
 
-LIBRARIES = {"max": max_pool.library, "avg": avg_pool.library, "dense": dense.library}
+LIBRARIES = {**POOL_LIBRARIES, "dense": dense.library}
+KERNELS = {
+    ("max", False): ("max_forward", "max_backward"),
+    ("max", True): ("max_tiles", "max_backward"),
+    ("avg", False): ("avg_forward", "avg_backward"),
+    ("avg", True): ("avg_tiles", "avg_tiles_backward"),
+    ("dense", False): ("dense_forward", "dense_backward"),
+}
+"""Forward and backward of a kind of layer, by tiles or without."""
 
 Weights = Sequence[Tensor | None]
 """Weight and bias of each layer, in order, contiguous; None where a layer has no bias."""
@@ -93,13 +103,17 @@ class Chain:
             shapes count, not their numbers.
         batch: of every call.
         wants_dx: whether backward gives the gradient of `x` too.
+        winograd: allow its tiles where they pay. See `striate.fused.conv_pool.conv_pool`.
 
     Raises:
         Unavailable: the kernels cannot be built here.
     """
 
-    def __init__(self, layers: Sequence[Layer], batch: int, wants_dx: bool = False) -> None:
+    def __init__(
+        self, layers: Sequence[Layer], batch: int, wants_dx: bool = False, winograd: bool = True
+    ) -> None:
         self.layers, self.batch, self.wants_dx = tuple(layers), batch, wants_dx
+        self._winograd = winograd
         self._built, self._threads = library(), torch.get_num_threads()
         self._each = (Link * len(layers))()
         self._shapes: list[Any] = []  # what the links point to
@@ -126,17 +140,12 @@ class Chain:
         last = all(each.kind != "dense" for each in behind)  # maps lie flat before a dense layer
         shape = self._shape(layer, last=last, first=not self._shapes)
         self._shapes.append(shape)
-        forward, backward = f"{layer.kind}_forward", f"{layer.kind}_backward"
-        if layer.kind == "max" and max_pool.pays_in_tiles(layer.weight):
-            forward = "max_tiles"
-        if layer.kind == "avg" and avg_pool.pays_in_tiles(layer.weight):
-            forward, backward = "avg_tiles", "avg_tiles_backward"
+        pays = PAYS_IN_TILES.get(layer.kind)
+        tiles = self._winograd and pays is not None and pays(layer.weight)
+        forward, backward = KERNELS[layer.kind, tiles]
         wants_dx = () if layer.kind == "dense" else (int(self.wants_dx or len(self._shapes) > 1),)
         built = LIBRARIES[layer.kind]()
-        kernels = [
-            _kernel(built, forward, shape),
-            _kernel(built, backward, shape, *wants_dx),
-        ]
+        kernels = [_kernel(built, forward, shape), _kernel(built, backward, shape, *wants_dx)]
         kept = _kept(layer, self.batch)
         link.shape = ctypes.addressof(shape)
         link.forward, link.backward = (kernel.address for kernel in kernels)

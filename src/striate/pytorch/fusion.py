@@ -84,6 +84,7 @@ def _run(
             pool,
             channels_last,
             True,
+            may_be_winograd(conv),
         )
     return one_by_one(conv, *more)
 
@@ -150,7 +151,7 @@ def _run_winograd(conv: nn.Module, *more: nn.Module | Tensor, relu: bool) -> Ten
         not isinstance(x, Tensor)
         or not isinstance(conv, nn.Conv2d)
         or not are_original((conv, *others), "relu")
-        or not _may_be_winograd(conv)
+        or not may_be_winograd(conv)
         or not plain_world(x, conv.weight, conv.bias)
         or _is_traced()
         or min(x.shape[2:]) < SMALLEST_MAP
@@ -162,13 +163,14 @@ def _run_winograd(conv: nn.Module, *more: nn.Module | Tensor, relu: bool) -> Ten
     return winograd.conv3x3(x, conv.weight, conv.bias, padding, kind, measured=True)
 
 
-def _may_be_winograd(conv: nn.Conv2d) -> bool:
-    """Everywhere, unless `STRIATE_WINOGRAD=inference` keeps it out of training.
+def may_be_winograd(module: nn.Module) -> bool:
+    """Whether a convolution may be: everywhere, unless `STRIATE_WINOGRAD=inference` keeps it out of
+    training.
 
     Its rounding error is several times that of PyTorch's float32. ResNet-18 trained with it ends
     where it ends without: `benchmarks/winograd_convergence.py`.
     """
-    inference = not conv.training and not torch.is_grad_enabled()
+    inference = not module.training and not torch.is_grad_enabled()
     return inference or os.environ.get("STRIATE_WINOGRAD") != "inference"
 
 

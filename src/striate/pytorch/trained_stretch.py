@@ -58,14 +58,17 @@ class TrainedStretch(Stretch):
         """The compiled chain for a batch, and the modules' weights; None where it does not win."""
         if not is_plain(x) or build.mode() == "off" or torch.is_autocast_enabled("cpu"):
             return None
-        asked = x.shape, x.requires_grad, torch.get_num_threads()
+        winograd = fusion.may_be_winograd(modules[0])
+        asked = x.shape, x.requires_grad, torch.get_num_threads(), winograd
         seen, found = self._seen.get(asked, (None, None))
         if seen is None or not seen.is_unchanged(modules):
-            found = self._prepared(modules, x)
+            found = self._prepared(modules, x, winograd)
             self._seen[asked] = Seen(modules), found
         return found
 
-    def _prepared(self, modules: Sequence[nn.Module], x: Tensor) -> tuple[Chain, Weights] | None:
+    def _prepared(
+        self, modules: Sequence[nn.Module], x: Tensor, winograd: bool
+    ) -> tuple[Chain, Weights] | None:
         if x.shape[1:] != self.size or not self._are_original(modules):
             return None
         links = [module for _, module in self.links(modules)]
@@ -73,9 +76,9 @@ class TrainedStretch(Stretch):
         if not plain_world(x, *weights) or not all(_learns(w) for w in weights if w is not None):
             return None
         sizes = [(link.weight.shape, getattr(link, "padding", None)) for link in links]
-        asked = len(x), torch.get_num_threads(), x.requires_grad, *sizes
+        asked = len(x), torch.get_num_threads(), x.requires_grad, winograd, *sizes
         if asked not in self._chains:
-            self._chains[asked] = self._chosen(modules, weights, x)
+            self._chains[asked] = self._chosen(modules, weights, x, winograd)
         chain = self._chains[asked]
         return None if chain is None else (chain, weights)
 
@@ -89,12 +92,14 @@ class TrainedStretch(Stretch):
                 return False
         return True
 
-    def _chosen(self, modules: Sequence[nn.Module], weights: Weights, x: Tensor) -> Chain | None:
+    def _chosen(
+        self, modules: Sequence[nn.Module], weights: Weights, x: Tensor, winograd: bool
+    ) -> Chain | None:
         layers, many = self.layers(modules), stretch.rounded_up(len(x))
         if not all(layer.fits for layer in layers):
             return None
         try:
-            chain = Chain(layers, many, x.requires_grad)
+            chain = Chain(layers, many, x.requires_grad, winograd)
         except build.Unavailable as reason:
             build.fall_back(reason)
             return None
@@ -111,7 +116,7 @@ class TrainedStretch(Stretch):
             lambda: learn(self.one_by_one(modules, given)),
             margin=MARGIN,
         )
-        return Chain(layers, len(x), x.requires_grad) if wins else None
+        return Chain(layers, len(x), x.requires_grad, winograd) if wins else None
 
 
 def _learns(weight: Tensor) -> bool:
