@@ -13,6 +13,7 @@ from striate.ops import CrossEntropy
 from striate.ops.loss.attach import with_loss
 from striate.pytorch.losses import loss_function
 from striate.pytorch.lower import Network
+from striate.pytorch.originals import is_heard
 from striate.pytorch.trained_stretch import TrainedStretch
 
 
@@ -57,8 +58,10 @@ class Gradients:
 
     def _at_once(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor] | None:
         """Where the network is one stretch that wins, and nobody listens to it."""
-        call = self._network.only_call() if self._network and _is_quiet(self._network) else None
-        stretch, modules = call or (None, [])
+        network = self._network
+        if network is None or not network.training or is_heard(network):
+            return None
+        stretch, modules = network.only_call() or (None, [])
         usual = target.dtype is torch.int64 and target.shape == x.shape[:1]
         if not isinstance(stretch, TrainedStretch) or not usual or x.requires_grad:
             return None
@@ -80,13 +83,3 @@ class Gradients:
             gradients = [None if each is None else torch.empty_like(each) for each in weights]
             self._room[chain] = chain.memory(), gradients
         return self._room[chain]
-
-
-def _is_quiet(network: Network) -> bool:
-    """Whether the network trains, and nobody listens to it."""
-    return network.training and not (
-        network._forward_hooks
-        or network._forward_pre_hooks
-        or network._backward_hooks
-        or network._backward_pre_hooks
-    )

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from striate.fused import batch_norm as fused
 from striate.graph import Graph, Node
 from striate.ops import Add, BatchNorm, MaxPool, ReLU
-from striate.pytorch.originals import are_original
+from striate.pytorch.originals import are_original, is_heard
 from striate.pytorch.patterns import Call, Pattern
 from striate.pytorch.prepared import is_plain
 
@@ -52,7 +52,8 @@ def run(bn: nn.Module, relu: nn.Module, x: Tensor) -> Tensor:
 
 def run_pooled(bn: nn.Module, pool: nn.Module, relu: nn.Module, x: Tensor) -> Tensor:
     """The value of a normalization, max-pooling and ReLU, which the kernel computes before it."""
-    y = _normalized((bn, relu), x) if isinstance(pool, nn.MaxPool2d) else None
+    usual = type(pool) is nn.MaxPool2d and not is_heard(pool)
+    y = _normalized((bn, relu), x) if usual else None
     return relu(pool(bn(x))) if y is None else pool(y)
 
 

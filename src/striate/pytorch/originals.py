@@ -25,7 +25,7 @@ def are_original(
     """
     return all(
         (check := CHECKS.get(type(module))) is not None
-        and not _is_heard(module)
+        and not is_heard(module)
         and check(module, activation, pool)
         for module in modules
     )
@@ -34,7 +34,8 @@ def are_original(
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
-def _is_heard(module: Any) -> bool:
+def is_heard(module: Any) -> bool:
+    """Whether somebody listens to a module by a hook."""
     return any(getattr(module, name) for name in HOOKS)
 
 
