@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -91,19 +92,52 @@ def test_the_decision_compares_the_times() -> None:
     assert not choose.Choice("a", 1.0, 0.5).fused_wins
 
 
-def test_a_busy_machine_is_measured_until_it_is_calm(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_busy_machine_is_measured_until_it_is_calm(
+    monkeypatch: pytest.MonkeyPatch, threads: Callable[[int], None]
+) -> None:
     """Others take the processor from every call but one in ten: the kernel still wins."""
-    calls = {"fused": 0, "plain": 0}
+    calls = 0
 
-    def timed(function: choose.Layer, *_: object) -> float:
-        name = "plain" if function is plainly else "fused"
-        calls[name] += 1
-        quiet = calls[name] > 40 or calls[name] % 10 == 9
-        return (1e-3 if name == "fused" else 2e-3) * (1 if quiet else calls[name] % 7 + 5)
+    def timed(call: choose.Call, clock: choose.Clock) -> float:
+        nonlocal calls
+        round_, plain_turn = divmod(calls, 2)
+        calls += 1
+        quiet = round_ >= 40 or round_ % 10 == 8
+        return (2e-3 if plain_turn else 1e-3) * (1 if quiet else round_ % 7 + 5)
 
-    monkeypatch.setattr(choose, "_time", timed)
+    threads(1)
+    monkeypatch.setattr(choose, "_seconds", timed)
     assert choose._measure(ask(), lambda x, w: plainly(x, w), plainly).fused_wins
-    assert 40 < calls["fused"] == calls["plain"] < 50
+    assert 80 < calls < 100
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_threads_slower_than_one_have_measured_others(
+    busy: bool, monkeypatch: pytest.MonkeyPatch, threads: Callable[[int], None]
+) -> None:
+    """The kernel wins alone; together it seems to lose, which only counts on a calm machine."""
+    times = {(time.thread_time, 1): [3e-3, 9e-3], (time.perf_counter, 2): [2e-3, 1e-3]}
+    if busy:
+        times[time.perf_counter, 2] = [30e-3, 7e-3]
+    turn = 0
+
+    def timed(call: choose.Call, clock: choose.Clock) -> float:
+        nonlocal turn
+        turn += 1
+        return times[clock, torch.get_num_threads()][(turn - 1) % 2]
+
+    threads(2)
+    monkeypatch.setattr(choose, "_seconds", timed)
+    found = choose._measure(ask(), plainly, plainly)
+    assert torch.get_num_threads() == 2
+    assert (found.fused_ms, found.plain_ms) == ((3.0, 9.0) if busy else (2.0, 1.0))
+
+
+@pytest.fixture
+def threads() -> Iterator[Callable[[int], None]]:
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
 
 
 def test_forward_alone_is_another_question() -> None:

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Literal
 
@@ -62,6 +62,8 @@ class Question:
 class Choice:
     """What was measured, in milliseconds a call: the shortest, which others' load disturbs least.
 
+    Of all threads on the wall; on a busy machine of one thread alone.
+
     >>> Choice("max-pool 9x1x28x28", 1.0, 3.5).fused_wins
     True
     """
@@ -99,6 +101,7 @@ _known: dict[Question | str, bool] = {}
 
 Layer = Callable[[Tensor, Tensor], Tensor]
 Call = Callable[[], object]
+Clock = Callable[[], float]
 
 
 def fused_wins(asked: Question, fused: Layer, plainly: Layer) -> bool:
@@ -118,8 +121,7 @@ def chain_wins(told: str, fused: Call, plainly: Call, margin: float = MARGIN) ->
     """
 
     def measure() -> Choice:
-        fused_ms, plain_ms = _raced(lambda: _seconds(fused), lambda: _seconds(plainly))
-        return Choice(told, fused_ms, plain_ms, margin)
+        return Choice(told, *_raced(fused, plainly), margin)
 
     return _wins(told, lambda: json.dumps([told, _here()], separators=(",", ":")), measure)
 
@@ -152,24 +154,46 @@ def _measure(asked: Question, fused: Layer, plainly: Layer) -> Choice:
         x, best = (t.to(memory_format=torch.channels_last) for t in (x, best))
     for tensor, wanted in ((x, asked.dx), (weight, asked.backward), (best, asked.backward)):
         tensor.requires_grad_(wanted)
+
+    def call(function: Layer, own: Tensor) -> None:
+        y = function(x, own)
+        if asked.backward:
+            torch.autograd.backward(y, y.detach())
+
     with torch.set_grad_enabled(asked.backward):
-        times = _raced(
-            lambda: _time(fused, x, weight, asked.backward),
-            lambda: _time(plainly, x, best, asked.backward),
-        )
+        times = _raced(partial(call, fused, weight), partial(call, plainly, best))
     return Choice(_describe(asked), *times)
 
 
-def _raced(*runners: Callable[[], float]) -> tuple[float, ...]:
-    """The shortest milliseconds of each, in turns until the machine is calm."""
-    times: list[list[float]] = [[] for _ in runners]
+def _raced(fused: Call, plainly: Call) -> tuple[float, float]:
+    """The shortest milliseconds of each, by as many threads as there are.
+
+    While others use the machine, threads that wait for each other measure the others. They show it
+    by taking longer than one thread's own time, which is the answer then.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        alone = _race(fused, plainly, time.thread_time)
+    finally:
+        torch.set_num_threads(threads)
+    if threads == 1:
+        return alone
+    together = _race(fused, plainly, time.perf_counter)
+    return together if together[0] < alone[0] and together[1] < alone[1] else alone
+
+
+def _race(fused: Call, plainly: Call, clock: Clock) -> tuple[float, float]:
+    """In turns, until both are calm."""
+    times: tuple[list[float], list[float]] = [], []
     end = time.perf_counter() + PATIENCE
     while not all(map(_is_calm, times)) and (
         time.perf_counter() < end or len(times[0]) < WARM_UP + LATEST
     ):
-        for runner, its in zip(runners, times, strict=True):
-            its.append(runner())
-    return tuple(round(min(its[WARM_UP:]) * 1e3, 4) for its in times)
+        for call, its in zip((fused, plainly), times, strict=True):
+            its.append(_seconds(call, clock))
+    first, second = (round(min(its[WARM_UP:]) * 1e3, 4) for its in times)
+    return first, second
 
 
 def _is_calm(seconds: list[float]) -> bool:
@@ -185,18 +209,10 @@ def _is_calm(seconds: list[float]) -> bool:
     return len(latest) == LATEST and latest[LATEST // 2] <= 1.2 * min(seconds[WARM_UP:])
 
 
-def _time(function: Layer, x: Tensor, weight: Tensor, backward: bool) -> float:
-    begin = time.perf_counter()
-    y = function(x, weight)
-    if backward:
-        torch.autograd.backward(y, y.detach())
-    return time.perf_counter() - begin
-
-
-def _seconds(call: Call) -> float:
-    begin = time.perf_counter()
+def _seconds(call: Call, clock: Clock) -> float:
+    begin = clock()
     call()
-    return time.perf_counter() - begin
+    return clock() - begin
 
 
 def _describe(asked: Question) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -98,8 +99,9 @@ class TrainedStretch(Stretch):
         layers, many = self.layers(modules), stretch.rounded_up(len(x))
         if not all(layer.fits for layer in layers):
             return None
+        chain = lru_cache(lambda batch, _threads: Chain(layers, batch, x.requires_grad, winograd))
         try:
-            chain = Chain(layers, many, x.requires_grad, winograd)
+            chain(many, torch.get_num_threads())
         except build.Unavailable as reason:
             build.fall_back(reason)
             return None
@@ -112,11 +114,11 @@ class TrainedStretch(Stretch):
         told = f"trained {self.told(layers, many)}, {torch.get_num_threads()} threads"
         wins = chain_wins(
             f"{told}, forward and back" if x.requires_grad else told,
-            lambda: learn(chain(given, weights)),
+            lambda: learn(chain(many, torch.get_num_threads())(given, weights)),
             lambda: learn(self.one_by_one(modules, given)),
             margin=MARGIN,
         )
-        return Chain(layers, len(x), x.requires_grad, winograd) if wins else None
+        return chain(len(x), torch.get_num_threads()) if wins else None
 
 
 def _learns(weight: Tensor) -> bool:
