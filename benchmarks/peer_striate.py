@@ -11,7 +11,7 @@ import torch  # noqa: E402  # only now: it counts the cores that it may use
 
 from striate.cli.bench_nets import NETS  # noqa: E402
 from striate.notation import parse  # noqa: E402
-from striate.pytorch import loss_function, lower, optimizer  # noqa: E402
+from striate.pytorch import Gradients, lower, optimizer  # noqa: E402
 
 
 def main() -> None:
@@ -28,14 +28,13 @@ def main() -> None:
             turned = maps.reshape(len(turned), -1)
         first[name] = {"weight": np.ascontiguousarray(turned), "bias": bias}
     module = lower(graph, first)
-    update, loss = optimizer(NETS[NET].optimizer, module, RATES[NET]), loss_function(graph)
+    update = optimizer(NETS[NET].optimizer, module, RATES[NET])
+    gradients = Gradients(graph, module)
 
     def step(x: np.ndarray, y: np.ndarray) -> float:
-        update.zero_grad()
-        value = loss(module(torch.from_numpy(x)), torch.from_numpy(y))
-        torch.autograd.backward(value)
+        _, loss = gradients(torch.from_numpy(x), torch.from_numpy(y))
         update.step()
-        return float(value.detach())
+        return loss.item()
 
     serve("Striate", step, X, Y)
 
