@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from hypothesis import given, settings
@@ -13,18 +11,10 @@ from torch.nn import functional
 
 from striate.fused.batch_norm import batch_norm, plainly, supports
 
-pytestmark = pytest.mark.compiler
+pytestmark = [pytest.mark.compiler, pytest.mark.usefixtures("required")]
 
 SIZES = [(2, 1, 1, 1), (1, 3, 2, 1), (3, 5, 7, 2), (33, 17), (2, 16, 5, 3), (5, 33, 4, 9)]
 SIZES += [(7, 64, 3, 5), (2, 70, 9, 11), (3, 127, 6, 5), (1, 200, 13, 3), (129, 8), (4, 9, 31, 17)]
-
-
-@pytest.fixture(autouse=True)
-def _required(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("STRIATE_FUSED", "require")
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
 
 
 def laid_out(x: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -22,17 +22,9 @@ from striate.fused.conv_pool import ConvPool, conv_pool, supports
 from striate.fused.layer import ACTIVATIONS, POOLS, Activation, Pool, plain, workspace
 from striate.fused.pool_operator import PAYS_IN_TILES
 
-pytestmark = pytest.mark.compiler
+pytestmark = [pytest.mark.compiler, pytest.mark.usefixtures("required")]
 Grads = tuple[Tensor, ...]
 Drawn = tuple[list[Tensor], tuple[int, int], int, bool]
-
-
-@pytest.fixture(autouse=True)
-def _required(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("STRIATE_FUSED", "require")
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
 
 
 def gradients(

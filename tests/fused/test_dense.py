@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -15,15 +15,7 @@ from striate.errors import SettingError, ShapeError
 from striate.fused.dense import Dense, dense
 from striate.fused.layer import ACTIVATIONS, Activation, apply
 
-pytestmark = pytest.mark.compiler
-
-
-@pytest.fixture(autouse=True)
-def _required(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("STRIATE_FUSED", "require")
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
+pytestmark = [pytest.mark.compiler, pytest.mark.usefixtures("required")]
 
 
 def plainly(x: Tensor, w: Tensor, b: Tensor, activation: Activation) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -19,15 +18,7 @@ from striate.fused.dense import dense
 from striate.fused.layer import Layer, workspace
 from striate.fused.trained import Chain
 
-pytestmark = pytest.mark.compiler
-
-
-@pytest.fixture(autouse=True)
-def _required(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("STRIATE_FUSED", "require")
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
+pytestmark = [pytest.mark.compiler, pytest.mark.usefixtures("required")]
 
 
 def one_by_one(
