@@ -149,3 +149,14 @@ def test_other_requests_are_not_supported() -> None:
     assert not supports(x, w, w, x[:1])
     with torch.autocast("cpu", torch.bfloat16):
         assert not supports(x, w, w)
+
+
+def test_gradients_of_gradients_of_the_other_map_alone() -> None:
+    x, other = torch.randn(2, 5, 3, 4), torch.randn(2, 5, 3, 4)
+    x, other = (t.to(memory_format=torch.channels_last) for t in (x, other))
+    other.requires_grad_()
+    y, _ = batch_norm(x, torch.ones(5), torch.zeros(5), 1e-5, other)
+    (found,) = torch.autograd.grad(y.square().sum(), other, create_graph=True)
+    torch.testing.assert_close(found, 2 * y)
+    (again,) = torch.autograd.grad(found.sum(), other)
+    torch.testing.assert_close(again, 2.0 * (y > 0))

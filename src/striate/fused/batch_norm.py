@@ -23,7 +23,13 @@ from torch.nn import functional
 
 from striate.fused import build
 from striate.fused.choose import chain_wins
-from striate.fused.layer import constant_to_compilers, plain_world, pointer, workspace
+from striate.fused.layer import (
+    constant_to_compilers,
+    plain_gradients,
+    plain_world,
+    pointer,
+    workspace,
+)
 
 
 class Sizes(ctypes.Structure):
@@ -55,12 +61,7 @@ def available() -> bool:
     Raises:
         Unavailable: they are not, and `STRIATE_FUSED=require`.
     """
-    try:
-        library()
-    except build.Unavailable as reason:
-        build.fall_back(reason)
-        return False
-    return True
+    return build.found(library) is not None
 
 
 def supports(x: Tensor, weight: Tensor, bias: Tensor, other: Tensor | None = None) -> bool:
@@ -190,9 +191,7 @@ class Direct(torch.autograd.Function):
         if torch.is_grad_enabled():  # somebody wants the gradient of this gradient
             normal = functional.batch_norm(x, None, None, weight, bias, True, 0.0, ctx.epsilon)
             passed = gradient * ((normal if y is None else y) > 0)
-            wanted = [t for t in (x, weight, bias) if t.requires_grad]
-            found = iter(torch.autograd.grad(normal, wanted, passed, create_graph=True))
-            own = [next(found) if t.requires_grad else None for t in (x, weight, bias)]
+            own = plain_gradients(normal, (x, weight, bias), passed)
             return *own, None, None if y is None else passed
         dx, dweight, dbias, dother = run_backward(
             gradient, x, weight, bias, statistics, y, ctx.epsilon

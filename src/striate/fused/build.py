@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from striate.errors import SettingError, StriateError
 
@@ -38,6 +38,7 @@ FLAGS = (
 # Compilers name "this very processor" differently; the last resort is their default target.
 NATIVE = ("-march=native", "-mcpu=native", "")
 BUILD_SECONDS = 300
+Made = TypeVar("Made")
 Mode = Literal["off", "on", "require"]
 
 _log = logging.getLogger("striate.fused")
@@ -92,14 +93,14 @@ def fall_back(reason: Unavailable) -> None:
         _note(reason.what)
 
 
-def found(library: Callable[[], ctypes.CDLL]) -> ctypes.CDLL | None:
-    """What `library` answers with; None where it cannot be built and plain PyTorch must run.
+def found(make: Callable[[], Made]) -> Made | None:
+    """What `make` answers with; None where it cannot be built and plain PyTorch must run.
 
     Raises:
         Unavailable: it cannot be built, and `STRIATE_FUSED=require`.
     """
     try:
-        return library()
+        return make()
     except Unavailable as reason:
         fall_back(reason)
         return None

@@ -25,6 +25,7 @@ from striate.fused.layer import (
     Activation,
     apply,
     constant_to_compilers,
+    plain_gradients,
     plain_world,
     pointer,
     workspace,
@@ -147,11 +148,9 @@ class Direct(torch.autograd.Function):
         if not torch.is_grad_enabled():
             return _gradients(ctx, gradient, run_backward)
         # somebody wants the gradient of this gradient
-        given = ctx.saved_tensors[:3]
-        again = apply(functional.linear(*given), ACTIVATIONS[ctx.activation])
-        wanted = [t for t in given if t is not None and t.requires_grad]
-        found = iter(torch.autograd.grad(again, wanted, gradient, create_graph=True))
-        return *(next(found) if t is not None and t.requires_grad else None for t in given), None
+        inputs = ctx.saved_tensors[:3]
+        y = apply(functional.linear(*inputs), ACTIVATIONS[ctx.activation])
+        return *plain_gradients(y, inputs, gradient), None
 
 
 def dense(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -148,16 +148,13 @@ def plain(
 
 
 def plain_gradients(
-    gradient: Tensor,
-    inputs: tuple[Tensor, Tensor, Tensor | None],
-    settings: tuple[tuple[int, int], int, bool],
-    pool: Pool,
+    y: Tensor, inputs: Sequence[Tensor | None], gradient: Tensor
 ) -> list[Tensor | None]:
-    """The gradients of x, weight and bias by PyTorch's operators, themselves differentiable."""
-    padding, activation, _ = settings
-    y = plain(*inputs, padding, ACTIVATIONS[activation], pool)
+    """The gradients of what `y` was computed from, themselves differentiable: for backward, where
+    somebody wants the gradient of a gradient. None where none is wanted.
+    """
     wanted = [t for t in inputs if t is not None and t.requires_grad]
-    found = iter(torch.autograd.grad(y, wanted, gradient, create_graph=True))
+    found = iter(torch.autograd.grad(y, wanted, gradient, create_graph=True) if wanted else ())
     return [next(found) if t is not None and t.requires_grad else None for t in inputs]
 
 

@@ -15,9 +15,11 @@ from torch import Tensor
 
 from striate.fused import avg_pool, max_pool
 from striate.fused.layer import (
+    ACTIVATIONS,
     in_layout,
     lies_last,
     new_map,
+    plain,
     plain_gradients,
     pointer,
     pooled_size,
@@ -177,6 +179,7 @@ class Direct(torch.autograd.Function):
         if not torch.is_grad_enabled():
             return _gradients(ctx, gradient, run_backward)
         # somebody wants the gradient of this gradient
-        pad_h, pad_w, activation, last, pool, _winograd = ctx.settings
-        settings = (pad_h, pad_w), activation, last
-        return *plain_gradients(gradient, ctx.saved_tensors[:3], settings, pool), *[None] * 7
+        pad_h, pad_w, activation, _last, pool, _winograd = ctx.settings
+        x, weight, bias, *_ = ctx.saved_tensors
+        y = plain(x, weight, bias, (pad_h, pad_w), ACTIVATIONS[activation], pool)
+        return *plain_gradients(y, (x, weight, bias), gradient), *[None] * 7

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from striate.fused import avg_pool, build, dense, max_pool
-from striate.fused.layer import ACTIVATIONS, KINDS, Layer, Shape, workspace
+from striate.fused.layer import ACTIVATIONS, KINDS, Layer, Shape, plain_gradients, workspace
 from striate.fused.pool_operator import LIBRARIES as POOL_LIBRARIES
 from striate.fused.pool_operator import PAYS_IN_TILES
 
@@ -275,21 +275,16 @@ class Direct(torch.autograd.Function):
         chain: Chain = ctx.chain
         x, memory, y, *weights = ctx.saved_tensors
         if torch.is_grad_enabled():  # somebody wants the gradient of this gradient
-            return None, *_plain_gradients(chain.layers, gradient, x, weights)
+            again = _plainly(chain.layers, x, weights)
+            return None, *plain_gradients(again, (x, *weights), gradient)
         layout = torch.channels_last if gradient.ndim == 4 else torch.contiguous_format
         gradient = gradient.contiguous(memory_format=layout)
         dx, found = chain.backward(gradient, x, weights, memory, y)
         return None, dx, *found
 
 
-def _plain_gradients(
-    layers: Sequence[Layer], gradient: Tensor, x: Tensor, weights: Weights
-) -> list[Tensor | None]:
-    """The gradients of x and the weights by PyTorch's operators, themselves differentiable."""
-    y = x
+def _plainly(layers: Sequence[Layer], x: Tensor, weights: Weights) -> Tensor:
+    """The answer by PyTorch's own operators."""
     for layer, weight, bias in zip(layers, weights[::2], weights[1::2], strict=True):
-        y = replace(layer, weight=weight, bias=bias).plainly(y)  # type: ignore[arg-type]
-    given = (x, *weights)
-    wanted = [t for t in given if t is not None and t.requires_grad]
-    found = iter(torch.autograd.grad(y, wanted, gradient, create_graph=True))
-    return [next(found) if t is not None and t.requires_grad else None for t in given]
+        x = replace(layer, weight=weight, bias=bias).plainly(x)  # type: ignore[arg-type]
+    return x

@@ -70,12 +70,10 @@ class FrozenStretch(Stretch):
         kinds = {t.dtype for layer in layers for t in (layer.weight, layer.bias) if t is not None}
         if batch == 0 or build.mode() == "off" or kinds != {torch.float32}:
             return False
-        try:
-            self._chain = self._chain or Chain(layers)
-        except build.Unavailable as reason:
-            build.fall_back(reason)
+        chain = self._chain = self._chain or build.found(lambda: Chain(layers))
+        if chain is None:
             return False
-        chain, many = self._chain, stretch.rounded_up(batch)
+        many = stretch.rounded_up(batch)
         x = cache(partial(stretch.noise, (many, *self.size)))
         return chain_wins(
             f"frozen {self.told(layers, many)}, {torch.get_num_threads()} threads",

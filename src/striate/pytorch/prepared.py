@@ -51,14 +51,11 @@ class Prepared:
         self._without = True
         if build.mode() == "off" or conv.weight.dtype != torch.float32:
             return
-        try:
-            frozen_conv.library()
-        except build.Unavailable as reason:
-            return build.fall_back(reason)
+        if build.found(frozen_conv.library) is None:
+            return
         padding = tuple(conv.padding)
         self._conv = FrozenConv(conv.weight, conv.bias, conv.stride, padding, self.relu)
         self._without = False
-        return None
 
 
 def conv_unit(graph: Graph, nodes: Sequence[Node]) -> Prepared | None:

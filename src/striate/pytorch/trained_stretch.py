@@ -100,10 +100,7 @@ class TrainedStretch(Stretch):
         if not all(layer.fits for layer in layers):
             return None
         chain = lru_cache(lambda batch, _threads: Chain(layers, batch, x.requires_grad, winograd))
-        try:
-            chain(many, torch.get_num_threads())
-        except build.Unavailable as reason:
-            build.fall_back(reason)
+        if build.found(lambda: chain(many, torch.get_num_threads())) is None:
             return None
         given = stretch.noise((many, *self.size)).requires_grad_(x.requires_grad)
         learning = [t for t in (given, *weights) if t is not None and t.requires_grad]
