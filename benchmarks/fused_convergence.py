@@ -19,8 +19,8 @@ from typing import Any
 
 import torch
 
-from striate.cli.bench_nets import NETS
-from striate.pytorch.bench import machine
+from striate.bench.nets import NETS
+from striate.bench.training import machine
 from striate.training import Recipe, train
 
 

@@ -9,9 +9,9 @@ NET, X, Y = asked()
 
 import torch  # noqa: E402  # only now: it counts the cores that it may use
 
-from striate.cli.bench_nets import NETS  # noqa: E402
+from striate.bench.nets import NETS  # noqa: E402
+from striate.engine import Gradients, lower, optimizer  # noqa: E402
 from striate.notation import parse  # noqa: E402
-from striate.pytorch import Gradients, lower, optimizer  # noqa: E402
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from to_99 import machine
 
-from striate.cli import bench_nets
+from striate.bench import nets as bench_nets
 
 HERE = Path(__file__).parent
 WARM_UP = 3

@@ -16,11 +16,11 @@ from statistics import median
 import torch
 from torch import Tensor
 
-from striate.cli.bench_nets import batches, pictures, subject
+from striate.bench.nets import batches, pictures, subject
+from striate.bench.training import fma_peak
+from striate.engine import Gradients, lower, optimizer
+from striate.engine.trained import TrainedStretch
 from striate.fused.trained import Chain, Weights
-from striate.pytorch import Gradients, lower, optimizer
-from striate.pytorch.bench import fma_peak
-from striate.pytorch.trained_stretch import TrainedStretch
 
 WARM_UP, ROUNDS = 20, 60
 

@@ -36,8 +36,8 @@ import numpy as np
 import torch
 
 import striate
-from striate.analysis.explanation import Explanation
-from striate.analysis.why import Inquiry
+from striate.analysis.why.explanation import Explanation
+from striate.analysis.why.inquiry import Inquiry
 from striate.data import load
 from striate.model import Model
 

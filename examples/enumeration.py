@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 import striate
-from striate.analysis.explanation import Explanation
+from striate.analysis.why.explanation import Explanation
 
 NAMES = {"A": "A", "B": "B", "B.weight": "K"}
 

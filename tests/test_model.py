@@ -17,11 +17,12 @@ from PIL import Image
 from safetensors.numpy import load_file, save_file
 
 from striate.data.preprocess import Preprocessing
+from striate.engine import lower
 from striate.errors import DataError, ModelFileError
+from striate.exchange.arrays import METADATA, read_arrays, write_arrays
 from striate.initialize import initialize
-from striate.model import METADATA, Model, probabilities, read_arrays, write_arrays
+from striate.model import Model, probabilities
 from striate.notation import parse
-from striate.pytorch import lower
 from striate.reference import run
 
 TEXT = "INPUT 3x7x9 -> C1: CONV 4 3x2 -> BN -> RELU -> { MAXPOOL 2 | AVGPOOL 2 } CONCAT -> FC 5"

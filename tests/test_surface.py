@@ -44,7 +44,7 @@ def test_unknown_names_are_refused() -> None:
         ("import striate.graph", ["numpy", "torch"]),
         ("import striate.ops", ["torch"]),
         ("import striate.model", ["torch"]),
-        ("import striate.pytorch", ["torch._dynamo", "sklearn", "PIL"]),
+        ("import striate.engine", ["torch._dynamo", "sklearn", "PIL"]),
     ],
 )
 def test_importing_loads_no_more_than_it_must(statement: str, absent: list[str]) -> None:

@@ -15,10 +15,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from striate.analysis.explanation import Explanation
     from striate.analysis.table import table
     from striate.analysis.verify import verify
-    from striate.analysis.why import why
+    from striate.analysis.why.explanation import Explanation
+    from striate.analysis.why.inquiry import why
     from striate.errors import StriateError
     from striate.graph import Graph
     from striate.model import Model
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Explanation": "striate.analysis.explanation",
+    "Explanation": "striate.analysis.why.explanation",
     "Graph": "striate.graph",
     "Model": "striate.model",
     "Recipe": "striate.training",
@@ -41,7 +41,7 @@ _HOMES = {
     "text": "striate.notation",
     "train": "striate.training",
     "verify": "striate.analysis.verify",
-    "why": "striate.analysis.why",
+    "why": "striate.analysis.why.inquiry",
 }
 
 __all__ = [

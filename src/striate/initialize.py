@@ -14,16 +14,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from math import prod, sqrt
-from typing import Any, TypeAlias
+from typing import TypeAlias
 from zlib import crc32
 
 import numpy as np
-from numpy.typing import NDArray
 
 from striate.errors import SettingError, did_you_mean
 from striate.graph import Graph, Node, Weight
+from striate.ops.arrays import Array
 
-Array: TypeAlias = NDArray[Any]
 Weights: TypeAlias = dict[str, dict[str, Array]]
 Draw: TypeAlias = Callable[[np.random.Generator, Weight, str], Array]
 

@@ -6,27 +6,24 @@ runs code.
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from striate.data.preprocess import Preprocessing
 from striate.errors import ModelFileError, StriateError
+from striate.exchange.arrays import flat, read_arrays, write_arrays
 from striate.graph import Graph
 from striate.notation import parse, text
+from striate.ops.arrays import Array
 
 if TYPE_CHECKING:
     from striate.data.decode import Source
-    from striate.pytorch import Frozen, Network
-
-Array: TypeAlias = NDArray[Any]
+    from striate.engine import Frozen
+    from striate.pytorch import Network
 
 FORMAT = "striate-model-1"
 
@@ -113,7 +110,7 @@ class Model:
         Args:
             fused: whether compiled kernels may be built for it, which takes seconds once.
         """
-        from striate.pytorch import lower
+        from striate.engine import lower
 
         network = lower(self.graph, self.weights, fused=fused)
         network.eval()
@@ -130,7 +127,7 @@ class Model:
         Args:
             fused: whether compiled kernels may be built for it, which takes seconds once.
         """
-        from striate.pytorch import freeze
+        from striate.engine import freeze
 
         return freeze(self.graph, self.weights, fused=fused)
 
@@ -149,7 +146,7 @@ class Model:
         """
         import torch
 
-        from striate.pytorch import pays
+        from striate.engine import pays
 
         waiting = list(pictures)
         module = self.frozen(fused=pays(self.graph, len(waiting), training=False))
@@ -191,11 +188,6 @@ def probabilities(graph: Graph, scores: Array) -> Array:
     return e / e.sum(axis=1, keepdims=True)
 
 
-def flat(weights: Mapping[str, Mapping[str, Array]]) -> dict[str, Array]:
-    """conv1.weight -> array, from node -> weight name -> array."""
-    return {f"{node}.{name}": each for node, own in weights.items() for name, each in own.items()}
-
-
 def _fitting(
     graph: Graph, tensors: Mapping[str, Array], path: Path | str
 ) -> dict[str, dict[str, Array]]:
@@ -218,75 +210,3 @@ def _fitting(
     if strange:
         raise ModelFileError(f"{path} holds {strange[0]}, which its network does not have")
     return found
-
-
-METADATA = "striate"
-"""The one entry of a file's metadata, as JSON: several would be written in any order."""
-
-
-def read_arrays(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
-    """Arrays and metadata of a safetensors file; no metadata when they are not ours.
-
-    Raises:
-        ModelFileError: it is missing, cut off, or something else.
-    """
-    from safetensors import SafetensorError, safe_open
-
-    if path.is_dir() or not path.exists():
-        kind = "a folder" if path.is_dir() else "missing"
-        raise ModelFileError(f"{path} is {kind}", remedy="Name a .safetensors file.")
-    try:
-        with safe_open(str(path), framework="numpy") as file:
-            metadata = json.loads((file.metadata() or {}).get(METADATA, "{}"))
-            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except (
-        SafetensorError,
-        OSError,
-        ValueError,
-        TypeError,
-        KeyError,
-        AttributeError,
-        RecursionError,
-    ) as error:
-        raise ModelFileError(
-            f"{path} is not a safetensors file, or damaged", remedy=str(error)
-        ) from None
-    return arrays, metadata if isinstance(metadata, dict) else {}
-
-
-def write_arrays(path: Path, arrays: Mapping[str, Array], metadata: Mapping[str, Any]) -> None:
-    """Write a safetensors file atomically.
-
-    Raises:
-        ModelFileError: it cannot be written; what was there is still there.
-    """
-    from safetensors.numpy import save
-
-    whole = {key: np.ascontiguousarray(array) for key, array in arrays.items()}
-    described = json.dumps(metadata, ensure_ascii=False, sort_keys=True)
-    write_file(path, save(whole, metadata={METADATA: described}))
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """Replace a file at once: a temporary file beside it, flushed to the disk, then renamed.
-
-    Raises:
-        ModelFileError: it cannot be written; what was there is still there.
-    """
-    temporary = None
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        temporary = Path(name)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except OSError as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-        raise ModelFileError(
-            f"{path} cannot be written: {error.strerror or error}",
-            remedy="What was there before is untouched.",
-        ) from None

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from test_verify import chain
 
 from promises import SETTINGS
-from striate.analysis.explanation import Explanation
-from striate.analysis.why import Inquiry, why
+from striate.analysis.why.explanation import Explanation
+from striate.analysis.why.inquiry import Inquiry, why
 from striate.graph import Assembly, Operator
 from striate.ops import OPERATORS, Conv, Dense, Input, Tanh
 
@@ -63,7 +63,8 @@ def test_every_number_adds_up(model: Model) -> None:
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 def test_stored_is_what_an_ordinary_module_computes(model: Model) -> None:
-    from striate.pytorch import loss_function, lower
+    from striate.engine import lower
+    from striate.pytorch import loss_function
 
     module = lower(model.graph, model.weights).eval()
     scores = module(torch.from_numpy(PICTURE[None]))

@@ -24,7 +24,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from test_verify import chain
 
-from striate.analysis.why import Inquiry, why
+from striate.analysis.why.inquiry import Inquiry, why
 from striate.errors import DataError, ExplanationError, StriateError, UnknownNameError
 from striate.ops import Conv, Dense, Flatten, Input, LogLoss, Softmax
 

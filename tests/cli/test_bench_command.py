@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from striate.cli import bench_nets, main
+from striate.bench import nets as bench_nets
+from striate.cli import main
 from striate.networks import NETWORKS
 from striate.notation import parse
 

@@ -10,7 +10,7 @@ from nets import branching, chain, lenet, with_side_exit
 
 from striate.graph import Call, Graph, Operator
 from striate.ops import OPERATORS, Dense, Dropout, Input, NoisyReLU, StochasticPool
-from striate.ops.loss.attach import with_loss
+from striate.passes.attach_loss import with_loss
 from striate.pytorch.evaluate import NOISY, values_and_gradients
 
 Arrays = dict[str, np.ndarray]

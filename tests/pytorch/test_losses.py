@@ -6,6 +6,7 @@ import torch
 from nets import chain, with_side_exit
 from torch.nn import functional as F  # noqa: N812
 
+from striate.engine import lower
 from striate.graph import Call, Graph, Node, Operator
 from striate.ops import (
     CrossEntropy,
@@ -18,8 +19,8 @@ from striate.ops import (
     Softmax,
     SquaredError,
 )
-from striate.ops.loss.attach import with_loss
-from striate.pytorch import loss_function, lower
+from striate.passes.attach_loss import with_loss
+from striate.pytorch import loss_function
 
 SCORES = np.random.default_rng(0).standard_normal((6, 4))
 CLASSES = np.array([3, 0, 2, 2, 1, 3])

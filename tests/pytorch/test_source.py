@@ -8,10 +8,11 @@ import pytest
 import torch
 from nets import branching, chain, lenet, with_side_exit
 
+from striate.engine import lower
 from striate.errors import GraphError
 from striate.graph import Graph, Node
 from striate.ops import Add, AveragePool, Conv, Dense, Input, MaxPool, ReLU, Softmax
-from striate.pytorch import lower, source
+from striate.pytorch import source
 
 
 def two_inputs() -> Graph:

@@ -7,8 +7,9 @@ from agreement import random_weights
 from nets import branching, lenet
 from torch import nn
 
+from striate.engine import lower
 from striate.errors import WeightsError
-from striate.pytorch import load_weights, lower, weights_of
+from striate.pytorch import load_weights, weights_of
 
 
 def test_weights_travel_both_ways() -> None:

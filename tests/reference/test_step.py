@@ -5,8 +5,9 @@ import torch
 from sample_networks import batch, branched, chain, random_weights
 
 from striate import reference
+from striate.engine import lower
 from striate.ops import BatchNorm, Conv, CrossEntropy, Dense, Input, MaxPool, ReLU
-from striate.pytorch import load_weights, loss_function, lower, weights_of
+from striate.pytorch import load_weights, loss_function, weights_of
 
 
 def test_a_step_is_pytorchs_sgd_step() -> None:

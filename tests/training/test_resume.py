@@ -18,7 +18,8 @@ import torch
 from small import LONG, SETTINGS, TEXT, assert_same_run, digits, metrics
 
 from striate.errors import InterruptedRunError, NumbersError, RunError
-from striate.training import Event, Result, Row, resume, session, step, train
+from striate.training import Event, Result, Row, resume, step, train
+from striate.training import loop as session
 
 
 @pytest.fixture(scope="module")

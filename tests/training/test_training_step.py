@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from striate.engine import lower, optimizer
 from striate.notation import parse
-from striate.ops.loss.attach import with_loss
-from striate.pytorch import lower, optimizer
+from striate.passes.attach_loss import with_loss
 from striate.training import Recipe
 from striate.training.step import Replayed, Step, replays
 

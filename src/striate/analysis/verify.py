@@ -23,18 +23,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from striate.analysis.why_subject import Explainable, nested
+from striate.analysis.subject import Explainable, nested
 from striate.errors import SettingError, ShapeError
 from striate.graph import Graph, Node, Weight
 from striate.ops import Flatten, SquaredError
-from striate.ops.loss.attach import with_loss
+from striate.ops.arrays import Weights
+from striate.passes.attach_loss import with_loss
 from striate.reference import Backward, Trace, run
 
 if TYPE_CHECKING:
     from striate.pytorch.evaluate import Evaluation
 
 Array = NDArray[Any]
-Weights = Mapping[str, Mapping[str, Array]]
 
 BOUND = 1e-9
 CANCELED = 1e-3

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress as Bar
 
-    from striate.cli.bench_nets import Net, Pictures
+    from striate.bench.nets import Net, Pictures
+    from striate.bench.training import Batch, Clock
     from striate.graph import Graph
-    from striate.pytorch.bench import Batch, Clock
 
 
 class Request(NamedTuple):
@@ -99,8 +99,8 @@ def run(
 def _measure(words: list[str], request: Request, data_dir: Path | None) -> dict[str, Any]:
     import torch
 
-    from striate.cli import bench_nets
-    from striate.pytorch import bench
+    from striate.bench import nets as bench_nets
+    from striate.bench import training as bench
 
     subjects = [bench_nets.subject(word) for word in words]
     answer = {
@@ -140,7 +140,8 @@ def _one(
 ) -> dict[str, Any]:
     import torch
 
-    from striate.pytorch import bench, bench_inference
+    from striate.bench import inference as bench_inference
+    from striate.bench import training as bench
 
     found: dict[str, Any] = {"network": net.text, "batch": size}
     if request.inference:

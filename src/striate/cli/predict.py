@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from striate.cli import network as networks
+from striate import lookup as networks
 from striate.cli import terminal
 from striate.errors import StriateError
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from striate.cli import network as networks
+from striate import lookup as networks
 from striate.cli import terminal
 
 
@@ -30,9 +30,9 @@ def run(
 
     Example: striate pretrain lenet_adam --data mnist -o kernels.safetensors
     """
-    from striate.training.loop import loaded
     from striate.training.pretrain import Layer, pretrain
     from striate.training.recipe import Recipe
+    from striate.training.run import loaded
     from striate.training.start import write_start
 
     target = networks.checked_output(output)

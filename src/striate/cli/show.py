@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from striate import lookup as networks
 from striate.analysis.table import COUNTED, Row, Table, table
-from striate.cli import network as networks
 from striate.cli import terminal
 from striate.errors import SettingError
 from striate.graph import Graph
@@ -49,8 +49,8 @@ def run(
 
 def _fused(graph: Graph) -> list[dict[str, Any]]:
     """The chains that have a kernel, with what was measured on this machine so far."""
+    from striate.engine.describe import chains
     from striate.fused.choose import choices
-    from striate.pytorch.chains import chains
 
     found, measured = [], choices()
     for chain in chains(graph):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from striate.cli import network as networks
+from striate import lookup as networks
 from striate.cli import terminal
 from striate.errors import SettingError
 from striate.networks import NETWORKS

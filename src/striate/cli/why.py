@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from striate.cli import network as networks
+from striate import lookup as networks
 from striate.cli import terminal
 
 if TYPE_CHECKING:
-    from striate.analysis.explanation import Explanation
+    from striate.analysis.why.explanation import Explanation
 
 if TYPE_CHECKING:
     pass
@@ -43,7 +43,7 @@ def run(
 
     Example: striate why runs/lenet-digits-1 digits#7 "conv2[3,4,5]"
     """
-    from striate.analysis.why import why
+    from striate.analysis.why.inquiry import why
 
     model = networks.model_of(file)
     source, label = networks.picture_of(picture, model, data_dir)

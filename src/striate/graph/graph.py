@@ -129,8 +129,8 @@ class Graph:
 
     def module(self, *, seed: int = 0) -> Network:
         """The network as a `torch.nn.Module`, with first weights drawn from `seed`."""
+        from striate.engine import lower
         from striate.initialize import initialize
-        from striate.pytorch import lower
 
         return lower(self, initialize(self, seed=seed))
 

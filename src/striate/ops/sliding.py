@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import product
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from striate.errors import ShapeError
 from striate.graph import Spec, Window
-
-Array: TypeAlias = NDArray[Any]
+from striate.ops.arrays import Array
 
 
 def output_sizes(windows: Sequence[Window], x: Spec, what: str = "window") -> tuple[int, ...]:

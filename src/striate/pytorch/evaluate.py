@@ -12,11 +12,12 @@ from torch import Tensor, nn
 
 from striate.graph import Graph, Node, Operator, Spec
 from striate.ops import Dropout, NoisyReLU, StochasticPool
+from striate.ops.arrays import Weights
 from striate.pytorch import pools
 from striate.pytorch.losses import loss_of_exit, picture_loss
 from striate.pytorch.modules import ABSENT, recipe
 from striate.pytorch.tree import place
-from striate.pytorch.weights import Weights, load_weights
+from striate.pytorch.weights import load_weights
 
 Array = NDArray[Any]
 

@@ -20,7 +20,7 @@ from striate.ops import (
     Softmax,
     SquaredError,
 )
-from striate.ops.loss.attach import with_loss
+from striate.passes.attach_loss import with_loss
 
 Reduction: TypeAlias = Literal["none", "mean"]
 

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import NamedTuple, TypeAlias
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from striate.graph import Graph
+from striate.graph import Graph, Node
 from striate.pytorch.modules import ABSENT
-from striate.pytorch.patterns import Pattern, Unit, units
+
+Call: TypeAlias = Callable[..., Tensor]
+"""Computes nodes: called with their modules in order, then with the inputs' values."""
+
+
+class Unit(NamedTuple):
+    """Nodes computed by one call: `call(*modules, *inputs)`.
+
+    The inputs are those of the first node, then `more` that others read.
+    """
+
+    nodes: tuple[Node, ...]
+    call: Call
+    more: tuple[str, ...] = ()
+
+
+Grouping: TypeAlias = Callable[[Graph, Sequence[Node], Sequence[str]], Iterable[Unit]]
+"""From a graph, the nodes to compute in order, and the exits, to the calls that compute them."""
 
 
 class Step(NamedTuple):
@@ -37,25 +54,22 @@ def planned(
     graph: Graph,
     exits: Sequence[str],
     *,
-    patterns: Sequence[Pattern] = (),
     converted: Collection[str] = (),
-    joined: Callable[[Graph, list[Unit]], list[Unit]] | None = None,
+    grouped: Grouping | None = None,
 ) -> Plan:
     """How to compute the nodes `exits`, and nothing that they do not need.
 
     Args:
-        patterns: what may be computed by one call.
         converted: inputs that have a module.
-        joined: makes one call of several.
+        grouped: which nodes one call computes; None for one call per node.
     """
     needed = _needed(graph, exits)
-    nodes = [node for node in graph if node.name in needed]
-    calls = [
-        unit
-        for unit in units(graph, nodes, patterns, exits)
-        if type(unit.nodes[0].operator) not in ABSENT or unit.nodes[0].name in converted
+    nodes = [
+        node
+        for node in graph
+        if node.name in needed and (type(node.operator) not in ABSENT or node.name in converted)
     ]
-    calls = joined(graph, calls) if joined else calls
+    calls = list((grouped or one_by_one)(graph, nodes, exits))
     last_use = {name: k for k, unit in enumerate(calls) for name in _reads(unit)}
     last_use |= dict.fromkeys(exits, len(calls))
     shelf = _Shelf([node.name for node in graph.inputs])
@@ -68,6 +82,17 @@ def planned(
         steps.append(Step(unit.call, paths, reads, write, drops))
     results = tuple(shelf.slots[name] for name in exits)
     return Plan(tuple(steps), results, (None,) * (shelf.size - len(graph.inputs)))
+
+
+def one_by_one(_graph: Graph, nodes: Sequence[Node], _exits: Sequence[str]) -> Iterable[Unit]:
+    """A call of its own for each node."""
+    return (Unit((node,), alone) for node in nodes)
+
+
+def alone(module: nn.Module, *inputs: Tensor) -> Tensor:
+    """The value of a single node."""
+    value: Tensor = module(*inputs)
+    return value
 
 
 class _Shelf:

@@ -14,7 +14,7 @@ from torch import nn
 from striate.errors import GraphError
 from striate.graph import Graph, Node
 from striate.pytorch import layers
-from striate.pytorch.lower import recipes
+from striate.pytorch.network import recipes
 from striate.pytorch.recipe import Recipe
 
 WIDTH = 100

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from striate.errors import WeightsError, did_you_mean
-
-Weights: TypeAlias = Mapping[str, Mapping[str, NDArray[Any]]]
+from striate.ops.arrays import Weights
 
 _COUNTER = "num_batches_tracked"
 """PyTorch counts batches in a buffer of its own; no formula reads it."""

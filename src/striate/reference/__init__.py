@@ -15,7 +15,7 @@
 
 from striate.reference.backward import Backward
 from striate.reference.products import Factor, Number, Product, behind
-from striate.reference.run import Trace, Weights, prepared, run
+from striate.reference.run import Trace, prepared, run
 from striate.reference.step import Step, step
 
 __all__ = [
@@ -25,7 +25,6 @@ __all__ = [
     "Product",
     "Step",
     "Trace",
-    "Weights",
     "behind",
     "prepared",
     "run",

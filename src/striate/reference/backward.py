@@ -7,18 +7,16 @@ The gradient of a node's output is the sum, over the nodes that read it, of what
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from striate.errors import SettingError, ShapeError
 from striate.graph import Gradients
+from striate.ops.arrays import Array
 
 if TYPE_CHECKING:
     from striate.reference.run import Trace
-
-Array: TypeAlias = NDArray[Any]
 
 
 class Backward:

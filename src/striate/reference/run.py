@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from striate.errors import SettingError, ShapeError, WeightsError, did_you_mean
 from striate.graph import Call, Graph, Node
-from striate.ops.loss.attach import with_loss
+from striate.ops.arrays import Array, Weights
+from striate.passes.attach_loss import with_loss
 from striate.reference.backward import Backward
 from striate.reference.exits import SideExit, side_exits
-
-Array: TypeAlias = NDArray[Any]
-Weights: TypeAlias = Mapping[str, Mapping[str, Array]]
-"""node -> weight name -> array."""
 
 
 class Trace:

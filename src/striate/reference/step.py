@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from striate.graph import Graph
-from striate.reference.run import Array, Weights, run
+from striate.ops.arrays import Array, Weights
+from striate.reference.run import run
 
 
 class Step(NamedTuple):

@@ -2,8 +2,8 @@
 
 from striate.training.evaluate import Evaluation, Mistake, evaluate
 from striate.training.events import Event, Listener, Result, Row, Started, Stepped
-from striate.training.loop import read_config, resume, train
 from striate.training.recipe import SETTINGS, Recipe
+from striate.training.run import read_config, resume, train
 
 __all__ = [
     "SETTINGS",

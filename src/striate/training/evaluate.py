@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from striate.data import Batches, DataSet, Preprocessing
+from striate.engine import pays
 from striate.errors import DataError
 from striate.graph import Graph
 from striate.model import Model, probabilities
-from striate.pytorch import loss_function, pays
+from striate.pytorch import loss_function
 
 BATCH = 500
 

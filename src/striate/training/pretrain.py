@@ -24,12 +24,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from striate.data import Batches, DataSet, Preprocessing
+from striate.engine import lower, optimizer
 from striate.errors import GraphError, NumbersError
 from striate.graph import Graph, Node, Window
-from striate.initialize import Weights, initialize
+from striate.initialize import initialize
 from striate.ops import Conv, Input
 from striate.ops.activation.elementwise import Elementwise
-from striate.pytorch import load_weights, lower, optimizer, weights_of
+from striate.ops.arrays import Weights
+from striate.pytorch import load_weights, weights_of
 
 
 @dataclass(frozen=True, slots=True)

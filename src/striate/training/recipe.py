@@ -8,8 +8,8 @@ from types import UnionType
 from typing import Any, get_args, get_type_hints
 
 from striate.data import Augment
+from striate.engine.optimizers import OPTIMIZERS
 from striate.errors import SettingError, did_you_mean
-from striate.pytorch.optimizers import OPTIMIZERS
 
 SCHEDULES = ("constant", "step", "cosine", "onecycle")
 

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from striate.errors import ModelFileError, RunError
-from striate.model import write_file
+from striate.exchange.arrays import write_file
 from striate.training.events import Row
 
 

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from striate.errors import ModelFileError
+from striate.exchange.arrays import flat, read_arrays, write_arrays
 from striate.graph import Graph
-from striate.initialize import Weights, initialize
-from striate.model import flat, read_arrays, write_arrays
+from striate.initialize import initialize
+from striate.ops.arrays import Weights
 from striate.training.recipe import Recipe
 
 FORMAT = "striate-start-1"

@@ -9,8 +9,8 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, nn, optim
 
+from striate.engine import Gradients
 from striate.graph import Graph
-from striate.pytorch import Gradients
 from striate.training.evaluate import guesses
 from striate.training.recipe import Recipe
 from striate.training.schedules import rate

@@ -19,11 +19,11 @@ import torch
 from numpy.typing import NDArray
 
 from striate.data import Batches, DataSet
+from striate.engine import lower
 from striate.errors import DataError, GraphError, SettingError
 from striate.graph import Graph, Node
 from striate.model import Model
 from striate.ops import Dense, Hinge
-from striate.pytorch import lower
 from striate.training.evaluate import evaluate
 
 BATCH = 500

@@ -24,7 +24,7 @@ import numpy as np
 
 from striate.ops import checked
 from striate.ops.activation.elementwise import Elementwise
-from striate.ops.sliding import Array
+from striate.ops.arrays import Array
 
 
 @final

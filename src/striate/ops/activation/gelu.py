@@ -31,7 +31,7 @@ from typing import ClassVar, final
 import numpy as np
 
 from striate.ops.activation.elementwise import Elementwise
-from striate.ops.sliding import Array
+from striate.ops.arrays import Array
 
 CUBIC = 0.044715
 

@@ -42,7 +42,7 @@ from striate.graph import (
     Use,
 )
 from striate.ops import checked
-from striate.ops.sliding import Array
+from striate.ops.arrays import Array
 
 
 @final

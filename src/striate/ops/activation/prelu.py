@@ -43,7 +43,7 @@ from striate.graph import (
     Use,
     Weight,
 )
-from striate.ops.sliding import Array
+from striate.ops.arrays import Array
 
 
 @final

@@ -24,7 +24,7 @@ from typing import ClassVar, final
 import numpy as np
 
 from striate.ops.activation.elementwise import Elementwise
-from striate.ops.sliding import Array
+from striate.ops.arrays import Array
 
 
 @final

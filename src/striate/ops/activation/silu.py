@@ -22,7 +22,7 @@ from typing import ClassVar, final
 
 from striate.ops.activation.elementwise import Elementwise
 from striate.ops.activation.sigmoid import logistic
-from striate.ops.sliding import Array
+from striate.ops.arrays import Array
 
 
 @final

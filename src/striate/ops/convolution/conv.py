@@ -56,8 +56,8 @@ from striate.graph import (
 )
 from striate.graph.window import checked_padding, checked_sizes, windows
 from striate.ops import sliding
+from striate.ops.arrays import Array
 from striate.ops.convolution.wiring import TABLES, Table, Wiring, checked_table
-from striate.ops.sliding import Array
 
 
 @final

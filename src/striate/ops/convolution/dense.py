@@ -42,8 +42,8 @@ from striate.graph import (
     Weight,
 )
 from striate.graph.window import checked_sizes
+from striate.ops.arrays import Array
 from striate.ops.shaping.flatten import Flatten
-from striate.ops.sliding import Array
 
 
 @final

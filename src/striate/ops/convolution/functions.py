@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike
 from striate.errors import SettingError, ShapeError
 from striate.graph.window import windows
 from striate.ops import sliding
-from striate.ops.sliding import Array
+from striate.ops.arrays import Array
 
 MODES = {"narrow": "valid", "wide": "full", "same": "same"}
 """How outputs are counted, and the padding that does it."""

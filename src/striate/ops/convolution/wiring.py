@@ -21,7 +21,7 @@ import numpy as np
 
 from striate.errors import SettingError, did_you_mean
 from striate.graph import Index
-from striate.ops.sliding import Array
+from striate.ops.arrays import Array
 
 Table: TypeAlias = tuple[tuple[int, ...], ...]
 

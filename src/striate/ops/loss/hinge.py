@@ -39,8 +39,8 @@ from striate.graph import (
     Use,
 )
 from striate.ops import checked
+from striate.ops.arrays import Array
 from striate.ops.loss.target import class_numbers, class_scores
-from striate.ops.sliding import Array
 
 
 @final

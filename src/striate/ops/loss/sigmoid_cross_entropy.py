@@ -39,8 +39,8 @@ from striate.graph import (
     Use,
 )
 from striate.ops.activation.sigmoid import logistic
+from striate.ops.arrays import Array
 from striate.ops.loss.target import class_scores, one_hot
-from striate.ops.sliding import Array
 
 
 @final

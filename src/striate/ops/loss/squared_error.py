@@ -31,8 +31,8 @@ from striate.graph import (
     Term,
     Use,
 )
+from striate.ops.arrays import Array
 from striate.ops.loss.target import class_scores, one_hot
-from striate.ops.sliding import Array
 
 
 @final

@@ -6,7 +6,7 @@ import numpy as np
 
 from striate.errors import SettingError, ShapeError
 from striate.graph import Call, Spec
-from striate.ops.sliding import Array
+from striate.ops.arrays import Array
 
 
 def class_scores(x: Spec) -> Spec:

@@ -35,8 +35,8 @@ from striate.graph import (
     Term,
     Use,
 )
+from striate.ops.arrays import Array
 from striate.ops.merging.branches import same
-from striate.ops.sliding import Array
 
 
 @final

@@ -49,7 +49,7 @@ from striate.graph import (
     Use,
     Weight,
 )
-from striate.ops.sliding import Array
+from striate.ops.arrays import Array
 
 
 class _Normalized(NamedTuple):

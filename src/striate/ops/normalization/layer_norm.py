@@ -31,8 +31,8 @@ import numpy as np
 
 from striate.errors import SettingError
 from striate.graph import Index, Reach, Spec, Weight
+from striate.ops.arrays import Array
 from striate.ops.normalization.standardized import Standardized
-from striate.ops.sliding import Array
 
 
 @final

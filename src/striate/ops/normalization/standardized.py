@@ -33,7 +33,7 @@ from striate.graph import (
     Use,
 )
 from striate.ops import checked
-from striate.ops.sliding import Array
+from striate.ops.arrays import Array
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from functools import cache
 
 import numpy as np
 
-from striate.ops.sliding import Array
+from striate.ops.arrays import Array
 
 WIDTH, HEIGHT = 7, 12
 SIZE = WIDTH * HEIGHT

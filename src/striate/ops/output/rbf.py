@@ -39,9 +39,9 @@ from striate.graph import (
     Use,
 )
 from striate.graph.window import checked_sizes
+from striate.ops.arrays import Array
 from striate.ops.output.bitmaps import SIZE, codes
 from striate.ops.shaping.flatten import Flatten
-from striate.ops.sliding import Array
 
 
 @final

@@ -32,8 +32,8 @@ from striate.graph import (
     Window,
 )
 from striate.graph.window import checked_sizes, spread
+from striate.ops.arrays import Array
 from striate.ops.pooling.settings import needs_maps
-from striate.ops.sliding import Array
 
 
 @dataclass(frozen=True)

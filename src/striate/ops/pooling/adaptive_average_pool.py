@@ -26,8 +26,8 @@ from typing import final
 import numpy as np
 
 from striate.graph import Call, Factor, Index, Ref, Spec, Term, Use
+from striate.ops.arrays import Array
 from striate.ops.pooling.adaptive import Adaptive
-from striate.ops.sliding import Array
 
 
 @final

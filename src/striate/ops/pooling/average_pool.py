@@ -52,8 +52,8 @@ from striate.graph import (
     Window,
 )
 from striate.ops import sliding
+from striate.ops.arrays import Array
 from striate.ops.pooling.settings import checked_pool, pool_windows
-from striate.ops.sliding import Array
 
 
 @final

@@ -35,7 +35,8 @@ from striate.graph import (
     Use,
     Window,
 )
-from striate.ops.sliding import LETTERS, Array
+from striate.ops.arrays import Array
+from striate.ops.sliding import LETTERS
 
 
 @final

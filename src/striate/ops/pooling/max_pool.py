@@ -39,8 +39,8 @@ from striate.graph import (
 )
 from striate.graph.window import checked_sizes
 from striate.ops import sliding
+from striate.ops.arrays import Array
 from striate.ops.pooling.settings import checked_pool, pool_windows
-from striate.ops.sliding import Array
 
 
 @final

@@ -50,8 +50,8 @@ from striate.graph import (
 )
 from striate.graph.window import checked_sizes, windows
 from striate.ops import sliding
+from striate.ops.arrays import Array
 from striate.ops.pooling.settings import needs_maps
-from striate.ops.sliding import Array
 
 
 @final

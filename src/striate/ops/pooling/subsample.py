@@ -51,7 +51,7 @@ from striate.graph import (
 )
 from striate.graph.window import checked_sizes, windows
 from striate.ops import sliding
-from striate.ops.sliding import Array
+from striate.ops.arrays import Array
 
 
 @final

@@ -23,7 +23,7 @@ from striate.graph import (
     Term,
     Use,
 )
-from striate.ops.sliding import Array
+from striate.ops.arrays import Array
 
 
 @final

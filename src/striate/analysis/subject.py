@@ -1,0 +1,226 @@
+"""What a question is asked of: one network with its weights, and one picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+import numpy as np
+
+from striate.errors import ExplanationError, StriateError, UnknownNameError, did_you_mean
+from striate.graph import Auxiliary, Graph, Node
+from striate.ops import Softmax
+from striate.ops.arrays import Array
+from striate.passes.attach_loss import with_loss
+
+if TYPE_CHECKING:
+    from striate.data.preprocess import Preprocessing
+
+
+class Explainable(Protocol):
+    """A model: `striate.Model` is one."""
+
+    @property
+    def graph(self) -> Graph: ...
+    @property
+    def weights(self) -> Mapping[str, Any]: ...
+    @property
+    def classes(self) -> Sequence[str]: ...
+    @property
+    def preprocessing(self) -> Preprocessing | None: ...
+
+
+Subject: TypeAlias = "Explainable | tuple[Graph, Mapping[str, Any]]"
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network made ready for questions.
+
+    Args:
+        graph: with a loss at its end and with the probabilities, where it can have them.
+        weights: node -> weight name -> array.
+        scores: the node the network answers with.
+        lossless: why there is no loss; empty when there is one.
+    """
+
+    graph: Graph
+    weights: Mapping[str, Mapping[str, Array]]
+    scores: str
+    classes: tuple[str, ...] = ()
+    preprocessing: Preprocessing | None = None
+    lossless: str = ""
+
+    @property
+    def aliases(self) -> dict[str, str]:
+        """Other names for nodes."""
+        softmax = self.graph[self.scores].operator
+        ends = isinstance(softmax, Softmax)
+        found = {"logit": self.graph[self.scores].inputs[0] if ends else self.scores}
+        if ends:
+            found["probability"] = self.scores
+        if self.graph.loss is not None:
+            found["loss"] = self.graph.loss.name
+        return found
+
+
+def network_of(subject: Subject) -> Network:
+    """The network behind a model or a (graph, weights) pair."""
+    classes: tuple[str, ...] = ()
+    preprocessing = None
+    if isinstance(subject, tuple):
+        given, weights = subject
+    else:
+        given, weights = subject.graph, subject.weights
+        classes, preprocessing = tuple(subject.classes or ()), subject.preprocessing
+    reason = ""
+    try:
+        graph = with_loss(given)
+    except StriateError as error:
+        graph, reason = given, str(error).replace("{self}", "the loss")
+    return Network(
+        _with_probabilities(graph, given.scores),
+        nested(weights),
+        given.scores.name,
+        classes,
+        preprocessing,
+        reason,
+    )
+
+
+def _with_probabilities(graph: Graph, scores: Node) -> Graph:
+    """The softmax of the scores as one more node beside the loss."""
+    flat = graph.specs[scores.name].rank == 1 and not scores.operator.is_penalty
+    if isinstance(scores.operator, Softmax) or "probability" in graph or not flat:
+        return graph
+    added = Node("probability", Softmax(), (scores.name,))
+    if graph.loss is None:
+        return Graph((*graph.nodes, added), graph.auxiliary)
+    exits = (*graph.auxiliary, Auxiliary("probability", 0.0))
+    return Graph((*graph.nodes[:-1], added, graph.nodes[-1]), exits)
+
+
+def nested(weights: Mapping[str, Any]) -> dict[str, dict[str, Array]]:
+    """Weights as node -> name -> array, from that or from conv1.weight -> array."""
+    found: dict[str, dict[str, Array]] = {}
+    for key, value in weights.items():
+        if isinstance(value, Mapping):
+            found[key] = {name: np.asarray(array) for name, array in value.items()}
+        else:
+            node, _, name = key.rpartition(".")
+            found.setdefault(node, {})[name] = np.asarray(value)
+    return found
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture as it enters the network.
+
+    Args:
+        exact: the input (1, *shape) in float64.
+        rounded: the same as PyTorch gets it, in float32.
+        pixels: the picture (C, H, W) of 0..255 behind it; None when the input itself was given.
+    """
+
+    exact: Array
+    rounded: Array
+    pixels: Array | None = None
+
+
+def picture_of(network: Network, source: object) -> Picture:
+    """The input of the network, from a picture file, the picture's bytes, or the input itself.
+
+    Raises:
+        ExplanationError: more than one picture, or nothing that can be an input.
+        DataError: a file that cannot be read.
+    """
+    if type(source).__module__.partition(".")[0] == "torch":
+        source = source.detach().cpu().numpy()  # type: ignore[attr-defined]
+    if isinstance(source, list | tuple):
+        source = _array(source)
+    if isinstance(source, np.ndarray) and source.dtype != np.uint8:
+        return _given(network, _array(source))
+    if network.preprocessing is None:
+        if isinstance(source, np.ndarray):
+            return _given(network, _array(source))
+        raise ExplanationError(
+            "the network does not say how a picture becomes its input",
+            remedy="Pass the input itself, as an array of floats.",
+        )
+    if isinstance(source, np.ndarray) and source.ndim == 4 and len(source) == 1:
+        source = source[0]
+    readable = str | Path | bytes | np.ndarray
+    if not isinstance(source, readable) and not type(source).__module__.startswith("PIL."):
+        raise ExplanationError(
+            f"a picture is a file, an array or a tensor, not {type(source).__name__}"
+        )
+    return _normalized(network.preprocessing, network.preprocessing.picture(source))  # type: ignore[arg-type]
+
+
+def _normalized(preprocessing: Preprocessing, pixels: Array) -> Picture:
+    import torch
+
+    rounded = preprocessing.normalize(torch.tensor(pixels[None])).numpy()
+    return Picture(preprocessing.normalize_array(pixels)[None], rounded, pixels)
+
+
+def _given(network: Network, x: Array) -> Picture:
+    if len(network.graph.inputs) > 1:
+        raise ExplanationError(
+            f"the network has {len(network.graph.inputs)} inputs; only one can be explained",
+            remedy="Ask a network with one input.",
+        )
+    spec = network.graph.specs[network.graph.inputs[0].name]
+    whole = x.reshape(1, *spec.shape) if x.shape in _readings(spec.shape) else x
+    if whole.shape != (1, *spec.shape):
+        raise ExplanationError(
+            f"the network takes {spec}, but the array is {'x'.join(map(str, x.shape))}",
+            remedy="Give one picture; a question is about one.",
+        )
+    return Picture(whole, whole.astype(np.float32))
+
+
+def _readings(shape: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+    """The shapes that one picture may have: as it is, in a batch of one, a gray one as a matrix."""
+    gray = (shape[1:],) if len(shape) > 1 and shape[0] == 1 else ()
+    return (shape, (1, *shape), *gray)
+
+
+def _array(source: object) -> Array:
+    try:
+        return np.asarray(source, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ExplanationError(
+            "the picture is no array of numbers", remedy="Pass a file or an array."
+        ) from None
+
+
+def target_of(network: Network, target: object) -> Array | None:
+    """The target as a loss takes it, from a class name, a class number or wanted values.
+
+    Raises:
+        UnknownNameError: no class is called so.
+        ExplanationError: neither a class nor one wanted value a score.
+    """
+    if target is None:
+        return None
+    units = network.graph.specs[network.scores].size
+    if isinstance(target, str) and target in network.classes:
+        return np.array([network.classes.index(target)])
+    if isinstance(target, str) and not (target.isascii() and target.isdigit()):
+        near = did_you_mean(target, network.classes)
+        known = ", ".join(network.classes[:12]) or f"0 to {units - 1}"
+        raise UnknownNameError(
+            f"no class is called {target!r}", remedy=near or f"There are: {known}."
+        )
+    wanted = _array(int(target) if isinstance(target, str) and len(target) < 10 else target)
+    if wanted.size == units > 1:
+        return wanted.reshape(1, units)
+    if wanted.size != 1 or not 0 <= wanted.item() < units or wanted.item() % 1:
+        raise ExplanationError(
+            f"the target {target} names no class",
+            remedy=f"Classes are numbered 0 to {units - 1}; or give {units} wanted values.",
+        )
+    return np.array([int(wanted.item())])

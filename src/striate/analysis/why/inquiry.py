@@ -1,0 +1,344 @@
+"""Why is a number in a network what it is? The exact products behind it, forward and backward.
+
+    conv2[3,4,7] = Σ pool1[c, 4+u, 7+v] · conv2.weight[3,c,u,v] + conv2.bias[3]
+
+Every factor is a number that can be asked about in turn, from the loss down to a pixel. The
+network is taken as it predicts: fixed statistics, no dropout, no side exits.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from striate.analysis.subject import Subject, network_of, picture_of, target_of
+from striate.analysis.why.explanation import Explanation
+from striate.analysis.why.function import Found, find
+from striate.analysis.why.picture import pixel_products, pixel_value
+from striate.analysis.why.question import FORMS, Reader
+from striate.analysis.why.sight import padding_note, seen
+from striate.analysis.why.stored import Stored
+from striate.errors import ExplanationError
+from striate.graph import Call, Graph, Node, Ref
+from striate.reference import Backward, Factor, Number, Product, behind, prepared
+from striate.reference.products import constant
+
+Array = NDArray[Any]
+
+SMALL_LOSS = 1e-3
+"""Below it, 1 - probability has lost four or more of float32's seven digits."""
+
+
+def why(model: Subject, picture: object, what: str, target: object = None) -> Explanation:
+    """The products that sum to one number of a network, for one picture.
+
+    Args:
+        model: a `striate.Model`, or a graph with its weights.
+        picture: a picture file, its bytes as a uint8 array (both need the model's
+            preprocessing), or the network's input itself as an array or tensor of floats.
+        what: conv2[3,4,7], fc1[12], conv1.weight[3,0,2,2], conv1.bias[3], input[0,5,5],
+            probability[7], loss; with .grad behind it for the gradient of the loss.
+        target: the right class, by name or number, for losses and gradients; None for the class
+            that is predicted.
+
+    Raises:
+        ExplanationError: there is no such number, or it cannot be explained exactly.
+        UnknownNameError: `target` is no class.
+        DataError, WeightsError: the picture cannot be read, the weights do not fit.
+    """
+    return Inquiry(model, picture, target).why(what)
+
+
+class Inquiry:
+    """Many questions about one picture, each evaluating only what it needs and nobody had.
+
+    Args: as `why`.
+    """
+
+    def __init__(self, model: Subject, picture: object, target: object = None) -> None:
+        self._network = network_of(model)
+        self._graph = self._network.graph
+        self._picture = picture_of(self._network, picture)
+        self._trace = prepared(self._graph, self._network.weights, self._picture.exact)
+        self._stored = Stored(self._graph, self._network.weights, self._picture.rounded)
+        self._reader = Reader(self._graph, self._network.classes, self._network.aliases)
+        self._given = target_of(self._network, target)
+
+    @property
+    def graph(self) -> Graph:
+        """The network with its loss and probabilities: the nodes that can be asked about."""
+        return self._graph
+
+    def why(self, what: str) -> Explanation:
+        """One question; see `why`."""
+        given = self._of_given(what)
+        if given is not None:
+            return given
+        number = self._reader.number(what)
+        if number is None:
+            return self._of_function(what)
+        if number.gradient:
+            return self._of_gradient(number)
+        return self._of_weight(number) if number.weight else self._of_value(number)
+
+    def _of_value(self, number: Number) -> Explanation:
+        node = self._graph[number.node]
+        if not node.inputs:
+            return self._of_input(number)
+        if node.operator.is_loss:
+            self._need_target()
+        trace = self._trace.reach([node.name])
+        return Explanation(
+            what=str(number),
+            formula=self._formula(number),
+            terms=tuple(behind(trace, number)),
+            reference=trace.values[node.name][(0, *number.index)].item(),
+            stored=self._stored.number(number),
+            scale=_root_mean_square(trace.values[node.name]),
+            target=self._target_name if node.operator.is_loss else "",
+            sees=seen(self._graph, trace, number),
+            notes=(*padding_note(self._graph, number), *self._target_notes(node.operator.is_loss)),
+            asker=self.why,
+        )
+
+    def _of_input(self, number: Number) -> Explanation:
+        trace = self._trace.reach([number.node])
+        pixels, preprocessing = self._picture.pixels, self._network.preprocessing
+        value = trace.values[number.node][(0, *number.index)].item()
+        if pixels is None or preprocessing is None:
+            formula = "given"
+            terms = [Product((Factor(str(number), value),))]
+        else:
+            formula, terms = pixel_products(number, pixels, preprocessing)
+        return Explanation(
+            what=str(number),
+            formula=formula,
+            terms=tuple(terms),
+            reference=value,
+            stored=self._stored.number(number),
+            asker=self.why,
+        )
+
+    def _of_weight(self, number: Number) -> Explanation:
+        value = self._trace.weights[number.node][number.weight][number.index].item()
+        trained = self._graph.weights(self._graph[number.node])[number.weight].trainable
+        return Explanation(
+            what=str(number),
+            formula="learned" if trained else "counted while training",
+            terms=(Product((Factor(str(number), value),)),),
+            reference=value,
+            stored=self._stored.number(number),
+            asker=self.why,
+        )
+
+    def _of_gradient(self, number: Number) -> Explanation:
+        if number.node not in self._leading:
+            self._need_target()
+            raise ExplanationError(
+                f"{number.node} does not lead to the loss, so nothing flows back to it",
+                remedy="Ask for its value, or for the gradient of a node before the loss.",
+            )
+        backward = self._backward
+        terms = behind(self._trace, number, backward)
+        if self._graph[number.node].operator.is_loss:
+            terms = [Product((Factor("1", 1.0),))]
+        backward.reach([number.node])
+        arrays = backward.weights[number.node] if number.weight else backward.nodes
+        whole = arrays[number.weight] if number.weight else arrays[number.node][0]
+        return Explanation(
+            what=str(number),
+            formula=self._gradient_formula(number),
+            terms=tuple(terms),
+            reference=float(whole[number.index]),
+            stored=self._stored.number(number),
+            scale=_root_mean_square(whole),
+            target=self._target_name,
+            notes=(*self._target_notes(True), *self._small_loss_note()),
+            asker=self.why,
+        )
+
+    def _of_given(self, what: str) -> Explanation | None:
+        """A constant factor, or a pixel; None when `what` is neither."""
+        text = " ".join(what.split()) if isinstance(what, str) else repr(what)
+        pixels, preprocessing = self._picture.pixels, self._network.preprocessing
+        value, formula = constant(text), "a constant"
+        if value is None and pixels is not None and preprocessing is not None:
+            value = pixel_value(text, pixels, preprocessing)
+            formula = "the picture's own, from 0 to 255" if text.startswith("pixel") else formula
+        if value is None:
+            return None
+        one = (Product((Factor(text, value),)),)
+        return Explanation(text, formula, one, value, value, asker=self.why)
+
+    def _of_function(self, what: str) -> Explanation:
+        """A factor that is a function of other numbers."""
+        text = " ".join(what.split()) if isinstance(what, str) else repr(what)
+        found = self._found(text)
+        if found is None:
+            raise ExplanationError(f"{text!r} names no number", remedy=FORMS)
+        factor = found.factor
+        arguments = tuple(Factor(each, self._known(each), (each,)) for each in factor.refs)
+        return Explanation(
+            what=factor.what,
+            formula=factor.what,
+            terms=(Product((factor,)),),
+            reference=factor.value,
+            stored=self._stored_factor(found),
+            arguments=arguments,
+            target=self._target_name if self._graph[found.node].operator.is_loss else "",
+            notes=(f"a factor of {found.node} ({type(found.operator).__name__})",),
+            asker=self.why,
+        )
+
+    def _known(self, what: str) -> float:
+        """The value of a number that some factor refers to."""
+        number = self._reader.number(what)
+        if number is None:
+            raise ExplanationError(f"{what!r} names no number", remedy=FORMS)
+        if number.weight:
+            return float(self._trace.weights[number.node][number.weight][number.index])
+        return float(self._trace.values[number.node][(0, *number.index)])
+
+    def _found(self, text: str) -> Found | None:
+        """Where a function stands among the products of the network."""
+        for number in self._reader.inside(text):
+            if number.gradient:
+                continue
+            readers = (number.node,) if number.weight else self._graph.consumers[number.node]
+            for name in dict.fromkeys((*readers, number.node)):
+                if self._graph[name].operator.is_loss:
+                    self._need_target()
+                self._trace.reach([name])
+                found = find(self._graph[name], self._trace.calls[name], number, text)
+                if found is not None:
+                    return found
+        return None
+
+    def _stored_factor(self, found: Found) -> float | None:
+        """What the same formula makes of PyTorch's numbers."""
+        node = self._graph[found.node]
+        weights: Mapping[str, Array] = self._network.weights.get(node.name, {})
+        call = Call(
+            tuple(self._stored.value(name) for name in node.inputs),
+            {name: array.astype(np.float32) for name, array in weights.items()},
+            target=self._trace.target if node.operator.is_loss else None,
+            output=self._stored.value(node.name),
+        )
+        again = find(node, call, found.number, found.factor.what)
+        return None if again is None else again.factor.value
+
+    def _formula(self, number: Number) -> str:
+        node = self._graph[number.node]
+        text = node.operator.formula(number.index, *self._graph.input_specs(node))
+        names = "|".join(map(re.escape, self._graph.weights(node)))
+        if names:
+            text = re.sub(rf"(?<![\w.])({names})\[", rf"{node.name}.\1[", text)
+        target = self._trace.target
+        if node.operator.is_loss and target is not None and target.ndim == 1:
+            text = text.replace("[target]", f"[{int(target[0])}]")
+        return _with_names(text, node)
+
+    def _gradient_formula(self, number: Number) -> str:
+        if self._graph[number.node].operator.is_loss:
+            return "1"
+        return " + ".join(
+            _with_names(
+                reader.operator.gradient_formula(ref, *self._graph.input_specs(reader)), reader
+            )
+            for reader, ref in self._readers(number)
+        )
+
+    def _readers(self, number: Number) -> Iterator[tuple[Node, Ref]]:
+        """The nodes that a number goes into, on the way to the loss."""
+        if number.weight:
+            yield self._graph[number.node], Ref(number.weight, number.index)
+            return
+        for name in self._graph.consumers[number.node]:
+            reader = self._graph[name]
+            for slot, source in enumerate(reader.inputs):
+                if source == number.node and name in self._leading:
+                    yield reader, Ref(slot, number.index)
+
+    @cached_property
+    def _leading(self) -> set[str]:
+        """The nodes that the loss depends on."""
+        loss = self._graph.loss
+        if loss is None:
+            return set()
+        found = {loss.name}
+        for node in reversed(self._graph.nodes):
+            if node.name in found:
+                found.update(node.inputs)
+        return found
+
+    @cached_property
+    def _backward(self) -> Backward:
+        loss = self._need_target()
+        # Side exits and the probabilities lead nowhere, and stay without a gradient.
+        trace = prepared(
+            Graph(tuple(node for node in self._graph if node.name in self._leading)),
+            {n: own for n, own in self._network.weights.items() if n in self._leading},
+            self._picture.exact,
+            target=self._trace.target,
+        )
+        trace.weights = self._trace.weights
+        trace.values = {n: v for n, v in self._trace.values.items() if n in self._leading}
+        trace.calls = {n: c for n, c in self._trace.calls.items() if n in self._leading}
+        return Backward(trace.reach([loss.name]))
+
+    def _need_target(self) -> Node:
+        """The loss, after the target is settled: the one given, or the predicted class."""
+        loss = self._graph.loss
+        if loss is None:
+            raise ExplanationError(
+                "the network has no loss, so no number has a gradient",
+                where=self._network.lossless,
+                remedy="Ask for a value.",
+            )
+        if self._trace.target is None:
+            target = self._given
+            if target is None:
+                scores = self._trace.reach([self._network.scores]).values[self._network.scores][0]
+                penalty = self._graph[self._network.scores].operator.is_penalty
+                target = np.array([int(scores.argmin() if penalty else scores.argmax())])
+            self._trace.target = self._stored.target = target
+        return loss
+
+    @property
+    def _target_name(self) -> str:
+        target, classes = self._trace.target, self._network.classes
+        if target is None:
+            return ""
+        if target.ndim > 1:
+            return "wanted values"
+        unit = int(target[0])
+        return classes[unit] if unit < len(classes) else str(unit)
+
+    def _target_notes(self, matters: bool) -> tuple[str, ...]:
+        if not matters or self._given is not None:
+            return ()
+        return (f"the target is the predicted class, {self._target_name}: none was given",)
+
+    def _small_loss_note(self) -> tuple[str, ...]:
+        loss = self._backward.trace.loss
+        if not loss < SMALL_LOSS:
+            return ()
+        return (
+            f"the loss is only {loss:.1e}: in float32 most of its gradient is rounding; "
+            "the gradient for another class is larger",
+        )
+
+
+def _root_mean_square(array: Array) -> float:
+    return float(np.sqrt(np.mean(np.square(array))))
+
+
+def _with_names(text: str, node: Node) -> str:
+    for slot, name in enumerate(node.inputs):
+        text = text.replace(f"{{{slot}}}", name)
+    return text.replace("{self}", node.name)

@@ -1,0 +1,98 @@
+"""The numbers as PyTorch has them in float32, node by node."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from striate.graph import Graph, Node
+from striate.ops.arrays import Weights
+from striate.reference import Number
+
+if TYPE_CHECKING:
+    from striate.pytorch.evaluate import Evaluation
+
+Array = NDArray[Any]
+
+
+class Stored:
+    """Values and gradients of one picture in float32, each computed when first needed.
+
+    A value costs a forward pass up to its node; gradients cost one pass forward and back.
+    """
+
+    def __init__(self, graph: Graph, weights: Weights, x: Array) -> None:
+        self._graph = graph
+        self._weights = weights
+        self._values: dict[str, Array] = {graph.inputs[0].name: x}
+        self._x = x
+        self.target: Array | None = None
+
+    def number(self, number: Number) -> float:
+        """One number; for losses and gradients `target` must be set."""
+        if number.gradient and number.weight:
+            gradients = self._evaluation.weight_gradients[number.node]
+            return float(gradients[number.weight][number.index])
+        if number.gradient:
+            return float(self._evaluation.gradients[number.node][(0, *number.index)])
+        if number.weight:
+            return float(np.float32(self._weights[number.node][number.weight][number.index]))
+        return float(self.value(number.node)[(0, *number.index)])
+
+    def value(self, name: str) -> Array:
+        """The output of a node."""
+        if name not in self._values:
+            node = self._graph[name]
+            self._values[name] = self._loss(node) if node.operator.is_loss else self._run(node)
+        return self._values[name]
+
+    def _run(self, node: Node) -> Array:
+        import torch
+
+        from striate.engine import lower
+
+        module = lower(part := _up_to(self._graph, node), self._own(part), fast=False).eval()
+        with torch.no_grad():
+            value: Array = module(torch.from_numpy(self._x)).numpy()
+        return value
+
+    def _loss(self, node: Node) -> Array:
+        import torch
+
+        from striate.pytorch import loss_function
+
+        scores = torch.from_numpy(self.value(node.inputs[0]))
+        loss = loss_function(self._graph)(scores, torch.from_numpy(self._wanted))
+        return np.array([loss.item()], dtype=np.float32)
+
+    @cached_property
+    def _evaluation(self) -> Evaluation:
+        import torch
+
+        from striate.pytorch.evaluate import values_and_gradients
+
+        part = _up_to(self._graph, self._graph.nodes[-1])
+        return values_and_gradients(part, self._own(part), self._x, self._wanted, torch.float32)
+
+    @property
+    def _wanted(self) -> Array:
+        wanted = np.asarray(self.target)
+        return wanted.astype(np.float32) if wanted.ndim > 1 else wanted
+
+    def _own(self, graph: Graph) -> Weights:
+        return {node.name: self._weights[node.name] for node in graph if graph.weights(node)}
+
+
+def _up_to(graph: Graph, node: Node) -> Graph:
+    """The part of a graph that `node` depends on, without side exits."""
+    waiting, found = [node.name], set[str]()
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += graph[name].inputs
+    last = [each for each in graph if each.name in found and each != node]
+    return Graph((*last, node))

@@ -1,0 +1,1 @@
+"""Side by side with others: training steps and predictions, measured in turns."""

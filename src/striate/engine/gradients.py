@@ -1,0 +1,85 @@
+"""What every training step begins with: the loss of a batch, and the gradients of the weights."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+import torch
+from torch import Tensor, nn
+
+from striate.engine.originals import is_heard
+from striate.engine.trained import TrainedStretch
+from striate.fused.trained import Chain, Weights
+from striate.graph import Graph
+from striate.ops import CrossEntropy
+from striate.passes.attach_loss import with_loss
+from striate.pytorch.losses import loss_function
+from striate.pytorch.network import Network
+
+
+class Gradients:
+    """Forward, loss and backward; the gradients are left in the weights' `grad`.
+
+    A network that is one stretch (a LeNet is), with the cross-entropy behind it, is computed by
+    one compiled call: autograd, which finds the same gradients, would take as long as a LeNet's
+    layers do. What was in `grad` is gone in any case.
+
+    Args:
+        graph: the network, with or without its loss.
+        module: the lowered network.
+        half: the type of the products, where it is not that of the weights.
+    """
+
+    def __init__(self, graph: Graph, module: nn.Module, half: torch.dtype | None = None) -> None:
+        self._module, self._loss, self._half = module, loss_function(graph), half
+        self._weights = [each for each in module.parameters() if each.requires_grad]
+        usual = with_loss(graph).nodes[-1].operator == CrossEntropy() and not half
+        self._network = module if usual and isinstance(module, Network) else None
+        self._room: dict[Chain, tuple[Tensor, Weights]] = {}
+
+    def __call__(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """The scores of a batch (N, classes), and its mean loss; neither has gradients.
+
+        Args:
+            x: pictures (N, C, H, W).
+            target: class numbers (N,), or one wanted value a score.
+        """
+        return self._at_once(x, target) or self._by_autograd(x, target)
+
+    def _by_autograd(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        for weight in self._weights:
+            weight.grad = None  # zero_grad() takes ten times as long, telling profilers of it
+        with torch.autocast(x.device.type, self._half) if self._half else nullcontext():
+            outputs = self._module(x)
+            loss = self._loss(outputs, target)
+        torch.autograd.backward(loss)
+        scores = outputs if isinstance(outputs, Tensor) else outputs[0]
+        return scores.detach(), loss.detach()
+
+    def _at_once(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor] | None:
+        """Where the network is one stretch that wins, and nobody listens to it."""
+        network = self._network
+        if network is None or not network.training or is_heard(network):
+            return None
+        stretch, modules = network.only_call() or (None, [])
+        usual = target.dtype is torch.int64 and target.shape == x.shape[:1]
+        if not isinstance(stretch, TrainedStretch) or not usual or x.requires_grad:
+            return None
+        found = stretch.prepared(modules, x)
+        if found is None:
+            return None
+        chain, weights = found
+        memory, gradients = self._room_for(chain, weights)
+        done = chain.step(x.contiguous(), target.contiguous(), weights, memory, gradients)
+        if done is not None:
+            for weight, gradient in zip(weights, gradients, strict=True):
+                if weight is not None:
+                    weight.grad = gradient
+        return done
+
+    def _room_for(self, chain: Chain, weights: Weights) -> tuple[Tensor, Weights]:
+        """Memory for a step with this chain, and gradients: the same in every step."""
+        if chain not in self._room:
+            gradients = [None if each is None else torch.empty_like(each) for each in weights]
+            self._room[chain] = chain.memory(), gradients
+        return self._room[chain]

@@ -1,0 +1,13 @@
+"""What formulas compute with: arrays, and the weights of a network by node and name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[Any]
+
+Weights: TypeAlias = Mapping[str, Mapping[str, Array]]
+"""node -> weight name -> array."""

@@ -1,0 +1,1 @@
+"""From graph to graph, without torch: attach a loss, fold normalization, slide over pictures."""
