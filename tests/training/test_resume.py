@@ -18,8 +18,7 @@ import torch
 from small import LONG, SETTINGS, TEXT, assert_same_run, digits, metrics
 
 from striate.errors import InterruptedRunError, NumbersError, RunError
-from striate.training import Event, Result, Row, resume, step, train
-from striate.training import loop as session
+from striate.training import Event, Result, Row, loop, resume, step, train
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +75,7 @@ def test_every_state_on_the_disk_resumes_exactly(
 def test_a_state_after_every_step_resumes_exactly(
     unbroken: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "SAVE_EVERY", 0.0)
+    monkeypatch.setattr(loop, "SAVE_EVERY", 0.0)
     run = tmp_path / "run"
     for number in (2, 1, 3, 4, 7):
         with pytest.MonkeyPatch.context() as patch:
@@ -124,7 +123,7 @@ def test_a_run_with_kernels_resumes_exactly(
     if not available("max"):
         pytest.skip("fused kernels are off, or were not built")
     monkeypatch.setenv("STRIATE_FUSED", "require")
-    monkeypatch.setattr(session, "pays", lambda *given, training: True)
+    monkeypatch.setattr(loop, "pays", lambda *given, training: True)
     text = "INPUT 1x8x8 -> CONV 6 3x3 same -> RELU -> MAXPOOL 2 -> FC 64 -> RELU -> FC 10"
     whole = train(text, digits(), run=tmp_path / "whole", **SETTINGS)
     again = train(text, digits(), run=tmp_path / "again", **SETTINGS)
@@ -143,8 +142,8 @@ def test_a_run_with_kernels_resumes_exactly(
 CHILD = """\
 import sys
 from small import LONG, SETTINGS, TEXT, digits
-from striate.training import resume, session, train
-session.SAVE_EVERY = session.SIGN_OF_LIFE = 0.01
+from striate.training import loop, resume, train
+loop.SAVE_EVERY = loop.SIGN_OF_LIFE = 0.01
 run, settings = sys.argv[1], SETTINGS | LONG
 def tell(event):
     print(type(event).__name__, flush=True)
