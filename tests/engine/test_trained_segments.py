@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
-from agreement import random_weights
-from nets import chain
 from torch import Tensor, nn
 
+from agreement import random_weights
+from nets import chain
 from striate.engine import Gradients, lower
 from striate.fused import build, trained
 from striate.graph import Graph
