@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from agreement import assert_agrees
 
+from agreement import assert_agrees
 from striate.graph import Operator, Spec
 from striate.ops import AdaptiveAveragePool, L2Pool, StochasticPool
-from striate.pytorch.pools import L2Pool as L2PoolModule
-from striate.pytorch.pools import StochasticPool as StochasticPoolModule
+from striate.pytorch.modules.special_pooling import L2Pool as L2PoolModule
+from striate.pytorch.modules.special_pooling import StochasticPool as StochasticPoolModule
 
 SIGNAL, PICTURE = Spec((3, 12)), Spec((3, 8, 12))
 

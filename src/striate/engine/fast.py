@@ -22,7 +22,7 @@ from torch import nn
 
 from striate import ops
 from striate.graph import Graph, Node, Operator
-from striate.pytorch.layers import ChannelsLast, SlicedConv2d
+from striate.pytorch.modules.layout import ChannelsLast, SlicedConv2d
 from striate.pytorch.recipe import Recipe
 
 MONOTONE: tuple[type[Operator], ...] = (

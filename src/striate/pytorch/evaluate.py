@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from striate.graph import Graph, Node, Operator, Spec
 from striate.ops import Dropout, NoisyReLU, StochasticPool
 from striate.ops.arrays import Weights
-from striate.pytorch import pools
 from striate.pytorch.losses import loss_of_exit, picture_loss
 from striate.pytorch.modules import ABSENT, recipe
+from striate.pytorch.modules.special_pooling import StochasticPool as StochasticPoolModule
 from striate.pytorch.tree import place
 from striate.pytorch.weights import load_weights
 
@@ -24,7 +24,7 @@ Array = NDArray[Any]
 
 def _stochastic_pool(pool: StochasticPool, x: Tensor, share: Tensor) -> Tensor:
     axes = pool.field(Spec(tuple(x.shape[1:])))
-    module = pools.StochasticPool(
+    module = StochasticPoolModule(
         tuple(axis.kernel for axis in axes), tuple(axis.stride for axis in axes)
     )
     return module.drawn(module.cells(x), share)

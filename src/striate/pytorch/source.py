@@ -13,7 +13,7 @@ from torch import nn
 
 from striate.errors import GraphError
 from striate.graph import Graph, Node
-from striate.pytorch import layers
+from striate.pytorch.modules import merging
 from striate.pytorch.network import recipes
 from striate.pytorch.recipe import Recipe
 
@@ -45,10 +45,10 @@ def source(graph: Graph, name: str = "Network") -> str:
 
 
 INLINE: dict[type[nn.Module], str] = {
-    layers.Add: " + ",
-    layers.Multiply: " * ",
-    layers.Divide: " / ",
-    layers.Concat: ", ",
+    merging.Add: " + ",
+    merging.Multiply: " * ",
+    merging.Divide: " / ",
+    merging.Concat: ", ",
 }
 """Layers that are written where they happen, and what joins their inputs."""
 
@@ -131,7 +131,7 @@ def _forward(graph: Graph, made: dict[str, Recipe]) -> Iterator[str]:
 
 def _statement(node: Node, layer: Recipe, variables: dict[str, str]) -> str:
     read = [variables[name] for name in node.inputs]
-    if layer.kind is layers.Concat:
+    if layer.kind is merging.Concat:
         value = f"torch.cat(({', '.join(read)}), dim=1)"
     elif layer.kind in INLINE:
         value = INLINE[layer.kind].join(read)
