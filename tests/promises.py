@@ -86,10 +86,8 @@ def cases(
     tied = ties and draw(st.booleans())
 
     def numbers(shape: tuple[int, ...]) -> Array:
-        if kind in DOMAIN:
-            return DOMAIN[kind](rng, shape)
-        values = rng.standard_normal(shape) * 2
-        return np.round(values) if tied else values
+        values = suitable(kind, rng, shape)
+        return np.round(values) if tied and kind not in DOMAIN else values
 
     sizes = [(batch, *spec.shape) for spec in specs or (operator.shape(),)]
     inputs = tuple(fixed(numbers(size).astype(dtype)) for size in sizes)
@@ -104,6 +102,11 @@ def cases(
     call = call.with_output(fixed(np.asarray(operator.forward(call))))
     error = fixed(rng.standard_normal(call.y.shape).astype(dtype))
     return Case(operator, specs, call, error)
+
+
+def suitable(kind: type[Operator], rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Random inputs that an operator can take."""
+    return DOMAIN[kind](rng, shape) if kind in DOMAIN else rng.standard_normal(shape) * 2
 
 
 def fixed(values: Array) -> Array:
@@ -355,7 +358,7 @@ SETTINGS: Mapping[type[Operator], st.SearchStrategy[Setting]] = {
     ops.Subsample: subsample(),
     ops.ReLU: plain(ops.ReLU),
     ops.ReLU6: plain(ops.ReLU6),
-    ops.LeakyReLU: alone(st.builds(ops.LeakyReLU, FACTORS)),
+    ops.LeakyReLU: alone(st.builds(ops.LeakyReLU, st.floats(-2, 2))),
     ops.PReLU: alone(st.builds(ops.PReLU, st.booleans())),
     ops.NoisyReLU: alone(st.builds(ops.NoisyReLU, FACTORS)),
     ops.ELU: alone(st.builds(ops.ELU, FACTORS)),

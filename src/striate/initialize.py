@@ -127,43 +127,6 @@ SCHEMES: Mapping[str, tuple[Draw, str]] = {
 STARTS = {"bias": 0.0, "gain": 1.0, "slope": 0.25, "statistic": 0.0, "statistic_one": 1.0}
 """First values of what is no kernel, by role."""
 
-RECTIFIERS = frozenset(
-    {
-        "ReLU",
-        "ReLU6",
-        "LeakyReLU",
-        "PReLU",
-        "NoisyReLU",
-        "ELU",
-        "GELU",
-        "SiLU",
-        "HardSwish",
-        "Maxout",
-    }
-)
-"""Activations that pass half of what comes, for which He's variance is derived."""
-
-TRANSPARENT = frozenset(
-    {
-        "MaxPool",
-        "AveragePool",
-        "BatchNorm",
-        "Dropout",
-        "Flatten",
-        "Add",
-        "Concat",
-        "LocalResponseNorm",
-        "LayerNorm",
-        "GroupNorm",
-        "GlobalAveragePool",
-        "AdaptiveAveragePool",
-        "AdaptiveMaxPool",
-        "L2Pool",
-        "StochasticPool",
-    }
-)
-"""Operators behind which the activation of a layer may stand."""
-
 
 def initialize(
     graph: Graph, *, seed: int = 0, scheme: str = "usual", biases: str = "zeros"
@@ -247,14 +210,17 @@ def _suits(setting: str, usual: str) -> bool:
 def _usual(graph: Graph, node: Node) -> str:
     """`he` when the next activation is a rectifier, `lecun` for scores, else `xavier`."""
     waiting = list(graph.consumers[node.name])
-    behind = set()
+    is_hidden = False
     while waiting:
         reader = graph[waiting.pop(0)]
-        kind = type(reader.operator).__name__
-        if kind in RECTIFIERS:
+        if reader.operator.rectifies:
             return "he"
-        if kind in TRANSPARENT:
+        if reader.operator.bends or _has_kernel(graph, reader):
+            is_hidden = True
+        else:  # the activation of the layer may stand behind it
             waiting += graph.consumers[reader.name]
-        elif kind != "Softmax" and not reader.operator.is_loss:
-            behind.add(kind)
-    return "xavier" if behind else "lecun"
+    return "xavier" if is_hidden else "lecun"
+
+
+def _has_kernel(graph: Graph, node: Node) -> bool:
+    return any(weight.role == "kernel" for weight in graph.weights(node).values())

@@ -181,7 +181,7 @@ def probabilities(graph: Graph, scores: Array) -> Array:
     """
     rows = scores.reshape(len(scores), -1)
     end = graph.scores.operator
-    if end.label == "softmax":
+    if end.gives_shares:
         return rows
     logits = -rows if end.is_penalty else rows
     e = np.exp(logits - logits.max(axis=1, keepdims=True))

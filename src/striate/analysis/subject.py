@@ -93,7 +93,7 @@ def network_of(subject: Subject) -> Network:
 def _with_probabilities(graph: Graph, scores: Node) -> Graph:
     """The softmax of the scores as one more node beside the loss."""
     flat = graph.specs[scores.name].rank == 1 and not scores.operator.is_penalty
-    if isinstance(scores.operator, Softmax) or "probability" in graph or not flat:
+    if scores.operator.gives_shares or "probability" in graph or not flat:
         return graph
     added = Node("probability", Softmax(), (scores.name,))
     if graph.loss is None:

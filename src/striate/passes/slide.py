@@ -17,8 +17,7 @@ import numpy as np
 
 from striate.errors import GraphError, ShapeError
 from striate.graph import Graph, Node, Reach, Spec
-from striate.ops import Conv, Dense, Dropout, Flatten, Input
-from striate.ops.activation.elementwise import Elementwise
+from striate.ops import Conv, Dense, Flatten, Input
 from striate.ops.arrays import Array
 
 Weights: TypeAlias = dict[str, dict[str, Array]]
@@ -118,7 +117,7 @@ def _check(graph: Graph, node: Node, before: Sequence[tuple[int, ...]]) -> None:
         remedy = "At the borders of a crop it reads zeros; train with padding valid."
         raise _refusal(node, "pads its input", remedy)
     spread = any(n > 1 for spatial in before for n in spatial)
-    if spread and not isinstance(node.operator, Elementwise | Dropout):
+    if spread and not node.operator.elementwise:
         remedy = "Between FLATTEN and FC only activations and DROPOUT may stand."
         raise _refusal(node, "works on the units of a flattened map", remedy)
 

@@ -29,7 +29,6 @@ from striate.errors import GraphError, NumbersError
 from striate.graph import Graph, Node, Window
 from striate.initialize import initialize
 from striate.ops import Conv, Input
-from striate.ops.activation.elementwise import Elementwise
 from striate.ops.arrays import Weights
 from striate.pytorch import load_weights, weights_of
 
@@ -150,7 +149,7 @@ class _Coder(nn.Module):
         chain += [
             Node(reader.name, reader.operator, (node.name,))
             for reader in readers
-            if isinstance(reader.operator, Elementwise)
+            if reader.operator.elementwise and not reader.operator.is_random
         ]
         self.name = node.name
         self.encoder = lower(Graph(tuple(chain)), fused=False)

@@ -76,7 +76,7 @@ def with_svm_head(
 def _head(graph: Graph) -> Node:
     """The dense layer that makes the scores, before any softmax."""
     node = graph.scores
-    if node.operator.label == "softmax":
+    if node.operator.gives_shares:
         node = graph[node.inputs[0]]
     if not isinstance(node.operator, Dense):
         raise GraphError(

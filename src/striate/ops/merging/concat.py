@@ -47,6 +47,7 @@ class Concat(Operator):
 
     label: ClassVar[str] = "concat"
     arity: ClassVar[tuple[int, int | None]] = (2, None)
+    only_moves: ClassVar[bool] = True
 
     def shape(self, *inputs: Spec) -> Spec:
         if len({(x.rank, x.spatial) for x in inputs}) > 1:

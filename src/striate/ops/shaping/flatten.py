@@ -37,6 +37,7 @@ class Flatten(Operator):
     """Shapes: any -> (product of all,)."""
 
     label: ClassVar[str] = "flatten"
+    only_moves: ClassVar[bool] = True
 
     def shape(self, *inputs: Spec) -> Spec:
         return Spec((inputs[0].size,))
