@@ -21,6 +21,7 @@ import numpy as np
 
 from striate.errors import SettingError, did_you_mean
 from striate.graph import Graph, Node, Weight
+from striate.graph.walk import reached
 from striate.ops.arrays import Array
 
 Weights: TypeAlias = dict[str, dict[str, Array]]
@@ -209,18 +210,17 @@ def _suits(setting: str, usual: str) -> bool:
 
 def _usual(graph: Graph, node: Node) -> str:
     """`he` when the next activation is a rectifier, `lecun` for scores, else `xavier`."""
-    waiting = list(graph.consumers[node.name])
-    is_hidden = False
-    while waiting:
-        reader = graph[waiting.pop(0)]
-        if reader.operator.rectifies:
-            return "he"
-        if reader.operator.bends or _has_kernel(graph, reader):
-            is_hidden = True
-        else:  # the activation of the layer may stand behind it
-            waiting += graph.consumers[reader.name]
-    return "xavier" if is_hidden else "lecun"
+
+    def onward(name: str) -> tuple[str, ...]:
+        return () if _ends_a_layer(graph, graph[name]) else graph.consumers[name]
+
+    behind = [graph[name] for name in reached(graph.consumers[node.name], onward)]
+    if any(each.operator.rectifies for each in behind):
+        return "he"
+    return "xavier" if any(_ends_a_layer(graph, each) for each in behind) else "lecun"
 
 
-def _has_kernel(graph: Graph, node: Node) -> bool:
-    return any(weight.role == "kernel" for weight in graph.weights(node).values())
+def _ends_a_layer(graph: Graph, node: Node) -> bool:
+    """Whether it is an activation or has a kernel; the activation may stand behind all others."""
+    kernels = (weight.role == "kernel" for weight in graph.weights(node).values())
+    return node.operator.bends or any(kernels)

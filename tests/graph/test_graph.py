@@ -43,6 +43,24 @@ def test_graphs_given_in_any_order_are_equal() -> None:
     assert len(graphs) == 1
 
 
+def test_parts_of_a_graph() -> None:
+    graph = residual(0, 1, 2, 3)
+    assert graph.ancestors(["squash"]) == {"squash", "right", "input"}
+    assert graph.ancestors(["left", "right"]) == {"left", "right", "input"}
+    assert graph.descendants(["right"]) == {"right", "squash", "sum"}
+    assert graph.descendants([]) == frozenset()
+    assert graph.upto("squash") == Graph(tuple(graph[n] for n in ("input", "right", "squash")))
+    assert graph.upto("sum") == graph
+    with pytest.raises(UnknownNameError, match="no node is called nothing"):
+        graph.upto("nothing")
+
+
+def test_a_part_has_no_side_exits() -> None:
+    side = Node("side", ops.Flatten(), ("conv1",))
+    graph = Graph((INPUT, CONV, side, RELU), (Auxiliary("side", 0.3),))
+    assert graph.upto("relu1") == Graph((INPUT, CONV, RELU))
+
+
 def test_side_exits_come_first() -> None:
     side = Node("side", ops.Flatten(), ("conv1",))
     graph = Graph((INPUT, CONV, side, RELU), (Auxiliary("side", 0.3),))

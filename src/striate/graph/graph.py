@@ -5,7 +5,7 @@ A `Graph` is immutable, holds no weight, knows no engine, and is legal from its 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -15,7 +15,7 @@ from striate.errors import UnknownNameError, did_you_mean
 from striate.graph.check import checked_specs
 from striate.graph.operator import Operator, Weight
 from striate.graph.spec import Spec
-from striate.graph.walk import ordered
+from striate.graph.walk import ordered, reached
 
 if TYPE_CHECKING:
     from striate.pytorch import Network
@@ -133,6 +133,19 @@ class Graph:
         from striate.initialize import initialize
 
         return lower(self, initialize(self, seed=seed))
+
+    def ancestors(self, names: Iterable[str]) -> frozenset[str]:
+        """The nodes of these names and all that they depend on."""
+        return reached(names, lambda name: self[name].inputs)
+
+    def descendants(self, names: Iterable[str]) -> frozenset[str]:
+        """The nodes of these names and all that depend on them."""
+        return reached(names, self.consumers.__getitem__)
+
+    def upto(self, name: str) -> Graph:
+        """The part of the network that computes one node and ends there, without side exits."""
+        others = self.ancestors([name]) - {name}
+        return Graph((*(node for node in self if node.name in others), self[name]))
 
     def input_specs(self, node: Node) -> tuple[Spec, ...]:
         """The specs that reach `node`."""

@@ -46,7 +46,8 @@ def folded(graph: Graph, weights: Weights) -> tuple[Graph, dict[str, dict[str, A
     ['input', 'conv1', 'relu1', 'flatten1', 'fc1']
     """
     nodes = {
-        node.name: replace(node, operator=node.operator.evaluated()) for node in _scoring(graph)
+        node.name: replace(node, operator=node.operator.evaluated())
+        for node in graph.upto(graph.scores.name)
     }
     found = {name: dict(weights[name]) for name in nodes if name in weights}
     scores = graph.scores.name
@@ -61,15 +62,6 @@ def folded(graph: Graph, weights: Weights) -> tuple[Graph, dict[str, dict[str, A
             scores = _removed(nodes, node, scores)
     last = nodes.pop(scores)
     return Graph((*nodes.values(), last)), found
-
-
-def _scoring(graph: Graph) -> list[Node]:
-    """The nodes that the scores need, in order."""
-    needed = {graph.scores.name}
-    for node in reversed(graph.nodes):
-        if node.name in needed:
-            needed |= set(node.inputs)
-    return [node for node in graph if node.name in needed]
 
 
 def _removed(nodes: dict[str, Node], gone: Node, scores: str) -> str:

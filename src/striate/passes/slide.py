@@ -49,11 +49,10 @@ def convolutional(
     >>> large.specs["fc1"].shape, own["fc1"]["weight"].shape
     ((10, 3, 4), (10, 2, 3, 3))
     """
-    kept = _needed(graph)
     alias: dict[str, str] = {}
     flattened: dict[str, tuple[int, ...]] = {}
     nodes = []
-    for node in kept:
+    for node in graph.upto(graph.scores.name):
         inputs = tuple(alias.get(each, each) for each in node.inputs)
         before = [flattened[each] for each in node.inputs if each in flattened]
         if isinstance(node.operator, Flatten):
@@ -75,15 +74,6 @@ def convolutional(
         nodes.append(Node(node.name, operator, inputs))
     large = Graph(tuple(nodes))
     return large, _reshaped(large, weights)
-
-
-def _needed(graph: Graph) -> list[Node]:
-    """The nodes that the scores depend on."""
-    wanted = {graph.scores.name}
-    for node in reversed(graph.nodes):
-        if node.name in wanted:
-            wanted.update(node.inputs)
-    return [node for node in graph if node.name in wanted]
 
 
 def _map(graph: Graph, node: Node) -> tuple[int, ...]:

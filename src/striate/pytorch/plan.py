@@ -63,7 +63,7 @@ def planned(
         converted: inputs that have a module.
         grouped: which nodes one call computes; None for one call per node.
     """
-    needed = _needed(graph, exits)
+    needed = graph.ancestors(exits)
     nodes = [
         node
         for node in graph
@@ -119,14 +119,3 @@ class _Shelf:
 def _reads(unit: Unit) -> tuple[str, ...]:
     """The values a unit needs; a converted input reads itself."""
     return (unit.nodes[0].inputs or (unit.nodes[0].name,)) + unit.more
-
-
-def _needed(graph: Graph, exits: Sequence[str]) -> set[str]:
-    found: set[str] = set()
-    waiting = list(exits)
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += graph[name].inputs
-    return found

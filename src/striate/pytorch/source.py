@@ -109,7 +109,7 @@ def _attribute(name: str) -> str:
 
 
 def _forward(graph: Graph, made: dict[str, Recipe]) -> Iterator[str]:
-    main = _needed(graph, graph.scores.name)
+    main = graph.ancestors([graph.scores.name])
     steps = [node for node in graph if node.name in made]
     plain = [node for node in steps if node.name in main]
     beside = [node for node in steps if node.name not in main]
@@ -162,17 +162,6 @@ def _free(name: str, used: object) -> str:
     while word in taken:
         word += "_"
     return word
-
-
-def _needed(graph: Graph, name: str) -> set[str]:
-    found: set[str] = set()
-    waiting = [name]
-    while waiting:
-        each = waiting.pop()
-        if each not in found:
-            found.add(each)
-            waiting += graph[each].inputs
-    return found
 
 
 def _check_names(made: dict[str, Recipe]) -> None:

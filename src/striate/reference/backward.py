@@ -42,8 +42,7 @@ class Backward:
 
     def reach(self, names: Iterable[str]) -> Backward:
         """Compute the gradients by these nodes' outputs and weights; returns itself."""
-        wanted = set(names)
-        needed = _descendants(self.trace, wanted)
+        needed = self.trace.graph.descendants(names)
         for node in reversed(self.trace.graph.nodes):
             if node.name in needed and node.name in self.trace.values:
                 self._node(node.name)
@@ -105,12 +104,3 @@ def _loss_seeds(trace: Trace) -> dict[str, Array]:
     for side in trace.exits:
         seeds[side.node] = seeds.get(side.node, 0.0) + side.gradient()
     return seeds
-
-
-def _descendants(trace: Trace, names: set[str]) -> set[str]:
-    """These nodes and all that depend on them."""
-    found = set(names)
-    for node in trace.graph:
-        if not found.isdisjoint(node.inputs):
-            found.add(node.name)
-    return found

@@ -56,7 +56,7 @@ class Trace:
         Raises:
             SettingError: a loss without a target, or noise without a generator.
         """
-        needed = _ancestors(self.graph, names)
+        needed = self.graph.ancestors(names)
         for node in self.graph:
             if node.name in needed and node.name not in self.values:
                 self._evaluate(node)
@@ -247,14 +247,3 @@ def _checked_inputs(graph: Graph, given: Sequence[Array]) -> list[Array]:
     if len({len(batch) for batch in checked}) > 1:
         raise ShapeError("the inputs have batches of different lengths")
     return checked
-
-
-def _ancestors(graph: Graph, names: Iterable[str]) -> set[str]:
-    """These nodes and all they depend on."""
-    waiting, found = list(names), set[str]()
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += graph[name].inputs
-    return found

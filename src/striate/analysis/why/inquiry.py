@@ -265,16 +265,10 @@ class Inquiry:
                     yield reader, Ref(slot, number.index)
 
     @cached_property
-    def _leading(self) -> set[str]:
+    def _leading(self) -> frozenset[str]:
         """The nodes that the loss depends on."""
         loss = self._graph.loss
-        if loss is None:
-            return set()
-        found = {loss.name}
-        for node in reversed(self._graph.nodes):
-            if node.name in found:
-                found.update(node.inputs)
-        return found
+        return self._graph.ancestors([] if loss is None else [loss.name])
 
     @cached_property
     def _backward(self) -> Backward:
