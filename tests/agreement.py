@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from promises import suitable
 from striate.graph import Call, Graph, Node, Operator, Spec
 from striate.ops import Input
 from striate.pytorch.modules import recipe
@@ -42,7 +43,7 @@ def assert_agrees(operator: Operator, *specs: Spec, seed: int = 0, training: boo
     rng = np.random.default_rng(seed)
     graph = alone(operator, *specs)
     weights = random_weights(graph, rng).get("it", {})
-    inputs = tuple(rng.standard_normal((3, *spec.shape)) for spec in specs)
+    inputs = tuple(suitable(type(operator), rng, (3, *spec.shape)) for spec in specs)
     call = Call(inputs, weights, training=training)
     output = operator.forward(call)
     updated = operator.update(call) if training else {}
