@@ -15,6 +15,7 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from specimens import Lines
 from striate import ops
 from striate.graph import Call, Operator, Padding, Ref, Spec, Weight, Window
 from striate.graph.window import windows
@@ -279,11 +280,6 @@ def subsample(draw: Draw) -> Setting:
 
 
 @st.composite
-def dense(draw: Draw) -> Setting:
-    return ops.Dense(draw(st.integers(1, 5)), draw(st.booleans())), (draw(shapes((1,))),)
-
-
-@st.composite
 def branches(draw: Draw, kind: Callable[[], Operator]) -> Setting:
     """Two or three inputs of one size."""
     return kind(), (draw(shapes()),) * draw(st.integers(2, 3))
@@ -341,12 +337,16 @@ FACTORS = st.floats(0.1, 2.0)
 EPSILONS = st.floats(1e-3, 1.0)
 OVER = st.sampled_from(["all", "channels"])
 
-SETTINGS: Mapping[type[Operator], st.SearchStrategy[Setting]] = {
+SETTINGS = Lines[st.SearchStrategy[Setting]]("tests/promises.py")
+SETTINGS |= {
     ops.Input: st.tuples(st.builds(lambda spec: ops.Input(spec.shape), shapes()), st.just(())),
     ops.Conv: conv(),
     ops.TransposedConv: transposed_conv(),
-    ops.Dense: dense(),
+    ops.Dense: alone(st.builds(ops.Dense, st.integers(1, 5), st.booleans()), (1,)),
     ops.Flatten: plain(ops.Flatten),
+    ops.PixelShuffle: st.builds(
+        lambda r, c: (ops.PixelShuffle(r), (Spec((c * r**2, 2, 3)),)), *[st.integers(1, 3)] * 2
+    ),
     ops.MaxPool: max_pool(),
     ops.AveragePool: average_pool(),
     ops.HistogramPool: histogram_pool(),
@@ -364,6 +364,7 @@ SETTINGS: Mapping[type[Operator], st.SearchStrategy[Setting]] = {
     ops.ELU: alone(st.builds(ops.ELU, FACTORS)),
     ops.GELU: alone(st.builds(ops.GELU, st.booleans())),
     ops.SiLU: plain(ops.SiLU),
+    ops.Softplus: alone(st.builds(ops.Softplus, FACTORS, st.floats(0, 20))),
     ops.HardSigmoid: plain(ops.HardSigmoid),
     ops.HardSwish: plain(ops.HardSwish),
     ops.Maxout: maxout(),

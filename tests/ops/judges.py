@@ -16,8 +16,9 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from promises import Case
+from specimens import Lines
 from striate import ops
-from striate.graph import Operator, Padding
+from striate.graph import Padding
 from striate.ops.output import bitmaps
 
 
@@ -296,12 +297,14 @@ def _product(tensors: tuple[Tensor, ...]) -> Tensor:
     return torch.stack(tensors).prod(dim=0)
 
 
-JUDGES: Mapping[type[Operator], Callable[[Twin], Tensor]] = {
+JUDGES = Lines[Callable[[Twin], Tensor]]("tests/ops/judges.py")
+JUDGES |= {
     ops.Input: lambda twin: twin.x * 1,
     ops.Conv: _conv,
     ops.TransposedConv: _transposed_conv,
     ops.Dense: lambda twin: F.linear(twin.x, twin.weights["weight"], twin.weights.get("bias")),
     ops.Flatten: lambda twin: twin.x.flatten(1),
+    ops.PixelShuffle: lambda t: F.pixel_shuffle(t.x, t.operator.upscale_factor),
     ops.MaxPool: _max_pool,
     ops.AveragePool: _average_pool,
     ops.HistogramPool: _histogram_pool,
@@ -319,6 +322,7 @@ JUDGES: Mapping[type[Operator], Callable[[Twin], Tensor]] = {
     ops.ELU: lambda twin: F.elu(twin.x, twin.operator.alpha),
     ops.GELU: _gelu,
     ops.SiLU: lambda twin: F.silu(twin.x),
+    ops.Softplus: lambda t: F.softplus(t.x, t.operator.beta, t.operator.threshold),
     ops.HardSigmoid: lambda twin: F.relu6(twin.x + 3) / 6,
     ops.HardSwish: lambda twin: F.hardswish(twin.x),
     ops.Maxout: _maxout,

@@ -19,6 +19,7 @@ from striate.ops.activation.sigmoid import Sigmoid as Sigmoid
 from striate.ops.activation.silu import SiLU as SiLU
 from striate.ops.activation.sine import Sine as Sine
 from striate.ops.activation.softmax import Softmax as Softmax
+from striate.ops.activation.softplus import Softplus as Softplus
 from striate.ops.activation.tanh import Tanh as Tanh
 from striate.ops.convolution.conv import Conv as Conv
 from striate.ops.convolution.dense import Dense as Dense
@@ -50,6 +51,7 @@ from striate.ops.pooling.stochastic_pool import StochasticPool as StochasticPool
 from striate.ops.pooling.subsample import Subsample as Subsample
 from striate.ops.shaping.flatten import Flatten as Flatten
 from striate.ops.shaping.input import Input as Input
+from striate.ops.shaping.pixel_shuffle import PixelShuffle as PixelShuffle
 
 OPERATORS: tuple[type[Operator], ...] = tuple(
     each

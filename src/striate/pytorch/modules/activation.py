@@ -128,6 +128,7 @@ ROWS: Mapping[type[Operator], Maker] = {
     ops.SiLU: plain(nn.SiLU),
     ops.HardSigmoid: plain(ExactHardsigmoid),
     ops.HardSwish: plain(nn.Hardswish),
+    ops.Softplus: lambda op, inputs: Recipe(nn.Softplus, (op.beta, op.threshold)),
     ops.Maxout: _maxout,
     ops.Sigmoid: plain(nn.Sigmoid),
     ops.Tanh: plain(nn.Tanh),
