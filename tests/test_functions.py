@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from striate.errors import SettingError, ShapeError
-from striate.ops.convolution.functions import convolve, correlate, mean_filter, moving_average
+from striate.functions import convolve, correlate, mean_filter, moving_average
 
 NUMPY = {"narrow": "valid", "wide": "full", "same": "same"}
 
@@ -58,3 +58,9 @@ def test_what_does_not_fit_is_refused() -> None:
         correlate(np.ones((3, 3)), [1.0])
     with pytest.raises(SettingError, match="narrow, wide or same"):
         correlate([1.0], [1.0], "valid")
+    with pytest.raises(SettingError, match="length is 0, but it needs a whole number"):
+        moving_average([1.0], 0)
+    with pytest.raises(SettingError, match=r"the width of the window is 2\.5"):
+        mean_filter(np.ones((3, 3)), (2, 2.5))  # type: ignore[arg-type]
+    with pytest.raises(ShapeError, match=r"\[\[1.0\], \[\]\] is no array of numbers"):
+        convolve([[1.0], []], [1.0])  # type: ignore[list-item]
