@@ -5,7 +5,8 @@ Cross-correlation slides the kernel as it is; convolution first rotates it by 18
     correlate:  y[i] = Σ_u x[i + u - p] · f[u]        convolve:  y[i] = Σ_u x[i - u + …] · f[u]
 
 The mode says how outputs are counted: "narrow" keeps only whole windows (n - m + 1 outputs), "wide"
-pads until every overlap counts (n + m - 1), "same" keeps the size. Layers use cross-correlation: a learned kernel does not mind.
+pads until every overlap counts (n + m - 1), "same" keeps the size. Layers use cross-correlation: a
+learned kernel does not mind.
 
 Source: Gonzalez and Woods, "Digital Image Processing", section 3.4; Kalchbrenner, Grefenstette
 and Blunsom, arXiv:1404.2188, section 2.2, for narrow and wide.
