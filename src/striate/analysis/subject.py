@@ -200,13 +200,16 @@ def _array(source: object) -> Array:
 def target_of(network: Network, target: object) -> Array | None:
     """The target as a loss takes it, from a class name, a class number or wanted values.
 
+    Where the scores are a map, class numbers are one per position.
+
     Raises:
         UnknownNameError: no class is called so.
-        ExplanationError: neither a class nor one wanted value a score.
+        ExplanationError: neither a class nor one wanted value per score.
     """
     if target is None:
         return None
-    units = network.graph.specs[network.scores].size
+    scores = network.graph.specs[network.scores]
+    units = scores.channels
     if isinstance(target, str) and target in network.classes:
         return np.array([network.classes.index(target)])
     if isinstance(target, str) and not (target.isascii() and target.isdigit()):
@@ -216,8 +219,10 @@ def target_of(network: Network, target: object) -> Array | None:
             f"no class is called {target!r}", remedy=near or f"There are: {known}."
         )
     wanted = _array(int(target) if isinstance(target, str) and len(target) < 10 else target)
-    if wanted.size == units > 1:
-        return wanted.reshape(1, units)
+    if wanted.size == scores.size > 1:
+        return wanted.reshape(1, *scores.shape)
+    if wanted.shape == scores.spatial != () and not (wanted % 1).any():
+        return wanted[None].astype(np.int64)
     if wanted.size != 1 or not 0 <= wanted.item() < units or wanted.item() % 1:
         raise ExplanationError(
             f"the target {target} names no class",
