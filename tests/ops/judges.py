@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+import loss_judges
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-import loss_judges
 from promises import Case
 from striate import ops
 from striate.graph import Operator, Padding

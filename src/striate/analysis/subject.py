@@ -75,11 +75,7 @@ def network_of(subject: Subject) -> Network:
     else:
         given, weights = subject.graph, subject.weights
         classes, preprocessing = tuple(subject.classes or ()), subject.preprocessing
-    reason = ""
-    try:
-        graph = with_loss(given)
-    except StriateError as error:
-        graph, reason = given, str(error).replace("{self}", "the loss")
+    graph, reason = _with_loss(given)
     return Network(
         _with_probabilities(graph, given.scores),
         nested(weights),
@@ -88,6 +84,18 @@ def network_of(subject: Subject) -> Network:
         preprocessing,
         reason,
     )
+
+
+def _with_loss(graph: Graph) -> tuple[Graph, str]:
+    """The graph with a loss, or as it is and why it has none."""
+    scores = graph.specs[graph.scores.name]
+    if graph.loss is None and scores.rank > 1:
+        # A map that names no loss is rarely meant as classes of its positions.
+        return graph, f"{graph.scores.name} is a map, {scores}; name a loss behind it to compare it"
+    try:
+        return with_loss(graph), ""
+    except StriateError as error:
+        return graph, str(error).replace("{self}", "the loss")
 
 
 def _with_probabilities(graph: Graph, scores: Node) -> Graph:
