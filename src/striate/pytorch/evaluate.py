@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from striate.graph import Graph, Node, Operator, Spec
 from striate.ops import Dropout, NoisyReLU, StochasticPool
 from striate.ops.arrays import Weights
+from striate.ops.loss.loss_operator import nothing_counts
 from striate.passes.attach_loss import loss_of
 from striate.pytorch import pools
 from striate.pytorch.losses import BatchLoss
@@ -126,10 +127,12 @@ def _value(
 
 def _total(graph: Graph, values: Mapping[str, Tensor], target: Tensor) -> Tensor:
     loss = BatchLoss(loss_of(graph, graph.scores.name))
-    losses, shares = loss.by_picture(values[graph.scores.name], target)
+    losses, weights = loss.by_picture(values[graph.scores.name], target)
+    if not weights.any():
+        raise nothing_counts()
     if graph.loss:
         losses = values[graph.loss.name]
-    total = shares @ losses
+    total = weights @ losses / weights.sum()
     for side in graph.auxiliary:
         loss = BatchLoss(loss_of(graph, side.node))
         total = total + side.weight * loss(values[side.node], target)

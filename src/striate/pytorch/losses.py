@@ -66,10 +66,10 @@ class BatchLoss:
         return losses.sum() / total
 
     def by_picture(self, scores: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """The loss of each picture (N,), and its share (N,) in the mean over the batch.
+        """The loss of each picture (N,), and its weight (N,) in a mean over pictures.
 
         Raises:
-            SettingError: the target does not fit the scores, or none of it counts.
+            SettingError: the target does not fit the scores.
         """
         target = checked(self.operator, scores, target)
         losses = self._losses(scores, target)
@@ -77,9 +77,7 @@ class BatchLoss:
         weights = torch.ones_like(losses) if weights is None else weights
         losses, weights = losses.reshape(len(scores), -1).sum(1), weights.reshape(len(scores), -1)
         each = weights.sum(1).detach()
-        if not each.any():
-            raise nothing_counts()
-        return torch.where(each > 0, losses / each.where(each > 0, 1), 0), each / each.sum()
+        return torch.where(each > 0, losses / each.where(each > 0, 1), 0), each
 
     def _losses(self, scores: Tensor, target: Tensor) -> Tensor:
         if isinstance(self.operator, LogLoss):
@@ -244,8 +242,10 @@ def _map_loss(loss: MapLoss, outputs: Tensor, target: Tensor) -> Tensor:
 
 def _hinge(loss: Hinge, outputs: Tensor, target: Tensor) -> Tensor:
     classes = outputs.shape[1]
-    weights = _per_class(loss.class_weights, outputs)
     rows = outputs.movedim(1, -1).reshape(-1, classes)
+    # PyTorch has no kernel for half precision on a CPU.
+    rows = rows.to(torch.promote_types(rows.dtype, torch.float32))
+    weights = _per_class(loss.class_weights, rows)
     each = F.multi_margin_loss(
         rows, target.reshape(-1), loss.p, loss.margin, weights, reduction="none"
     )

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from striate.errors import SettingError
+from striate.graph import Spec
 from striate.ops.arrays import Array
-from striate.ops.loss.loss_operator import LossOperator
+from striate.ops.loss.loss_operator import LossOperator, over_places, per_place
 from striate.ops.loss.target import IGNORED, Rows
 
 
@@ -62,6 +63,22 @@ class ClassLoss(LossOperator):
             return super().row_weights(given)
         weights: Array = self._weighing(given)[given.classes]
         return np.where(given.classes == IGNORED, 0, weights)
+
+    def mean_formula(self, of_row: str, x: Spec) -> str:
+        """The formula of a picture's loss, from that of one row."""
+        return f"({of_row}) / Σ w" if self._weighs(x) else over_places(of_row, x)
+
+    def mean_gradient(self, of_row: str, x: Spec) -> str:
+        """The formula of a picture's gradient, from that of one row."""
+        return f"{of_row} / Σ w" if self._weighs(x) else per_place(of_row, x)
+
+    def _weighs(self, x: Spec) -> bool:
+        return self.class_weights is not None or (x.rank > 1 and self.ignore_index is not None)
+
+    @property
+    def share(self) -> str:
+        """How formulas write the share of class k."""
+        return "q[k]" if self.class_weights is None else "c[k] · q[k]"
 
     def _weighing(self, given: Rows) -> Array:
         classes, dtype = given.scores.shape[1], given.scores.dtype

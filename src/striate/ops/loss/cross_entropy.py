@@ -97,11 +97,13 @@ class CrossEntropy(ClassLoss):
         return self.wanted_formula(*inputs)
 
     def wanted_formula(self, *inputs: Spec) -> str:
-        return "Σ q[k] · (log Σ exp({0}[m]) - {0}[k])"
+        return self.mean_formula(f"Σ {self.share} · (log Σ exp({{0}}[m]) - {{0}}[k])", inputs[0])
 
     def gradient_formula(self, ref: Ref, *inputs: Spec) -> str:
         place = ",".join(map(str, ref.index))
-        return f"{{self}}.grad · (softmax({{0}})[{place}] · Σ q - q[{place}])"
+        q = self.share.replace("[k]", "")
+        slope = f"{{self}}.grad · (softmax({{0}})[{place}] · Σ {q} - {q})"
+        return self.mean_gradient(slope, inputs[0])
 
 
 def _log_sum_exp(z: Array) -> Array:

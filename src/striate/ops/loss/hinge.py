@@ -35,7 +35,7 @@ from striate.graph import Cost, Factor, Index, Ref, Spec, Term
 from striate.ops import checked
 from striate.ops.arrays import Array
 from striate.ops.loss.class_loss import check_weights
-from striate.ops.loss.loss_operator import LossOperator
+from striate.ops.loss.loss_operator import LossOperator, over_places, per_place
 from striate.ops.loss.target import Rows
 
 
@@ -111,7 +111,7 @@ class Hinge(LossOperator):
         squared = "²" if self.p == 2 else ""
         weight = "c[target] · " if self.class_weights else ""
         lack = f"max(0, {{0}}[k] - {{0}}[target] + {self.margin:g})"
-        return f"{weight}Σ {lack}{squared} over k ≠ target"
+        return over_places(f"{weight}Σ {lack}{squared} over k ≠ target", inputs[0])
 
     def gradient_formula(self, ref: Ref, *inputs: Spec) -> str:
         place = ",".join(map(str, ref.index))
@@ -119,7 +119,8 @@ class Hinge(LossOperator):
         if self.p == 2:
             near = f"2 · max(0, {{0}}[{place}] - {{0}}[target] + {self.margin:g})"
         weight = "c[target] · " if self.class_weights else ""
-        return f"{{self}}.grad · {weight}{near} (for the target: minus the sum over the others)"
+        slope = f"{{self}}.grad · {weight}{near} (for the target: minus the sum over the others)"
+        return per_place(slope, inputs[0])
 
     def _lack(self, given: Rows) -> Array:
         """What wrong classes lack in distance, 0 where nothing and for the right one."""

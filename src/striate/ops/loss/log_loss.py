@@ -71,11 +71,12 @@ class LogLoss(ClassLoss):
         return Factor(-share, f"-{share:g}"), Factor(inverse, "1/{0}", (score,))
 
     def formula(self, index: Index, *inputs: Spec) -> str:
-        return "-Σ q[k] · log {0}[k]"
+        return self.mean_formula(f"-Σ {self.share} · log {{0}}[k]", inputs[0])
 
     def gradient_formula(self, ref: Ref, *inputs: Spec) -> str:
         place = ",".join(map(str, ref.index))
-        return f"{{self}}.grad · -q[{place}] / {{0}}[{place}]"
+        q = self.share.replace("[k]", "")
+        return self.mean_gradient(f"{{self}}.grad · -{q} / {{0}}[{place}]", inputs[0])
 
 
 def _positive(p: Array) -> Array:

@@ -19,6 +19,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any, ClassVar
 
 import numpy as np
@@ -81,7 +82,7 @@ class LossOperator(Operator):
         for name, numbers in self.per_class().items():
             if numbers is not None and len(numbers) != x.channels:
                 raise ShapeError(
-                    f"{{self}} has {len(numbers)} {name}, but its input {x} has {x.channels}"
+                    f"{{self}} has {len(numbers)} {name}, but its input ({x}) has {x.channels}"
                     " classes",
                     remedy="Give one number per class.",
                 )
@@ -160,6 +161,16 @@ def nothing_counts() -> SettingError:
         "every target of the batch is ignored or of a class that weighs 0, so there is no mean",
         remedy="Leave such pictures out, or make the batch larger.",
     )
+
+
+def over_places(formula: str, x: Spec) -> str:
+    """The formula of a picture's loss, from that of one row."""
+    return formula if x.rank == 1 else f"mean over positions of {formula}"
+
+
+def per_place(formula: str, x: Spec) -> str:
+    """The formula of a picture's gradient, from that of one row."""
+    return formula if x.rank == 1 else f"{formula} / {prod(x.spatial)} positions"
 
 
 def unless_one(total: float, dtype: np.dtype[Any]) -> tuple[Factor, ...]:

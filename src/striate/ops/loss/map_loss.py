@@ -35,7 +35,7 @@ from striate.errors import SettingError
 from striate.graph import Cost, Factor, Index, Ref, Spec, Term
 from striate.ops.arrays import Array
 from striate.ops.loss.class_loss import check_smoothing
-from striate.ops.loss.loss_operator import LossOperator, unless_one
+from striate.ops.loss.loss_operator import LossOperator, over_places, per_place, unless_one
 from striate.ops.loss.target import Rows, score_names
 
 
@@ -98,12 +98,14 @@ class MapLoss(LossOperator):
         return self.wanted_formula(*inputs)
 
     def wanted_formula(self, *inputs: Spec) -> str:
-        return f"Σ q[k] · ({{0}}[k] + log(exp(-{self.j:g}) + Σ exp(-{{0}}[m])))"
+        total = f"log(exp(-{self.j:g}) + Σ exp(-{{0}}[m]))"
+        return over_places(f"Σ q[k] · ({{0}}[k] + {total})", inputs[0])
 
     def gradient_formula(self, ref: Ref, *inputs: Spec) -> str:
         place = ",".join(map(str, ref.index))
         total = f"(exp(-{self.j:g}) + Σ exp(-{{0}}[m]))"
-        return f"{{self}}.grad · (q[{place}] - Σ q · exp(-{{0}}[{place}]) / {total})"
+        slope = f"{{self}}.grad · (q[{place}] - Σ q · exp(-{{0}}[{place}]) / {total})"
+        return per_place(slope, inputs[0])
 
     def _wanted(self, given: Rows) -> Array:
         return given.smoothed(self.smoothing, 1 / given.scores.shape[1])

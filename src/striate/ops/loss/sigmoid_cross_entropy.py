@@ -38,7 +38,7 @@ from striate.graph import Cost, Factor, Index, Ref, Spec, Term
 from striate.ops.activation.sigmoid import logistic
 from striate.ops.arrays import Array
 from striate.ops.loss.class_loss import check_smoothing, check_weights
-from striate.ops.loss.loss_operator import LossOperator, unless_one
+from striate.ops.loss.loss_operator import LossOperator, over_places, per_place, unless_one
 from striate.ops.loss.target import Rows
 
 
@@ -104,15 +104,16 @@ class SigmoidCrossEntropy(LossOperator):
         yes = "-q[k] · {0}[k]" if self.pos_weight is None else "-v[k] · q[k] · {0}[k]"
         both = "" if self.pos_weight is None else "(1 + (v[k] - 1) · q[k]) · "
         weight = "Σ" if self.class_weights is None else "Σ c[k] ·"
-        return f"{weight} ({yes} + {both}log(1 + exp({{0}}[k])))"
+        return over_places(f"{weight} ({yes} + {both}log(1 + exp({{0}}[k])))", inputs[0])
 
     def gradient_formula(self, ref: Ref, *inputs: Spec) -> str:
         place = ",".join(map(str, ref.index))
         if self.pos_weight is None and self.class_weights is None:
-            return f"{{self}}.grad · (σ({{0}}[{place}]) - q[{place}])"
+            return per_place(f"{{self}}.grad · (σ({{0}}[{place}]) - q[{place}])", inputs[0])
         yes = f"v[{ref.index[0]}] · q[{place}]"
         both = f"(1 + (v[{ref.index[0]}] - 1) · q[{place}])"
-        return f"{{self}}.grad · c[{ref.index[0]}] · ({both} · σ({{0}}[{place}]) - {yes})"
+        slope = f"{{self}}.grad · c[{ref.index[0]}] · ({both} · σ({{0}}[{place}]) - {yes})"
+        return per_place(slope, inputs[0])
 
     def _coefficients(self, given: Rows) -> tuple[Array, Array]:
         """What -z and log(1 + exp(z)) of each row and score are multiplied by."""

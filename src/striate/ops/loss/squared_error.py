@@ -22,7 +22,7 @@ from typing import final
 
 from striate.graph import Cost, Factor, Index, Ref, Spec, Term
 from striate.ops.arrays import Array
-from striate.ops.loss.loss_operator import LossOperator
+from striate.ops.loss.loss_operator import LossOperator, over_places, per_place
 from striate.ops.loss.target import Rows
 
 
@@ -54,11 +54,11 @@ class SquaredError(LossOperator):
         return (_distance(given, row, score),)
 
     def formula(self, index: Index, *inputs: Spec) -> str:
-        return "1/2 · Σ ({0}[k] - target[k])²"
+        return over_places("1/2 · Σ ({0}[k] - target[k])²", inputs[0])
 
     def gradient_formula(self, ref: Ref, *inputs: Spec) -> str:
         place = ",".join(map(str, ref.index))
-        return f"{{self}}.grad · ({{0}}[{place}] - target[{place}])"
+        return per_place(f"{{self}}.grad · ({{0}}[{place}] - target[{place}])", inputs[0])
 
 
 def _distance(given: Rows, row: int, cell: Ref) -> Factor:
