@@ -24,7 +24,7 @@ from planted_loss_bugs import LOSS_BUGS
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src/striate"
-SHARED = ("Window", "Wiring", "Rows", "ClassLoss", "LossOperator")
+SHARED = ("Window", "Wiring", "Rows", "ClassLoss", "RowLoss", "LossOperator")
 """Classes that are no operators, but used by several."""
 TESTS = (
     "tests/ops/test_promises.py",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 LOSS = "ops/loss/{}.py".format
-ENTROPY, SHARED, MEAN = LOSS("cross_entropy"), LOSS("class_loss"), LOSS("loss_operator")
+ENTROPY, SHARED, MEAN = LOSS("cross_entropy"), LOSS("class_loss"), LOSS("row_loss")
 BINARY, HINGE = LOSS("sigmoid_cross_entropy"), LOSS("hinge")
 
 LOSS_BUGS = (
@@ -52,7 +52,7 @@ LOSS_BUGS = (
     ),
     (
         "losses: a batch is averaged over its pictures, whatever they weigh",
-        MEAN,
+        LOSS("loss_operator"),
         "weights / weights.sum()",
         "np.full_like(weights, 1 / len(weights))",
     ),

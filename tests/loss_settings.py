@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from striate import ops
 from striate.graph import Operator, Spec
-from striate.ops.loss.loss_operator import LossOperator
+from striate.ops.loss.row_loss import RowLoss
 
 Array: TypeAlias = NDArray[Any]
 Setting: TypeAlias = tuple[Operator, tuple[Spec, ...]]
@@ -59,7 +59,7 @@ def target(
     if not plain:
         return rng.random((batch, *scores.shape)) * 1.5
     numbers = rng.integers(0, scores.channels, (batch, *scores.spatial))
-    ignored = operator.ignored if isinstance(operator, LossOperator) else None
+    ignored = operator.ignored if isinstance(operator, RowLoss) else None
     if ignored is not None:
         last = rng.random(numbers.shape) < 0.5
         last[:-1] = False

@@ -22,13 +22,13 @@ from striate.ops import (
 )
 from striate.ops.loss.class_loss import ClassLoss
 from striate.ops.loss.loss_operator import LossOperator, nothing_counts
-from striate.ops.loss.target import check_target
+from striate.ops.loss.row_loss import RowLoss
 from striate.passes.attach_loss import loss_of
 
 USUAL = CrossEntropy()
 
 UNUSED = -100
-"""What PyTorch ignores unless told otherwise; `check_target` lets no such number through."""
+"""What PyTorch ignores unless told otherwise; no target that was checked holds it."""
 
 RowLosses: TypeAlias = Callable[[Any, Tensor, Tensor], Tensor]
 """(loss, scores (N, C, *positions), target that was checked) -> losses (N, *positions)."""
@@ -146,7 +146,7 @@ def checked(loss: LossOperator, scores: Tensor, target: Tensor) -> Tensor:
     """`target` in the type that PyTorch's losses take: int64 for classes, else floating point.
 
     Raises:
-        SettingError: as `check_target`, whose answer it is.
+        SettingError: as `LossOperator.check_target`, whose answer it is.
     """
     shape = tuple(scores.shape)
     if _fits(loss, shape, target):
@@ -154,7 +154,7 @@ def checked(loss: LossOperator, scores: Tensor, target: Tensor) -> Tensor:
     else:
         given = target.detach().cpu()
         plain = given.float() if given.dtype is torch.bfloat16 else given
-        found = check_target(plain.numpy(), shape, ignored=loss.ignored, values=loss.takes_values)
+        found = loss.check_target(plain.numpy(), shape)
         classes, positions = target.reshape(found.shape), found.shape
     if classes.ndim == scores.ndim:
         return classes.to(torch.promote_types(scores.dtype, torch.float32))
@@ -163,7 +163,9 @@ def checked(loss: LossOperator, scores: Tensor, target: Tensor) -> Tensor:
 
 def _fits(loss: LossOperator, shape: tuple[int, ...], target: Tensor) -> bool:
     """Whether the target is plainly good: what almost every batch is, told without a copy."""
-    if target.shape != shape[:1] + shape[2:] or target.dtype is not torch.int64:
+    if not isinstance(loss, RowLoss) or target.dtype is not torch.int64:
+        return False
+    if target.shape != shape[:1] + shape[2:]:
         return False
     if not target.numel():
         return False

@@ -25,7 +25,7 @@ from striate.analysis.why.sight import padding_note, seen
 from striate.analysis.why.stored import Stored
 from striate.errors import ExplanationError
 from striate.graph import Call, Graph, Node, Ref
-from striate.ops.loss.loss_operator import LossOperator
+from striate.passes.attach_loss import loss_of
 from striate.reference import Backward, Factor, Number, Product, behind, prepared
 from striate.reference.products import constant
 
@@ -237,8 +237,8 @@ class Inquiry:
         node = self._graph[number.node]
         specs, target = self._graph.input_specs(node), self._trace.target
         text = node.operator.formula(number.index, *specs)
-        if isinstance(node.operator, LossOperator) and target is not None and target.ndim > 1:
-            text = node.operator.wanted_formula(*specs)
+        if node.operator.is_loss and target is not None and target.ndim > 1:
+            text = loss_of(self._graph, self._network.scores).wanted_formula(*specs)
         names = "|".join(map(re.escape, self._graph.weights(node)))
         if names:
             text = re.sub(rf"(?<![\w.])({names})\[", rf"{node.name}.\1[", text)
@@ -308,8 +308,9 @@ class Inquiry:
             if target is None:
                 scores = self._trace.reach([self._network.scores]).values[self._network.scores][0]
                 penalty = self._graph[self._network.scores].operator.is_penalty
-                best = scores.argmin(axis=0) if penalty else scores.argmax(axis=0)
-                target = np.asarray(best)[None]
+                target = loss_of(self._graph, self._network.scores).predicted_target(
+                    -scores if penalty else scores
+                )
             self._trace.target = self._stored.target = target
         return loss
 

@@ -19,12 +19,12 @@ import numpy as np
 from striate.errors import SettingError
 from striate.graph import Spec
 from striate.ops.arrays import Array
-from striate.ops.loss.loss_operator import LossOperator, over_places, per_place
+from striate.ops.loss.row_loss import RowLoss, over_places, per_place
 from striate.ops.loss.target import IGNORED, Rows
 
 
 @dataclass(frozen=True)
-class ClassLoss(LossOperator):
+class ClassLoss(RowLoss):
     """The settings of a loss -Σ q · log p.
 
     Args:

@@ -6,7 +6,7 @@ for scores z, target class t and label smoothing ε; with ε = 0 this is -log so
 place of a class the target may be shares q of classes, which need not sum to 1. Classes may weigh
 differently, and a number such as 255 may say that nothing is to be compared: see
 `striate.ops.loss.class_loss`; a map or sequence of scores is classified at every position:
-see `striate.ops.loss.loss_operator`. The sum of exponentials is computed from z - max z, which
+see `striate.ops.loss.row_loss`. The sum of exponentials is computed from z - max z, which
 does not overflow.
 
 The gradient is the famous difference of what is said and what is so:
@@ -37,7 +37,7 @@ import numpy as np
 from striate.graph import Cost, Factor, Index, Ref, Spec, Term
 from striate.ops.arrays import Array
 from striate.ops.loss.class_loss import ClassLoss
-from striate.ops.loss.loss_operator import unless_one
+from striate.ops.loss.row_loss import unless_one
 from striate.ops.loss.target import Rows, score_names
 
 

@@ -35,13 +35,13 @@ from striate.graph import Cost, Factor, Index, Ref, Spec, Term
 from striate.ops import checked
 from striate.ops.arrays import Array
 from striate.ops.loss.class_loss import check_weights
-from striate.ops.loss.loss_operator import LossOperator, over_places, per_place
+from striate.ops.loss.row_loss import RowLoss, over_places, per_place
 from striate.ops.loss.target import Rows
 
 
 @final
 @dataclass(frozen=True)
-class Hinge(LossOperator):
+class Hinge(RowLoss):
     """The multi-class hinge loss of a linear support vector machine.
 
     Args:

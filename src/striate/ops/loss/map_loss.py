@@ -35,13 +35,13 @@ from striate.errors import SettingError
 from striate.graph import Cost, Factor, Index, Ref, Spec, Term
 from striate.ops.arrays import Array
 from striate.ops.loss.class_loss import check_smoothing
-from striate.ops.loss.loss_operator import LossOperator, over_places, per_place, unless_one
+from striate.ops.loss.row_loss import RowLoss, over_places, per_place, unless_one
 from striate.ops.loss.target import Rows, score_names
 
 
 @final
 @dataclass(frozen=True)
-class MapLoss(LossOperator):
+class MapLoss(RowLoss):
     """LeNet-5's discriminative loss over penalties.
 
     Args:

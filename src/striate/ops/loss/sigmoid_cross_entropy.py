@@ -38,13 +38,13 @@ from striate.graph import Cost, Factor, Index, Ref, Spec, Term
 from striate.ops.activation.sigmoid import logistic
 from striate.ops.arrays import Array
 from striate.ops.loss.class_loss import check_smoothing, check_weights
-from striate.ops.loss.loss_operator import LossOperator, over_places, per_place, unless_one
+from striate.ops.loss.row_loss import RowLoss, over_places, per_place, unless_one
 from striate.ops.loss.target import Rows
 
 
 @final
 @dataclass(frozen=True)
-class SigmoidCrossEntropy(LossOperator):
+class SigmoidCrossEntropy(RowLoss):
     """Sigmoid and cross-entropy in one, summed over the scores.
 
     Args:

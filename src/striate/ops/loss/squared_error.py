@@ -22,13 +22,13 @@ from typing import final
 
 from striate.graph import Cost, Factor, Index, Ref, Spec, Term
 from striate.ops.arrays import Array
-from striate.ops.loss.loss_operator import LossOperator, over_places, per_place
+from striate.ops.loss.row_loss import RowLoss, over_places, per_place
 from striate.ops.loss.target import Rows
 
 
 @final
 @dataclass(frozen=True)
-class SquaredError(LossOperator):
+class SquaredError(RowLoss):
     """Half the sum of squares.
 
     Shapes: (units, *positions), and class numbers (*positions) or wanted values

@@ -51,13 +51,8 @@ class Rows:
         return found
 
 
-def rows(scores: Array, target: Array | None, *, ignored: int | None, values: bool) -> Rows:
-    """`scores` (N, C, *positions) and `target` as rows; for the arguments see `check_target`.
-
-    Raises:
-        SettingError: the target does not fit.
-    """
-    target = check_target(target, scores.shape, ignored=ignored, values=values)
+def rows(scores: Array, target: Array, *, ignored: int | None) -> Rows:
+    """`scores` (N, C, *positions) and a target that was checked, as rows."""
     flat = by_row(scores)
     if target.ndim == scores.ndim:
         none = np.empty(0, dtype=np.int64)
