@@ -4,9 +4,15 @@ from __future__ import annotations
 
 LOSS = "ops/loss/{}.py".format
 ENTROPY, SHARED, MEAN = LOSS("cross_entropy"), LOSS("class_loss"), LOSS("row_loss")
-BINARY, HINGE = LOSS("sigmoid_cross_entropy"), LOSS("hinge")
+CTC, BINARY, HINGE = LOSS("ctc"), LOSS("sigmoid_cross_entropy"), LOSS("hinge")
 
 LOSS_BUGS = (
+    ("CTC: equal labels merged", CTC, "= labels[1:] != labels[:-1]", "= True"),
+    ("CTC: the last blank forgotten", CTC, "reduce(alpha[-1, -2:])", "reduce(alpha[-1, -2:-1])"),
+    ("CTC: the step itself in both halves", CTC, "(z[states, t + 1] + beta[t + 1])", "beta[t + 1]"),
+    ("CTC: not divided by the labels", CTC, ") / max(1, len(own))", ")"),
+    ("CTC: what fills up is read", CTC, "[row[row != PADDING].astype", "[row.astype"),
+    ("CTC: paths weigh as if they were one", CTC, "beta - total).T", "beta - alpha.max()).T"),
     ("cross-entropy: sign of the gradient", ENTROPY, "* said - a\n", "* -said + a\n"),
     (
         "cross-entropy: the log-sum counted once, whatever the shares sum to",

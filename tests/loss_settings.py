@@ -52,10 +52,28 @@ def sigmoid_cross_entropy(draw: Draw, specs: Specs) -> Setting:
     return ops.SigmoidCrossEntropy(draw(SMOOTHING), positive, own), (spec,)
 
 
+@st.composite
+def ctc(draw: Draw) -> Setting:
+    """Sequences of three steps or more, any class as the blank."""
+    classes, steps = draw(st.permutations([2, 3, 4, 5]))[:2]
+    return ops.CTC(draw(st.integers(0, classes - 1))), (Spec((classes, steps + 1)),)
+
+
+def labels(loss: ops.CTC, scores: Spec, batch: int, rng: np.random.Generator) -> Array:
+    """Labels that the steps suffice for, of different lengths, perhaps none."""
+    classes = np.delete(np.arange(scores.channels), loss.blank)
+    found = rng.choice(classes, (batch, (scores.spatial[0] + 1) // 2))
+    for row in found[1:]:
+        row[rng.integers(0, len(row) + 1) :] = -1
+    return found
+
+
 def target(
     operator: Operator, scores: Spec, batch: int, plain: bool, rng: np.random.Generator
 ) -> Array:
     """Class numbers, some of them ignored in the last picture, or any value for every score."""
+    if isinstance(operator, ops.CTC):
+        return labels(operator, scores, batch, rng)
     if not plain:
         return rng.random((batch, *scores.shape)) * 1.5
     numbers = rng.integers(0, scores.channels, (batch, *scores.spatial))

@@ -380,6 +380,7 @@ SETTINGS: Mapping[type[Operator], st.SearchStrategy[Setting]] = {
     ops.SquaredError: plain(ops.SquaredError),
     ops.Hinge: loss_settings.hinge(shapes()),
     ops.SigmoidCrossEntropy: loss_settings.sigmoid_cross_entropy(shapes()),
+    ops.CTC: loss_settings.ctc(),
     ops.MapLoss: alone(st.builds(ops.MapLoss, st.floats(-3, 3), loss_settings.SMOOTHING)),
 }
 """Settings and input specs of every operator."""

@@ -315,5 +315,6 @@ JUDGES: Mapping[type[Operator], Callable[[Twin], Tensor]] = {
     ops.Hinge: loss_judges.hinge,
     ops.SigmoidCrossEntropy: loss_judges.sigmoid_cross_entropy,
     ops.MapLoss: loss_judges.map_loss,
+    ops.CTC: loss_judges.ctc,
 }
 """One function an operator."""

@@ -109,3 +109,15 @@ def _hot(twin: Any) -> Tensor:
 
 def _classes(twin: Any) -> Tensor:
     return torch.arange(twin.x.shape[1]).reshape(1, -1, *[1] * (twin.x.ndim - 2))
+
+
+def ctc(twin: Any) -> Tensor:
+    """PyTorch's mean, of one picture at a time."""
+    log_p = twin.x.movedim(2, 0).log_softmax(dim=2)
+    losses = []
+    for n, row in enumerate(twin.target):
+        own, steps = row[row >= 0], torch.tensor([log_p.shape[0]])
+        lengths = torch.tensor([len(own)])
+        one = log_p[:, n : n + 1]
+        losses.append(F.ctc_loss(one, own[None], steps, lengths, twin.operator.blank))
+    return torch.stack(losses)

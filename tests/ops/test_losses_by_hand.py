@@ -68,6 +68,25 @@ CASES: list[tuple[str, Operator, Any, Any, float, Any]] = [
     # e⁰ + e⁰ + e^-log 2 = 5/2.
     ("penalties", ops.MapLoss(0.0), [0, L2], 1, L2 + log(2.5), [-2 / 5, 1 - 1 / 5]),
     ("half a target", ops.MapLoss(0.0), [0, L2], [0, 0.5], L2 / 2 + log(2.5) / 2, [-0.2, 0.4]),
+    # Two steps, blank and one class, all scores 0: three of four paths spell the label.
+    (
+        "a label in two steps",
+        ops.CTC(),
+        [[0, 0], [0, 0]],
+        [1],
+        L4 - L3,
+        [[1 / 6] * 2, [-1 / 6] * 2],
+    ),
+    # "aa" needs a-blank-a: one path of eight, its loss halved; every step but said for certain.
+    (
+        "equal labels",
+        ops.CTC(blank=1),
+        [[0, 0, 0], [0, 0, 0]],
+        [0, 0],
+        1.5 * L2,
+        [[-1 / 4, 1 / 4, -1 / 4], [1 / 4, -1 / 4, 1 / 4]],
+    ),
+    ("no label", ops.CTC(), [[0, 0], [L3, 0]], [-1], L4 + L2, [[-3 / 4, -1 / 2], [3 / 4, 1 / 2]]),
     # The mean of two places: ½ · 4 and ½ · (1 + 9).
     ("squares", ops.SquaredError(), [[1, 2], [2, 3]], [[1, 1], [0, 0]], 3.5, [[0, 0.5], [1, 1.5]]),
 ]

@@ -14,11 +14,13 @@ from torch.nn import functional as F  # noqa: N812
 
 import loss_settings
 from striate import ops, reference
-from striate.analysis.why.inquiry import why
+from striate.analysis.verify import verify
+from striate.analysis.why.inquiry import Inquiry, why
 from striate.engine import Gradients
 from striate.errors import SettingError
 from striate.graph import Auxiliary, Graph, Node, Operator
 from striate.notation import parse, text
+from striate.ops.loss.row_loss import RowLoss
 from striate.pytorch import load_weights, loss_function
 from striate.pytorch.evaluate import values_and_gradients
 
@@ -51,7 +53,7 @@ WAYS: dict[type[Operator], Any] = {
 
 
 def test_every_loss_is_tried() -> None:
-    assert set(WAYS) == {kind for kind in ops.OPERATORS if kind.is_loss}
+    assert set(WAYS) == {kind for kind in ops.OPERATORS if issubclass(kind, RowLoss)}
 
 
 @pytest.mark.parametrize("net", NETS)
@@ -234,3 +236,47 @@ def test_classes_may_be_of_any_whole_type(kind: torch.dtype) -> None:
     loss = loss_function(parse("INPUT 3 -> CROSSENTROPY"))
     z = torch.tensor([[0.0, 1, 2], [3, 1, 0]])
     assert loss(z, torch.tensor([0, 2]).to(kind)) == F.cross_entropy(z, torch.tensor([0, 2]))
+
+
+def test_ctc_in_every_engine() -> None:
+    graph, rng = parse("INPUT 3x7 -> CONV 5 3 same -> CTC blank=2"), np.random.default_rng(5)
+    weights, x = drawn(graph, rng), rng.standard_normal((3, 3, 7))
+    target = np.array([[0, 1, 1, 4], [3, 3, -1, -1], [-1, -1, -1, -1]])
+    trace = reference.run(graph, weights, x, target=target)
+    module = graph.module().double()
+    load_weights(module, weights)
+    scores = module(torch.from_numpy(x))
+    trained = loss_function(graph)(scores, torch.from_numpy(target))
+    log_p = scores.movedim(2, 0).log_softmax(2)
+    lengths = torch.tensor([4, 2, 0])
+    right = F.ctc_loss(log_p, torch.from_numpy(target), torch.full((3,), 7), lengths, blank=2)
+    assert trace.loss == pytest.approx(right.item(), rel=1e-12)
+    assert trained.item() == pytest.approx(right.item(), rel=1e-12)
+    trained.backward()
+    near(module.conv1.weight.grad, trace.backward().weights["conv1"]["weight"])
+    assert verify(graph).ok
+    asked = Inquiry((graph, weights), x[0], target=[0, 1, 1, 4])
+    for what in ("loss", "conv1[0,3].grad"):
+        assert asked.why(what).reference_residual < 1e-13
+    assert Inquiry((graph, weights), x[0]).why("loss").reference > 0
+
+
+@pytest.mark.parametrize(
+    ("target", "what"),
+    [
+        ([[1, 2]], "the target [[1, 2]] is no labels"),
+        ([[1, 3]], "the target [[1, 3]] is no labels"),
+        ([[-1, 1]], "the target [[-1, 1]] is no labels"),
+        ([1, 0], "the target [1, 0] is no labels"),
+        ([[1.0, 0.0]], "the target [[1.0, 0.0]] is no labels"),
+        ([[1, 1, 0]], "the 3 labels of picture 0 need 4 steps, but there are 3"),
+    ],
+)
+def test_labels_that_mean_nothing(target: Any, what: str) -> None:
+    graph = parse("INPUT 3x3 -> CTC blank=2")
+    with pytest.raises(SettingError) as judged:
+        reference.run(graph, {}, np.zeros((1, 3, 3)), target=np.array(target))
+    with pytest.raises(SettingError) as trained:
+        loss_function(graph)(torch.zeros(1, 3, 3), torch.tensor(target))
+    assert str(judged.value) == str(trained.value)
+    assert judged.value.what == what

@@ -11,7 +11,7 @@ import numpy as np
 
 from striate.errors import ExplanationError, StriateError, UnknownNameError, did_you_mean
 from striate.graph import Auxiliary, Graph, Node
-from striate.ops import Softmax
+from striate.ops import CTC, Softmax
 from striate.ops.arrays import Array
 from striate.passes.attach_loss import with_loss
 
@@ -227,6 +227,9 @@ def target_of(network: Network, target: object) -> Array | None:
             f"no class is called {target!r}", remedy=near or f"There are: {known}."
         )
     wanted = _array(int(target) if isinstance(target, str) and len(target) < 10 else target)
+    loss = network.graph.loss
+    if loss is not None and isinstance(loss.operator, CTC):
+        return np.atleast_2d(wanted).astype(np.int64)
     if wanted.size == scores.size > 1:
         return wanted.reshape(1, *scores.shape)
     if wanted.shape == scores.spatial != () and not (wanted % 1).any():

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from striate.analysis.subject import Explainable, nested
 from striate.errors import SettingError, ShapeError
 from striate.graph import Graph, Node, Weight
-from striate.ops import Flatten, SquaredError
+from striate.ops import CTC, Flatten, SquaredError
 from striate.ops.arrays import Weights
 from striate.passes.attach_loss import with_loss
 from striate.reference import Backward, Trace, run
@@ -188,6 +188,10 @@ def _target(graph: Graph, batch: int, rng: np.random.Generator) -> Array:
     if loss is not None and isinstance(loss.operator, SquaredError):
         # Wanted values make every entry of the first error another random number.
         return rng.standard_normal((batch, *scores.shape))
+    if loss is not None and isinstance(loss.operator, CTC):
+        # One label at every other step always fits.
+        labels = np.delete(np.arange(scores.channels), loss.operator.blank)
+        return rng.choice(labels, (batch, (scores.spatial[0] + 1) // 2))
     return rng.integers(0, scores.channels, (batch, *scores.spatial))
 
 

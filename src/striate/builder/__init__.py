@@ -21,6 +21,7 @@ from striate.builder.makers import merge_part, operator_part, step
 from striate.builder.parts import At, Auxiliary, Part, Pass
 
 __all__ = [
+    "CTC",
     "ELU",
     "GELU",
     "RBF",
@@ -124,5 +125,6 @@ LogLoss = operator_part(ops.LogLoss)
 SquaredError = operator_part(ops.SquaredError)
 MapLoss = operator_part(ops.MapLoss)
 Hinge = operator_part(ops.Hinge)
+CTC = operator_part(ops.CTC)
 SigmoidCrossEntropy = operator_part(ops.SigmoidCrossEntropy)
 TransposedConv = operator_part(ops.TransposedConv)

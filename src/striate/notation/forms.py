@@ -84,6 +84,7 @@ FORMS = (
     _form("LOGLOSS", "LogLoss", "", "NLL"),
     _form("HINGE", "Hinge", "p"),
     _form("MAPLOSS", "MapLoss"),
+    _form("CTC", "CTC"),
 )
 
 PASS, AUX = "PASS", "AUX"

@@ -24,6 +24,7 @@ from striate.ops.convolution.conv import Conv
 from striate.ops.convolution.dense import Dense
 from striate.ops.convolution.transposed_conv import TransposedConv
 from striate.ops.loss.cross_entropy import CrossEntropy
+from striate.ops.loss.ctc import CTC
 from striate.ops.loss.hinge import Hinge
 from striate.ops.loss.log_loss import LogLoss
 from striate.ops.loss.map_loss import MapLoss
@@ -99,10 +100,12 @@ OPERATORS: tuple[type[Operator], ...] = (
     SquaredError,
     Hinge,
     MapLoss,
+    CTC,
 )
 """Every operator. The contract's promises are tested on each."""
 
 __all__ = [
+    "CTC",
     "ELU",
     "GELU",
     "OPERATORS",

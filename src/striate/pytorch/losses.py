@@ -12,6 +12,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from striate.graph import Graph, Operator
 from striate.ops import (
+    CTC,
     CrossEntropy,
     Hinge,
     LogLoss,
@@ -242,6 +243,14 @@ def _map_loss(loss: MapLoss, outputs: Tensor, target: Tensor) -> Tensor:
     return (q * (outputs + total)).sum(dim=1)
 
 
+def _ctc(loss: CTC, scores: Tensor, target: Tensor) -> Tensor:
+    lengths = (target >= 0).sum(dim=1)
+    steps = torch.full_like(lengths, scores.shape[2])
+    log_p = scores.movedim(2, 0).log_softmax(dim=2)
+    each = F.ctc_loss(log_p, target, steps, lengths, loss.blank, reduction="none")
+    return each / lengths.clamp_min(1)
+
+
 def _hinge(loss: Hinge, outputs: Tensor, target: Tensor) -> Tensor:
     classes = outputs.shape[1]
     rows = outputs.movedim(1, -1).reshape(-1, classes)
@@ -290,6 +299,7 @@ LOSSES: Mapping[type[Operator], RowLosses] = {
     LogLoss: _log_loss,
     SquaredError: _squared_error,
     MapLoss: _map_loss,
+    CTC: _ctc,
     Hinge: _hinge,
     SigmoidCrossEntropy: _sigmoid_cross_entropy,
 }
