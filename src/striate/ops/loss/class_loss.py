@@ -13,6 +13,7 @@ definition (torch.nn.CrossEntropyLoss).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -73,7 +74,8 @@ class ClassLoss(RowLoss):
         return f"{of_row} / Σ w" if self._weighs(x) else per_place(of_row, x)
 
     def _weighs(self, x: Spec) -> bool:
-        return self.class_weights is not None or (x.rank > 1 and self.ignore_index is not None)
+        several = prod(x.spatial) > 1
+        return self.class_weights is not None or (several and self.ignore_index is not None)
 
     @property
     def share(self) -> str:

@@ -30,6 +30,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import final
 
 import numpy as np
@@ -92,7 +93,7 @@ class CrossEntropy(ClassLoss):
         return (Factor(total * said - a[k].item(), label, (score,)),)
 
     def formula(self, index: Index, *inputs: Spec) -> str:
-        if self.is_plain and inputs[0].rank == 1:
+        if self.is_plain and prod(inputs[0].spatial) == 1:
             return "-{0}[target] + log Σ exp({0}[k])"
         return self.wanted_formula(*inputs)
 

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, prod
 from typing import final
 
 import numpy as np
@@ -93,7 +93,7 @@ class MapLoss(RowLoss):
         return (Factor(wanted - total * likely, f"({wanted:g} - {times}p[{k}])", (score,)),)
 
     def formula(self, index: Index, *inputs: Spec) -> str:
-        if inputs[0].rank == 1 and not self.smoothing:
+        if prod(inputs[0].spatial) == 1 and not self.smoothing:
             return f"{{0}}[target] + log(exp(-{self.j:g}) + Σ exp(-{{0}}[k]))"
         return self.wanted_formula(*inputs)
 

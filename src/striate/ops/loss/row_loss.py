@@ -142,12 +142,12 @@ class RowLoss(LossOperator):
 
 def over_places(formula: str, x: Spec) -> str:
     """The formula of a picture's loss, from that of one row."""
-    return formula if x.rank == 1 else f"mean over positions of {formula}"
+    return formula if prod(x.spatial) == 1 else f"mean over positions of {formula}"
 
 
 def per_place(formula: str, x: Spec) -> str:
     """The formula of a picture's gradient, from that of one row."""
-    return formula if x.rank == 1 else f"{formula} / {prod(x.spatial)} positions"
+    return formula if prod(x.spatial) == 1 else f"{formula} / {prod(x.spatial)} positions"
 
 
 def unless_one(total: float, dtype: np.dtype[Any]) -> tuple[Factor, ...]:
