@@ -150,7 +150,9 @@ def checked(loss: LossOperator, scores: Tensor, target: Tensor) -> Tensor:
         SettingError: as `LossOperator.check_target`, whose answer it is.
     """
     shape = tuple(scores.shape)
-    if _fits(loss, shape, target):
+    if _has_no_numbers(target):
+        classes, positions = target, tuple(target.shape)
+    elif _fits(loss, shape, target):
         classes, positions = target, shape[:1] + shape[2:]
     else:
         given = target.detach().cpu()
@@ -160,6 +162,12 @@ def checked(loss: LossOperator, scores: Tensor, target: Tensor) -> Tensor:
     if classes.ndim == scores.ndim:
         return classes.to(torch.promote_types(scores.dtype, torch.float32))
     return classes.reshape(positions).long()
+
+
+def _has_no_numbers(target: Tensor) -> bool:
+    """Whether a target cannot be looked into: it is traced, mapped over by vmap, or has no data."""
+    mapped: bool = torch._C._functorch.is_functorch_wrapped_tensor(target)
+    return mapped or target.is_meta or torch.compiler.is_compiling()
 
 
 def _fits(loss: LossOperator, shape: tuple[int, ...], target: Tensor) -> bool:
