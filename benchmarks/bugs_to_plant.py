@@ -6,8 +6,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from planted_loss_bugs import LOSS_BUGS
+
 SOURCE = Path(__file__).resolve().parent.parent / "src/striate"
-SHARED = ("Window", "Wiring")
+SHARED = ("Window", "Wiring", "Rows", "ClassLoss", "RowLoss", "LossOperator")
 """Classes that are no operators, but used by several."""
 
 
@@ -37,7 +39,7 @@ class Bug:
 CONV, WIRING = "ops/convolution/conv.py", "ops/convolution/wiring.py"
 BN, LRN = "ops/normalization/batch_norm.py", "ops/normalization/local_response_norm.py"
 MAX, AVERAGE = "ops/pooling/max_pool.py", "ops/pooling/average_pool.py"
-ENTROPY, SLIDING = "ops/loss/cross_entropy.py", "ops/sliding.py"
+SLIDING = "ops/sliding.py"
 
 BUGS = (
     Bug(
@@ -224,30 +226,6 @@ BUGS = (
         "accumulate(channels[1:])",
     ),
     Bug(
-        "cross-entropy: sign of the gradient",
-        ENTROPY,
-        "(said - self._wanted(call))",
-        "(self._wanted(call) - said)",
-    ),
-    Bug(
-        "cross-entropy: smoothing forgotten in the gradient",
-        ENTROPY,
-        "(said - self._wanted(call))",
-        "(said - one_hot(call))",
-    ),
-    Bug(
-        "log-loss: gradient not divided by the probability",
-        "ops/loss/log_loss.py",
-        "* one_hot(call) / _positive(call.x),",
-        "* one_hot(call),",
-    ),
-    Bug(
-        "squared error: mean instead of sum",
-        "ops/loss/squared_error.py",
-        "** 2).sum(axis=1) / 2",
-        "** 2).mean(axis=1) / 2",
-    ),
-    Bug(
         "subsampling: input gradient without the coefficient",
         "ops/pooling/subsample.py",
         'error * _wide(call, "weight") / self._divisor',
@@ -278,30 +256,6 @@ BUGS = (
         "return self.k + self.alpha * self._summed",
     ),
     Bug("RBF: gradient without the 2", "ops/output/rbf.py", "Gradients((2 * (", "Gradients((1 * ("),
-    Bug(
-        "MAP loss: rubbish class forgotten",
-        "ops/loss/map_loss.py",
-        " + np.exp(least - self.j)",
-        "",
-    ),
-    Bug(
-        "hinge: the right class gets no gradient",
-        "ops/loss/hinge.py",
-        "= -near.sum(axis=1)",
-        "= 0",
-    ),
-    Bug(
-        "sigmoid cross-entropy: softplus of the wrong sign",
-        "ops/loss/sigmoid_cross_entropy.py",
-        "np.maximum(z, 0) + np.log1p",
-        "np.maximum(-z, 0) + np.log1p",
-    ),
-    Bug(
-        "losses: a float64 target makes a float64 loss",
-        "ops/loss/target.py",
-        "np.eye(call.x.shape[1], dtype=call.x.dtype)",
-        "np.eye(call.x.shape[1])",
-    ),
     Bug(
         "trait: softplus claims never to fall, though it drops at a low threshold",
         "ops/activation/softplus.py",
@@ -362,4 +316,5 @@ BUGS = (
         "return np.where(z > self.threshold, x, smooth)",
         "return np.where(x > self.threshold, x, smooth)",
     ),
+    *(Bug(*each) for each in LOSS_BUGS),
 )

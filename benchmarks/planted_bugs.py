@@ -26,6 +26,7 @@ TESTS = (
     "tests/ops/test_promises.py",
     "tests/ops/test_traits.py",
     "tests/graph/test_window.py",
+    "tests/pytorch/test_one_definition.py",
 )
 
 

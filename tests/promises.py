@@ -15,6 +15,7 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+import loss_settings
 from specimens import Lines
 from striate import ops
 from striate.graph import Call, Operator, Padding, Ref, Spec, Weight, Window
@@ -98,7 +99,7 @@ def cases(
         call = replace(call, noise=fixed(operator.draw(rng, *inputs)))
     if operator.is_loss:
         plain = kind is ops.Hinge or draw(st.booleans())
-        wanted = target(specs[0].channels, batch, plain, rng)
+        wanted = loss_settings.target(operator, specs[0], batch, plain, rng)
         call = replace(call, target=wanted if wanted.dtype.kind == "i" else wanted.astype(dtype))
     call = call.with_output(fixed(np.asarray(operator.forward(call))))
     error = fixed(rng.standard_normal(call.y.shape).astype(dtype))
@@ -123,14 +124,6 @@ def weight(kind: Weight, rng: np.random.Generator, dtype: type) -> Array:
     if kind.role == "statistic_one":
         values = 0.5 + np.abs(values)
     return fixed(values.astype(dtype))
-
-
-def target(classes: int, batch: int, plain: bool, rng: np.random.Generator) -> Array:
-    """Class numbers, or a wanted value for every score (shares that sum to 1)."""
-    if plain:
-        return rng.integers(0, classes, batch)
-    shares = rng.random((batch, classes)) + 0.1
-    return shares / shares.sum(axis=1, keepdims=True)
 
 
 def probabilities(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
@@ -386,11 +379,12 @@ SETTINGS |= {
     ops.Concat: stacked(),
     ops.Multiply: branches(ops.Multiply),
     ops.Divide: st.builds(lambda spec: (ops.Divide(), (spec, spec)), shapes()),
-    ops.CrossEntropy: alone(st.builds(ops.CrossEntropy, st.one_of(st.just(0.0), RATES)), (1,)),
-    ops.LogLoss: alone(st.builds(ops.LogLoss), (1,)),
-    ops.SquaredError: alone(st.builds(ops.SquaredError), (1,)),
-    ops.Hinge: alone(st.builds(ops.Hinge, st.floats(0.1, 3)), (1,)),
-    ops.SigmoidCrossEntropy: alone(st.builds(ops.SigmoidCrossEntropy), (1,)),
-    ops.MapLoss: alone(st.builds(ops.MapLoss, st.floats(-3, 3)), (1,)),
+    ops.CrossEntropy: loss_settings.class_loss(ops.CrossEntropy, shapes()),
+    ops.LogLoss: loss_settings.class_loss(ops.LogLoss, shapes()),
+    ops.SquaredError: plain(ops.SquaredError),
+    ops.Hinge: loss_settings.hinge(shapes()),
+    ops.SigmoidCrossEntropy: loss_settings.sigmoid_cross_entropy(shapes()),
+    ops.CTC: loss_settings.ctc(),
+    ops.MapLoss: alone(st.builds(ops.MapLoss, st.floats(-3, 3), loss_settings.SMOOTHING)),
 }
 """Settings and input specs of every operator."""

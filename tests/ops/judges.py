@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+import loss_judges
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
@@ -166,29 +167,11 @@ def _adaptive_max(twin: Twin) -> Tensor:
     return pool(twin.x, _axes(twin.operator.size, rank))
 
 
-def _hinge(twin: Twin) -> Tensor:
-    margin, classes = twin.operator.margin, twin.x.shape[1]
-    assert twin.target is not None
-    mean = F.multi_margin_loss(twin.x, twin.target, margin=margin, reduction="none")
-    return mean * classes
-
-
-def _sigmoid_cross_entropy(twin: Twin) -> Tensor:
-    each = F.binary_cross_entropy_with_logits(twin.x, _hot(twin), reduction="none")
-    return each.sum(dim=1)
-
-
 def _rbf(twin: Twin) -> Tensor:
     codes = torch.from_numpy(bitmaps.codes()[: twin.operator.units].copy()).to(twin.x.dtype)
     return (
         torch.cdist(twin.x[None], codes[None], compute_mode="donot_use_mm_for_euclid_dist")[0] ** 2
     )
-
-
-def _map_loss(twin: Twin) -> Tensor:
-    rubbish = torch.full_like(twin.x[:, :1], -twin.operator.j)
-    total = torch.logsumexp(torch.cat([rubbish, -twin.x], dim=1), dim=1)
-    return (_hot(twin) * twin.x).sum(dim=1) + total
 
 
 def _max_pool(twin: Twin) -> Tensor:
@@ -236,11 +219,6 @@ def _dropout(twin: Twin) -> Tensor:
     return torch.where(twin.noise > 0, twin.x / (1 - twin.operator.rate), 0.0)
 
 
-def _cross_entropy(twin: Twin) -> Tensor:
-    smoothing = twin.operator.smoothing
-    return F.cross_entropy(twin.x, twin.target, reduction="none", label_smoothing=smoothing)
-
-
 def _local_response_norm(twin: Twin) -> Tensor:
     lrn = twin.operator
     return F.local_response_norm(twin.x, lrn.size, lrn.alpha, lrn.beta, lrn.k)
@@ -284,13 +262,6 @@ def _histogram_pool(twin: Twin) -> Tensor:
         away = (x - (pool.low + b * width)).abs() / width
         found.append(slide((1 - away).relu(), kernel, stride))
     return torch.stack(found, dim=2).flatten(1, 2)
-
-
-def _hot(twin: Twin) -> Tensor:
-    assert twin.target is not None
-    if twin.target.is_floating_point():
-        return twin.target
-    return F.one_hot(twin.target, twin.x.shape[1]).to(twin.x.dtype)
 
 
 def _product(tensors: tuple[Tensor, ...]) -> Tensor:
@@ -342,11 +313,12 @@ JUDGES |= {
     ops.Concat: lambda twin: torch.cat(twin.inputs, dim=1),
     ops.Multiply: lambda twin: _product(twin.inputs),
     ops.Divide: lambda twin: twin.inputs[0].div(twin.inputs[1]),
-    ops.CrossEntropy: _cross_entropy,
-    ops.LogLoss: lambda twin: -(_hot(twin) * twin.x.log()).sum(dim=1),
-    ops.SquaredError: lambda twin: F.mse_loss(twin.x, _hot(twin), reduction="none").sum(dim=1) / 2,
-    ops.Hinge: _hinge,
-    ops.SigmoidCrossEntropy: _sigmoid_cross_entropy,
-    ops.MapLoss: _map_loss,
+    ops.CrossEntropy: loss_judges.cross_entropy,
+    ops.LogLoss: loss_judges.log_loss,
+    ops.SquaredError: loss_judges.squared_error,
+    ops.Hinge: loss_judges.hinge,
+    ops.SigmoidCrossEntropy: loss_judges.sigmoid_cross_entropy,
+    ops.MapLoss: loss_judges.map_loss,
+    ops.CTC: loss_judges.ctc,
 }
 """One function an operator."""

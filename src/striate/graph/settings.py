@@ -181,6 +181,8 @@ def _kinds(hint: Any) -> list[str]:
         return [str(each) for each in get_args(hint)]
     if get_origin(hint) is tuple:
         inner = get_args(hint)[0]
+        if inner is float:
+            return ["one number per class (1+2+0.5)"]
         return ["pairs of whole numbers" if get_origin(inner) is tuple else "several of them"]
     words = {int: "a whole number", float: "a number", bool: "yes or no", str: "a word"}
     return [words.get(hint, "nothing" if hint is NoneType else str(hint))]

@@ -84,14 +84,15 @@ FORMS = (
     _form("SIGMOIDCROSSENTROPY", "SigmoidCrossEntropy", "", "BCE"),
     _form("SQUAREDERROR", "SquaredError", "", "MSE"),
     _form("LOGLOSS", "LogLoss", "", "NLL"),
-    _form("HINGE", "Hinge"),
+    _form("HINGE", "Hinge", "p"),
     _form("MAPLOSS", "MapLoss"),
+    _form("CTC", "CTC"),
 )
 
 PASS, AUX = "PASS", "AUX"
 """Words that are no operators: a branch that changes nothing, and a side exit."""
 
-SHORT = {"padding": "pad"}
+SHORT = {"padding": "pad", "class_weights": "weights"}
 """Settings with a shorter name in the notation."""
 
 PADDING_WORDS = ("valid", "same", "full")

@@ -38,7 +38,7 @@ def operator_text(operator: Operator, *, axes: int = 2) -> str:
         if name == "padding" and value in PADDING_WORDS:
             parts.append(str(value))
         else:
-            later.append(f"{SHORT.get(name, name)}={values.write(value)}")
+            later.append(f"{SHORT.get(name, name)}={values.write_setting(value, setting)}")
     first = [values.write(getattr(operator, n), _axes(form, n, axes)) for n in form.positional]
     return " ".join([parts[0], *first, *parts[1:], *later])
 

@@ -25,6 +25,7 @@ from striate.ops.convolution.conv import Conv as Conv
 from striate.ops.convolution.dense import Dense as Dense
 from striate.ops.convolution.transposed_conv import TransposedConv as TransposedConv
 from striate.ops.loss.cross_entropy import CrossEntropy as CrossEntropy
+from striate.ops.loss.ctc import CTC as CTC
 from striate.ops.loss.hinge import Hinge as Hinge
 from striate.ops.loss.log_loss import LogLoss as LogLoss
 from striate.ops.loss.map_loss import MapLoss as MapLoss

@@ -99,8 +99,7 @@ def _loss_seeds(trace: Trace) -> dict[str, Array]:
             remedy="Pass target=the right classes to run, or an error to backward.",
         )
     trace.reach([node.name, *(each.node for each in trace.graph.auxiliary)])
-    pictures = len(trace.values[node.name])
-    seeds = {node.name: np.full(pictures, 1 / pictures)}
+    seeds = {node.name: trace.loss_shares}
     for side in trace.exits:
         seeds[side.node] = seeds.get(side.node, 0.0) + side.gradient()
     return seeds

@@ -25,6 +25,7 @@ from striate.analysis.why.sight import padding_note, seen
 from striate.analysis.why.stored import Stored
 from striate.errors import ExplanationError
 from striate.graph import Call, Graph, Node, Ref
+from striate.passes.attach_loss import loss_of
 from striate.reference import Backward, Factor, Number, Product, behind, prepared
 from striate.reference.products import constant
 
@@ -234,11 +235,13 @@ class Inquiry:
 
     def _formula(self, number: Number) -> str:
         node = self._graph[number.node]
-        text = node.operator.formula(number.index, *self._graph.input_specs(node))
+        specs, target = self._graph.input_specs(node), self._trace.target
+        text = node.operator.formula(number.index, *specs)
+        if node.operator.is_loss and target is not None and target.ndim > 1:
+            text = loss_of(self._graph, self._network.scores).wanted_formula(*specs)
         names = "|".join(map(re.escape, self._graph.weights(node)))
         if names:
             text = re.sub(rf"(?<![\w.])({names})\[", rf"{node.name}.\1[", text)
-        target = self._trace.target
         if node.operator.is_loss and target is not None and target.ndim == 1:
             text = text.replace("[target]", f"[{int(target[0])}]")
         return _with_names(text, node)
@@ -299,7 +302,9 @@ class Inquiry:
             if target is None:
                 scores = self._trace.reach([self._network.scores]).values[self._network.scores][0]
                 penalty = self._graph[self._network.scores].operator.is_penalty
-                target = np.array([int(scores.argmin() if penalty else scores.argmax())])
+                target = loss_of(self._graph, self._network.scores).predicted_target(
+                    -scores if penalty else scores
+                )
             self._trace.target = self._stored.target = target
         return loss
 
@@ -309,7 +314,7 @@ class Inquiry:
         if target is None:
             return ""
         if target.ndim > 1:
-            return "wanted values"
+            return "wanted values" if target.dtype.kind == "f" else "a class per position"
         unit = int(target[0])
         return classes[unit] if unit < len(classes) else str(unit)
 

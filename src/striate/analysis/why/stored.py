@@ -80,7 +80,7 @@ class Stored:
     @property
     def _wanted(self) -> Array:
         wanted = np.asarray(self.target)
-        return wanted.astype(np.float32) if wanted.ndim > 1 else wanted
+        return wanted.astype(np.float32) if wanted.dtype.kind == "f" else wanted
 
     def _own(self, graph: Graph) -> Weights:
         return {node.name: self._weights[node.name] for node in graph if graph.weights(node)}
