@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from striate.data.decode import SUFFIXES
+from striate.data.formats import SUFFIXES
 from striate.data.tree import Tree, arrange
 from striate.errors import DataError
 

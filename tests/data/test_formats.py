@@ -1,0 +1,444 @@
+"""Every format, depth, polarity, transparency and orientation gives the pixels its file states.
+
+The files are written byte by byte and the right values are computed here: Pillow's conversions,
+which are what is tested, are in neither.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, features
+
+from data import files
+from data.making import color, encoded, gray
+from striate.data import load
+from striate.data.decode import measure, picture, read
+from striate.data.formats import kind_of
+from striate.errors import DataError
+
+HEIGHT, WIDTH = 5, 9
+
+
+def samples(bits: int, channels: int = 1) -> np.ndarray:
+    """Random numbers of so many bits, black and white among them."""
+    shape = (HEIGHT, WIDTH) if channels == 1 else (HEIGHT, WIDTH, channels)
+    drawn = np.random.default_rng(bits + channels).integers(0, 2**bits, shape)
+    drawn[0, 0], drawn[0, 1] = 0, 2**bits - 1
+    return drawn
+
+
+def scaled(values: np.ndarray, bits: int) -> np.ndarray:
+    """To 0..255, rounded."""
+    return np.floor(values * (255 / (2**bits - 1)) + 0.5)
+
+
+def on_white(values: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Values of 0..255 under an alpha of 0..1."""
+    return values * alpha + 255 * (1 - alpha)
+
+
+def luma(values: np.ndarray) -> np.ndarray:
+    """ITU-R 601."""
+    return values @ np.array([0.299, 0.587, 0.114])
+
+
+def expected_both(values: np.ndarray) -> dict[int, np.ndarray]:
+    """What a gray and a color network are to see."""
+    if values.ndim == 2:
+        return {1: values[None], 3: np.stack([values] * 3)}
+    return {1: luma(values)[None], 3: values.transpose(2, 0, 1)}
+
+
+Cell = tuple[bytes, np.ndarray]
+PALETTE = color(11, 16, 1)[:, 0]
+
+
+def png_cells() -> dict[str, Cell]:
+    cells: dict[str, Cell] = {}
+    for bits in (1, 2, 4, 8, 16):
+        levels = samples(bits)
+        right = scaled(levels, bits)
+        cells[f"png gray {bits}"] = files.png(levels, bits, 0), right
+        clear = int(levels[2, 2])
+        cells[f"png gray {bits} tRNS"] = (
+            files.png(levels, bits, 0, clear=clear.to_bytes(2, "big")),
+            on_white(right, levels != clear),
+        )
+    for bits in (8, 16):
+        three, four, two = samples(bits, 3), samples(bits, 4), samples(bits, 2)
+        cells[f"png rgb {bits}"] = files.png(three, bits, 2), scaled(three, bits)
+        key = three[1, 4]
+        solid = ~(three == key).all(axis=2)[:, :, None]
+        clear = b"".join(int(each).to_bytes(2, "big") for each in key)
+        cells[f"png rgb {bits} tRNS"] = (
+            files.png(three, bits, 2, clear=clear),
+            on_white(scaled(three, bits), solid),
+        )
+        share = four[:, :, 3:] / (2**bits - 1)
+        right = on_white(scaled(four[:, :, :3], bits), share)
+        cells[f"png rgba {bits}"] = files.png(four, bits, 6), right
+        share = two[:, :, 1] / (2**bits - 1)
+        right = on_white(scaled(two[:, :, 0], bits), share)
+        cells[f"png gray alpha {bits}"] = files.png(two, bits, 4), right
+    for bits in (1, 2, 4):
+        index = samples(bits)
+        table = PALETTE[: 2**bits]
+        cells[f"png palette {bits}"] = (
+            files.png(index, bits, 3, palette=table.tobytes()),
+            table[index].astype(float),
+        )
+        alpha = np.linspace(0, 255, 2**bits).astype(np.uint8)
+        cells[f"png palette {bits} tRNS"] = (
+            files.png(index, bits, 3, palette=table.tobytes(), clear=alpha.tobytes()),
+            on_white(table[index].astype(float), alpha[index][:, :, None] / 255),
+        )
+    return cells
+
+
+def tiff_cells() -> dict[str, Cell]:
+    cells: dict[str, Cell] = {}
+    for bits in (1, 2, 4, 8, 12, 16):
+        for order in "<>" if bits == 16 else "<":
+            for deflate in (False, True) if bits != 12 else (False,):
+                how = f"{bits}{'le' if order == '<' else 'be'}{' deflate' if deflate else ''}"
+                levels = samples(bits)
+                cells[f"tiff black is zero {how}"] = (
+                    files.tiff(levels, bits, 1, order=order, deflate=deflate),
+                    scaled(levels, bits),
+                )
+                if bits != 12 and order == "<":
+                    cells[f"tiff white is zero {how}"] = (
+                        files.tiff(levels, bits, 0, order=order, deflate=deflate),
+                        255 - scaled(levels, bits),
+                    )
+    for bits in (8, 16):
+        three, four = samples(bits, 3), samples(bits, 4)
+        for planar in (False, True):
+            for deflate in (False, True):
+                for order in "<>":
+                    how = f"{bits}{order}{' planar' * planar}{' deflate' * deflate}"
+                    data = files.tiff(three, bits, 2, order=order, planar=planar, deflate=deflate)
+                    cells[f"tiff rgb {how}"] = data, scaled(three, bits)
+        share = four[:, :, 3:] / (2**bits - 1)
+        cells[f"tiff rgba {bits}"] = (
+            files.tiff(four, bits, 2, extra=(2,)),
+            on_white(scaled(four[:, :, :3], bits), share),
+        )
+        soft = four.copy()
+        soft[:, :, :3] = np.minimum(four[:, :, :3], four[:, :, 3:])
+        cells[f"tiff rgba premultiplied {bits}"] = (
+            files.tiff(soft, bits, 2, extra=(1,)),
+            scaled(soft[:, :, :3], bits) + 255 * (1 - share),
+        )
+        key = four[:, :, 3:] / (2**bits - 1)
+        cells[f"tiff cmyk {bits}"] = (
+            files.tiff(four, bits, 5),
+            255 * (1 - four[:, :, :3] / (2**bits - 1)) * (1 - key),
+        )
+    two = samples(8, 2)
+    cells["tiff gray alpha"] = (
+        files.tiff(two, 8, 1, extra=(2,)),
+        on_white(two[:, :, 0].astype(float), two[:, :, 1] / 255),
+    )
+    two[:, :, 0] = np.minimum(two[:, :, 0], two[:, :, 1])
+    cells["tiff gray alpha premultiplied"] = (
+        files.tiff(two, 8, 1, extra=(1,)),
+        two[:, :, 0] + 255.0 - two[:, :, 1],
+    )
+    index = samples(4)
+    table = [int(each) * 257 for k in range(3) for each in PALETTE[:, k]]
+    cells["tiff palette 4"] = files.tiff(index, 4, 3, palette=table), PALETTE[index].astype(float)
+    return cells
+
+
+def other_cells() -> dict[str, Cell]:
+    cells: dict[str, Cell] = {}
+    one, three, four = gray(1).astype(int), color(2).astype(int), samples(8, 4)
+    for white in (1, 3, 100, 255, 256, 1000, 4095, 65535):
+        for text in (False, True):
+            for kind, values in (("pgm", one), ("ppm", three)):
+                levels = values * white // 255
+                right = np.floor(levels * (255 / white) + 0.5)
+                data = files.pnm(levels, white, text=text)
+                cells[f"{kind} {white}{' text' * text}"] = data, right
+    dots = samples(1)
+    cells["pbm"] = files.pbm(dots), 255.0 * (1 - dots)
+    for bits in (1, 4, 8):
+        index = samples(min(bits, 4))
+        cells[f"bmp {bits}"] = files.bmp(index, bits, PALETTE[: 2**bits]), PALETTE[index] * 1.0
+    for ink in (0, 1):  # the palette decides which of two is white
+        table = np.array([[255] * 3, [0] * 3])[[ink, 1 - ink]]
+        cells[f"bmp 1 bit, {ink} white"] = files.bmp(dots, 1, table), table[dots][:, :, 0] * 1.0
+    cells["bmp 24"] = files.bmp(three, 24), three * 1.0
+    cells["bmp 32"] = files.bmp(four, 32), four[:, :, :3] * 1.0
+    share = four[:, :, 3:] / 255
+    for flags in (0, 0x10, 0x20, 0x30):
+        cells[f"tga gray {flags:#x}"] = files.tga(gray(1), flags=flags), one * 1.0
+        cells[f"tga rgb {flags:#x}"] = files.tga(color(2), flags=flags), three * 1.0
+    whole = four.astype(np.uint8)
+    cells["tga rgba"] = files.tga(whole, alpha_bits=8), on_white(four[:, :, :3], share)
+    cells["tga 32 without alpha"] = files.tga(whole), four[:, :, :3] * 1.0
+    cells["psd bitmap"] = files.psd(dots, 0, 1), 255.0 * (1 - dots)
+    cells["psd gray"] = files.psd(gray(1), 1), one * 1.0
+    cells["psd rgb"] = files.psd(color(2), 3), three * 1.0
+    cells["psd rgba"] = files.psd(whole, 3), on_white(four[:, :, :3], share)
+    cells["psd cmyk"] = files.psd(whole, 4), four[:, :, :3] * (four[:, :, 3:] / 255)
+    cells["ico"] = files.ico(files.png(four, 8, 6)), on_white(four[:, :, :3], share)
+    return cells
+
+
+CELLS = {**png_cells(), **tiff_cells(), **other_cells()}
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_file_gives_the_pixels_it_states(tmp_path: Path, cell: str) -> None:
+    data, values = CELLS[cell]
+    path = tmp_path / "no_suffix_is_needed"
+    path.write_bytes(data)
+    for channels, right in expected_both(values).items():
+        seen = picture(data, channels=channels)
+        assert np.abs(seen - right).max() <= 1.5, cell
+        assert np.array_equal(picture(path, channels=channels), seen)
+        exact = (right == 0) | (right == 255)
+        assert channels == 1 or np.array_equal(seen[exact], right[exact])
+    assert measure(path) == values.shape[:2]
+
+
+def lossy(kind: str, **settings: object) -> Callable[[np.ndarray], bytes]:
+    return lambda array: encoded(array, kind, **settings)
+
+
+SMOOTH = np.add.outer(np.arange(48), 2 * np.arange(64)).astype(np.uint8)
+TINTED = np.dstack([SMOOTH, 255 - SMOOTH, SMOOTH // 2])
+COMPRESSED = {
+    "jpeg": lossy("JPEG", quality=98, subsampling=0),
+    "jpeg progressive": lossy("JPEG", quality=98, subsampling=0, progressive=True),
+    "webp": lossy("WEBP", lossless=True),
+    "jpeg2000": lossy("JPEG2000"),
+    "gif": lossy("GIF"),
+    **({"avif": lossy("AVIF", quality=100, subsampling="4:4:4")} if features.check("avif") else {}),
+}
+
+
+@pytest.mark.parametrize("kind", COMPRESSED)
+@pytest.mark.parametrize("values", [SMOOTH, TINTED], ids=["gray", "color"])
+def test_a_compressed_file_gives_its_pixels_nearly(kind: str, values: np.ndarray) -> None:
+    if kind == "gif" and values.ndim == 3:
+        values = values // 64 * 64  # few enough colors for a palette
+    data = COMPRESSED[kind](values)
+    for channels, right in expected_both(values.astype(float)).items():
+        assert np.abs(picture(data, channels=channels) - right).max() <= 6
+
+
+def test_cmyk_jpeg_is_ink_on_white_paper() -> None:
+    ink = np.zeros((16, 16, 4), dtype=np.uint8)
+    ink[:8, :, 3] = 255  # black above
+    image = Image.frombytes("CMYK", (16, 16), ink.tobytes())
+    stream = io.BytesIO()
+    image.save(stream, "JPEG", quality=95)
+    seen = picture(stream.getvalue(), channels=3)
+    assert seen[:, :7].max() < 8
+    assert seen[:, 9:].min() > 247
+
+
+@pytest.mark.parametrize("bits", [4, 7, 12])
+def test_jpeg2000_of_other_depths_has_its_own_white(bits: int) -> None:
+    # A lossless file keeps differences to the middle: its header, changed, moves them along.
+    middle = 2 ** (bits - 1)
+    base = 128 if bits <= 8 else 32768
+    levels = np.linspace(0, 2**bits - 1, 96).round().astype(np.int64).reshape(8, 12)
+    array = (levels - middle + base).astype(np.uint8 if bits <= 8 else np.uint16)
+    data = bytearray(encoded(array, "JPEG2000", no_jp2=True))
+    data[42] = bits - 1
+    seen = picture(bytes(data), channels=1)[0]
+    assert np.abs(seen - scaled(levels, bits)).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (files.tiff(samples(8), 8, sample_format=2), "signed 8-bit"),
+        (files.tiff(samples(16), 16, sample_format=2), "signed 16-bit"),
+        (files.tiff(samples(16) // 2, 16, sample_format=2), "signed 16-bit"),
+        (files.tiff(samples(8), 32), "32-bit whole-number"),
+        (files.tiff(samples(8), 32, sample_format=2), "signed 32-bit"),
+        (files.tiff(samples(8), 32, 0, sample_format=3), "32-bit floating-point"),
+        (b"Pf\n2 1\n-1.0\n" + np.ones(2, "<f4").tobytes(), "32-bit floating-point"),
+        (files.tga(samples(8, 2).astype(np.uint8)), "16-bit TGA"),
+    ],
+)
+def test_numbers_whose_white_nobody_states_are_refused(data: bytes, says: str) -> None:
+    with pytest.raises(DataError, match=says) as caught:
+        picture(data, channels=1)
+    assert "whose black and white nobody states" in str(caught.value)
+
+
+def test_a_layout_that_pillow_does_not_know_is_told() -> None:
+    data = files.tiff(samples(16), 16, 0, order=">")
+    with pytest.raises(
+        DataError, match=r"kind of TIFF that is not read \(bits \(16,\), .*metric 0"
+    ):
+        picture(data, channels=1)
+
+
+def test_whole_numbers_of_the_caller_are_refused_too() -> None:
+    with pytest.raises(DataError, match="32-bit whole-number"):
+        picture(Image.fromarray(np.arange(12, dtype=np.int32).reshape(3, 4)), channels=1)
+    wide = picture(Image.fromarray(np.array([[0, 65535]], dtype=np.uint16)), channels=1)
+    assert wide.tolist() == [[[0, 255]]]
+
+
+UPRIGHT = np.kron(gray(6, 3, 2), np.ones((16, 16), dtype=np.uint8))
+TURNS = {
+    1: UPRIGHT,
+    2: UPRIGHT[:, ::-1],
+    3: UPRIGHT[::-1, ::-1],
+    4: UPRIGHT[::-1],
+    5: UPRIGHT.T,
+    6: np.rot90(UPRIGHT),
+    7: np.rot90(UPRIGHT, 2).T,
+    8: np.rot90(UPRIGHT, -1),
+}
+
+
+def _exif(kind: str, **settings: object) -> Callable[[np.ndarray, int], bytes]:
+    def write(array: np.ndarray, orientation: int) -> bytes:
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        return encoded(array, kind, exif=exif, **settings)
+
+    return write
+
+
+ORIENTED: dict[str, Callable[[np.ndarray, int], bytes]] = {
+    "png": lambda array, turn: files.png(array, 8, 0, orientation=turn),
+    "png 16": lambda array, turn: files.png(array * 257, 16, 0, orientation=turn),
+    "png 16 rgb": lambda a, turn: files.png(np.dstack([a * 257] * 3), 16, 2, orientation=turn),
+    "tiff": lambda array, turn: files.tiff(array, 8, orientation=turn),
+    "tiff 16": lambda array, turn: files.tiff(array * 257, 16, orientation=turn),
+    "tiff 16 deflate": lambda a, turn: files.tiff(a * 257, 16, orientation=turn, deflate=True),
+    "tiff 16 rgb": lambda a, turn: files.tiff(np.dstack([a * 257] * 3), 16, 2, orientation=turn),
+    "jpeg": _exif("JPEG", quality=98),
+    "webp": _exif("WEBP", lossless=True),
+    **({"avif": _exif("AVIF", quality=100)} if features.check("avif") else {}),
+}
+
+
+@pytest.mark.parametrize("kind", ORIENTED)
+@pytest.mark.parametrize("turn", TURNS)
+def test_the_orientation_is_applied_in_every_format(kind: str, turn: int) -> None:
+    wide = np.ascontiguousarray(TURNS[turn]).astype(np.int64)
+    stored = wide if kind.startswith(("png", "tiff")) else wide.astype(np.uint8)
+    data = ORIENTED[kind](stored, turn)
+    assert np.abs(picture(data, channels=1)[0].astype(int) - UPRIGHT).max() <= 8
+    assert measure(data) == UPRIGHT.shape
+
+
+@pytest.mark.parametrize("kind", ORIENTED)
+def test_a_folder_is_measured_after_the_turn(tmp_path: Path, kind: str) -> None:
+    stored = np.zeros((20, 60), dtype=np.int64 if kind.startswith(("png", "tiff")) else np.uint8)
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for number in range(3):
+            suffix = kind.split()[0]
+            (tmp_path / name / f"{number}.{suffix}").write_bytes(ORIENTED[kind](stored, 6))
+    assert load(tmp_path, validation=0).shape == (1, 60, 20)
+
+
+def test_a_damaged_orientation_leaves_the_pixels() -> None:
+    data = encoded(gray(1), exif=b"Exif\0\0MM\0\x2a\xff\xff\xff\xff")
+    assert np.array_equal(picture(data, channels=1)[0], gray(1))
+    assert measure(data) == gray(1).shape
+
+
+def several(kind: str) -> bytes:
+    stream = io.BytesIO()
+    first, second = (Image.fromarray(np.full((6, 7, 3), k, dtype=np.uint8)) for k in (0, 255))
+    first.save(stream, kind, save_all=True, append_images=[second])
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        files.tiff([np.zeros((6, 7), int), np.full((6, 7), 255)], 8),
+        *(several(kind) for kind in ("GIF", "WEBP", "PNG", "TIFF")),
+        *([several("AVIF")] if features.check("avif") else []),
+    ],
+)
+def test_the_first_of_several_pages_is_taken_and_the_rest_is_said(data: bytes) -> None:
+    reading = read(data, channels=1)
+    assert reading.more
+    assert reading.pixels.max() <= 2
+    assert not read(files.tiff(samples(8), 8), channels=1).more
+
+
+def test_a_folder_says_where_pages_were_left_out(tmp_path: Path) -> None:
+    pages = files.tiff([np.zeros((6, 7), int), np.full((6, 7), 255)], 8)
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for number in range(12):
+            (tmp_path / name / f"{number}.png").write_bytes(encoded(gray(number, 6, 7)))
+    (tmp_path / "a" / "scan.tif").write_bytes(pages)
+    notes = load(tmp_path).notes
+    assert "1 file holds several pages or frames; the first is used: a/scan.tif" in notes
+    assert notes == load(tmp_path, in_memory=10).notes
+
+
+FTYP = b"\0\0\0\x18ftyp%b\0\0\0\0mif1%b" + bytes(64)
+NAMED = {
+    "a HEIC picture": FTYP % (b"heic", b"heic"),
+    "a film": b"\0\0\0\x14ftypisom\0\0\0\0mp42",
+    "an SVG drawing": b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>',
+    "a web page": b"\n<!DOCTYPE html><html></html>",
+    "a PDF document": b"%PDF-1.7\n",
+    "a ZIP archive": b"PK\3\4" + bytes(40),
+    "a JPEG XL picture": b"\xff\x0a" + bytes(40),
+    "a DICOM picture": bytes(128) + b"DICM",
+}
+
+
+@pytest.mark.parametrize("kind", NAMED)
+def test_what_is_not_read_is_named_as_what_it_is(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "holiday.jpg"
+    path.write_bytes(NAMED[kind])
+    with pytest.raises(
+        DataError, match=rf"holiday\.jpg: not a picture that can be read, but {kind}"
+    ):
+        picture(path, channels=3)
+    assert kind_of(FTYP % (b"mif1", b"avif")) == "AVIF"
+
+
+def test_pipes_devices_and_folders_are_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.png")
+    for path in (tmp_path / "x.png", Path("/dev/zero")):
+        with pytest.raises(DataError, match="a pipe, socket or device, not a file"):
+            picture(path, channels=1)
+    (tmp_path / "y.png").mkdir()
+    with pytest.raises(DataError, match="a folder, not a picture"):
+        picture(tmp_path / "y.png", channels=1)
+
+
+SMALL = {name: CELLS[name][0] for name in CELLS if name in (
+    "png gray 16 tRNS", "png palette 4 tRNS", "png rgb 16", "tiff rgb 16< planar deflate",
+    "tiff white is zero 16be", "ppm 1000", "pgm 255", "pbm", "bmp 4", "tga rgba", "psd cmyk", "ico",
+)}  # fmt: skip
+SMALL |= {kind: COMPRESSED[kind](SMOOTH[:12, :9]) for kind in COMPRESSED}
+
+
+@pytest.mark.parametrize("cell", SMALL)
+def test_a_file_cut_off_anywhere_is_refused_or_read(cell: str) -> None:
+    data = SMALL[cell]
+    refused = 0
+    for length in range(len(data)):
+        try:
+            picture(data[:length], channels=1, size=(4, 4))
+        except DataError:
+            refused += 1
+    assert refused > 0.6 * len(data)
