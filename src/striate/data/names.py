@@ -41,7 +41,7 @@ def written(name: str, what: str) -> str:
     if any(map(_is_unwritable, name)):
         raise DataError(
             f"the name of the {what} '{printable(name)}' cannot be written as text",
-            remedy="Rename it: bytes that are not UTF-8 and control characters, shown as \\x.., can "
-            "stand in no model file and no table.",
+            remedy="Rename it. What is shown as \\x.. is no UTF-8, or a control character; "
+            "neither can stand in a model file or a table.",
         )
     return unicodedata.normalize("NFC", name)
