@@ -14,77 +14,18 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 SOURCES = ("drawn", "written", "printed")
 
-# Ways of a pen on a square of 0..1 (across, down); each list is one stroke.
-STROKES: dict[int, list[list[tuple[float, float]]]] = {
-    0: [[(0.5, 0.05), (0.18, 0.3), (0.2, 0.75), (0.5, 0.95), (0.8, 0.7), (0.8, 0.28), (0.5, 0.05)]],
-    1: [[(0.38, 0.22), (0.55, 0.05), (0.53, 0.5), (0.5, 0.95)]],
-    2: [
-        [
-            (0.2, 0.28),
-            (0.45, 0.05),
-            (0.75, 0.25),
-            (0.5, 0.6),
-            (0.18, 0.93),
-            (0.5, 0.9),
-            (0.83, 0.93),
-        ]
-    ],
-    3: [
-        [
-            (0.2, 0.15),
-            (0.5, 0.05),
-            (0.75, 0.25),
-            (0.45, 0.47),
-            (0.8, 0.7),
-            (0.5, 0.95),
-            (0.18, 0.83),
-        ]
-    ],
-    4: [
-        [(0.55, 0.05), (0.35, 0.35), (0.15, 0.62), (0.5, 0.62), (0.88, 0.6)],
-        [(0.66, 0.35), (0.64, 0.97)],
-    ],
-    5: [
-        [
-            (0.75, 0.07),
-            (0.5, 0.08),
-            (0.3, 0.07),
-            (0.27, 0.42),
-            (0.55, 0.4),
-            (0.78, 0.65),
-            (0.5, 0.95),
-            (0.2, 0.85),
-        ]
-    ],
-    6: [
-        [
-            (0.68, 0.05),
-            (0.35, 0.35),
-            (0.22, 0.7),
-            (0.45, 0.95),
-            (0.75, 0.75),
-            (0.55, 0.52),
-            (0.26, 0.68),
-        ]
-    ],
-    7: [[(0.18, 0.08), (0.5, 0.09), (0.82, 0.08), (0.6, 0.45), (0.42, 0.95)]],
-    8: [
-        [
-            (0.7, 0.18),
-            (0.45, 0.05),
-            (0.28, 0.25),
-            (0.5, 0.45),
-            (0.76, 0.7),
-            (0.5, 0.95),
-            (0.24, 0.72),
-            (0.5, 0.46),
-            (0.74, 0.22),
-            (0.68, 0.15),
-        ]
-    ],
-    9: [
-        [(0.75, 0.3), (0.5, 0.05), (0.25, 0.25), (0.45, 0.48), (0.74, 0.3), (0.7, 0.6), (0.6, 0.95)]
-    ],
+# Ways of a pen on a square of 0..100, "across,down" each; a bar ends one stroke.
+WAYS = {
+    0: "50,5 18,30 20,75 50,95 80,70 80,28 50,5",
+    1: "38,22 55,5 53,50 50,95",
+    2: "20,28 45,5 75,25 50,60 18,93 50,90 83,93",
+    3: "20,15 50,5 75,25 45,47 80,70 50,95 18,83",
+    4: "55,5 35,35 15,62 50,62 88,60|66,35 64,97",
+    5: "75,7 50,8 30,7 27,42 55,40 78,65 50,95 20,85",
+    6: "68,5 35,35 22,70 45,95 75,75 55,52 26,68",
+    7: "18,8 50,9 82,8 60,45 42,95",
+    8: "70,18 45,5 28,25 50,45 76,70 50,95 24,72 50,46 74,22 68,15",
+    9: "75,30 50,5 25,25 45,48 74,30 70,60 60,95",
 }
 # (paper, ink): white, cream, yellow, pink, blue, gray and brown paper; two blackboards.
 COLORS = (
@@ -149,8 +90,9 @@ def _drawn(digit: int, height: int, random: np.random.Generator) -> Image.Image:
     image = Image.new("L", (side, side))
     draw = ImageDraw.Draw(image)
     wide = random.uniform(0.75, 1.1)
-    for stroke in STROKES[digit]:
-        points = np.array(stroke) + random.normal(0, 0.02, (len(stroke), 2))
+    for stroke in WAYS[digit].split("|"):
+        way = np.array([place.split(",") for place in stroke.split()], dtype=float) / 100
+        points = way + random.normal(0, 0.02, way.shape)
         for x, y in _spline(points) * (wide, 1.0):
             x, y = height * (0.5 + x), height * (0.5 + y)
             draw.ellipse((x - pen / 2, y - pen / 2, x + pen / 2, y + pen / 2), fill=255)
@@ -183,11 +125,8 @@ def _taken(mask: np.ndarray, random: np.random.Generator) -> bytes:
         scene[:: max(12, height // 9)] = 0.7 * paper + 0.3 * np.array([90, 120, 200])
     scene = scene * (1 - share * random.uniform(0.75, 1)) + ink * share * random.uniform(0.9, 1)
     if random.random() < 0.2:  # the table shows beside the paper
-        beside = (
-            slice(0, left // 2)
-            if random.random() < 0.5
-            else slice((left + wide + width) // 2, width)
-        )
+        right = (left + wide + width) // 2
+        beside = slice(0, left // 2) if random.random() < 0.5 else slice(right, width)
         scene[:, beside] = random.uniform(20, 120)
     lit = scene * _light(height, width, random)[:, :, None]
     blurred = Image.fromarray(np.clip(lit, 0, 255).astype(np.uint8)).filter(

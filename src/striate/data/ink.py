@@ -61,7 +61,7 @@ class Ink:
         for field in fields(self):
             value = getattr(self, field.name)
             legal = isinstance(value, int | float) and not isinstance(value, bool)
-            if not (legal and math.isfinite(value) and 0 <= value <= 1):
+            if not (legal and 0 <= value <= 1):
                 raise DataError(f"ink: {field.name} is a share from 0 to 1, not {value!r:.40}")
         if self.ground == self.level or not self.box:
             raise DataError("ink: it differs from the ground and has a size")

@@ -91,7 +91,7 @@ def _paper(colors: Gray) -> tuple[Gray, Gray]:
     smooth = _extended(coarse.filter(ImageFilter.MedianFilter(_COARSE // 2 + 1)))
     darkest, lightest = (
         np.asarray(
-            smooth.filter(extreme(5)).resize((width, height), Image.Resampling.BILINEAR),
+            smooth.filter(extreme(9)).resize((width, height), Image.Resampling.BILINEAR),
             dtype=np.float64,
         )
         / 255
