@@ -287,6 +287,14 @@ def test_a_layout_that_pillow_does_not_know_is_told() -> None:
         picture(data, channels=1)
 
 
+def test_rows_that_no_strip_holds_are_not_black() -> None:
+    data = bytearray(files.tiff(samples(16), 16))
+    place = data.index((257).to_bytes(2, "little") + b"\4\0\1\0\0\0") + 8
+    data[place : place + 4] = (8_000_000).to_bytes(4, "little")
+    with pytest.raises(DataError, match="strips hold 45 of 72,000,000 pixels"):
+        picture(bytes(data), channels=1)
+
+
 def test_whole_numbers_of_the_caller_are_refused_too() -> None:
     with pytest.raises(DataError, match="32-bit whole-number"):
         picture(Image.fromarray(np.arange(12, dtype=np.int32).reshape(3, 4)), channels=1)

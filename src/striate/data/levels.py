@@ -21,8 +21,10 @@ from PIL import Image
 from striate.data.formats import File, head_of, opened
 from striate.errors import DataError
 
-Wide: TypeAlias = NDArray[np.int64]
+Wide: TypeAlias = NDArray[np.uint16]
 
+MOST_DEEP = 40_000_000  # pixels of several channels of 16 bits, which take twice the memory
+_BAND = 64  # rows
 _REMEDY = "Save the picture with 8 or 16 bits a pixel, unsigned."
 _WIDE_GRAY = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 _BITS = MappingProxyType({"1": 1, "L;2": 2, "L;4": 4, "L": 8, "I;16B": 16})  # of gray PNG
@@ -98,16 +100,31 @@ def _unstated(kind: str) -> DataError:
 def _plain(image: Image.Image, source: File | None) -> Image.Image:
     image.load()
     if image.mode in _WIDE_GRAY and image.mode != "I":
-        return _scaled(np.asarray(image).astype(np.int64), 65535)
+        return _scaled(_wide(image), 65535)
     return image
 
 
 def _scaled(wide: Wide, white: int, alpha: Wide | None = None) -> Image.Image:
     """Whole numbers 0..white, H x W or H x W x C, as an image; alpha of 0..white beside it."""
-    planes = np.atleast_3d(wide if alpha is None else np.dstack([wide, alpha]))
-    rounded = ((planes * 510 + white) // (2 * white)).astype(np.uint8)
-    channels = rounded.shape[2]
-    return Image.fromarray(rounded[:, :, 0] if channels == 1 else np.ascontiguousarray(rounded))
+    planes = np.atleast_3d(wide)
+    height, width, channels = planes.shape
+    out = np.empty((height, width, channels + (alpha is not None)), dtype=np.uint8)
+    for row in range(0, height, _BAND):  # in bands: a large picture would need gigabytes
+        band = slice(row, row + _BAND)
+        out[band, :, :channels] = _rounded(planes[band], white)
+        if alpha is not None:
+            out[band, :, channels] = _rounded(alpha[band], white)
+    return Image.fromarray(out[:, :, 0] if out.shape[2] == 1 else out)
+
+
+def _rounded(wide: Wide, white: int) -> NDArray[np.uint32]:
+    return (wide.astype(np.uint32) * 510 + white) // (2 * white)
+
+
+def _wide(image: Image.Image) -> Wide:
+    """The numbers of a loaded picture of up to 16 bits."""
+    values = np.asarray(image)
+    return values.astype(np.uint16, copy=False)
 
 
 def _raw_mode(image: Image.Image) -> str:
@@ -125,8 +142,7 @@ def _png(image: Image.Image, source: File | None) -> Image.Image:
         # Pillow reads the upper bytes alone. Read as four bytes, nothing is lost.
         _retile(image, "RGBA")
         image.load()
-        halves = np.asarray(image).astype(np.int64)
-        return _scaled(halves[:, :, 0::2] * 256 + halves[:, :, 1::2], 65535)
+        return _scaled(np.asarray(image).view(">u2"), 65535)
     if raw.startswith(_HALVES):
         wide, white = _both_halves(image, source), 65535
     else:
@@ -137,13 +153,13 @@ def _png(image: Image.Image, source: File | None) -> Image.Image:
     clear = image.info.pop("transparency", None)
     if clear is None:
         return _scaled(wide, white) if white != 255 else image
-    alpha = np.where(_equal(wide, clear, white), 0, white)
-    return _scaled(wide, white, alpha)
+    solid = ~_equal(wide, clear, white)
+    return _scaled(wide, white, solid * np.uint16(white))
 
 
 def _stated(image: Image.Image, raw: str) -> tuple[Wide, int]:
     """The numbers of a PNG of one gray or of three colors, and which of them is white."""
-    values = np.asarray(image.convert("L") if image.mode == "1" else image).astype(np.int64)
+    values = _wide(image.convert("L") if image.mode == "1" else image)
     bits = _BITS.get(raw, 16 if image.mode in _WIDE_GRAY else 8)
     if bits in (2, 4):  # Pillow has spread them over 0..255, but not what is transparent
         return values // (255 // (2**bits - 1)), 2**bits - 1
@@ -171,19 +187,26 @@ def _both_halves(image: Image.Image, source: File | None) -> Wide:
 
     Read again in the other order of bytes, it gives the lower ones.
     """
+    if image.width * image.height > MOST_DEEP:
+        raise DataError(
+            f"{image.width} x {image.height} pixels of 16 bits, more than {MOST_DEEP:,}",
+            remedy="Reduce the picture first, or save it with 8 bits.",
+        )
     kind, _, order = _raw_mode(image).partition(";16")
     if order == "N":
         order = "L" if sys.byteorder == "little" else "B"
     image.load()
-    upper = np.asarray(image).astype(np.int64)
+    upper = _wide(image)
     if source is None:
         return upper * 257
     with opened(source) as again:
         _contiguous(again)
         _retile(again, f"{kind};16{'B' if order == 'L' else 'L'}")
         again.load()
-        lower = np.asarray(again).astype(np.int64)
-    return upper * 256 + lower
+        lower = np.asarray(again)
+        upper <<= 8
+        upper |= lower
+    return upper
 
 
 def _tags(image: Image.Image) -> Any:
@@ -200,12 +223,14 @@ def _tiff(image: Image.Image, source: File | None) -> Image.Image:
         raise _unstated(f"signed {max(bits)}-bit")
     if max(bits) > 16:
         raise _unstated(f"{max(bits)}-bit whole-number")
+    _check_strips(image)
     _contiguous(image)
     raw = _raw_mode(image)
     if raw.startswith("RGBa;16"):
         _retile(image, raw.replace("a", "A"))
         wide = _both_halves(image, source)
-        return _scaled(np.minimum(wide[:, :, :3] + 65535 - wide[:, :, 3:], 65535), 65535)
+        clear = 65535 - wide[:, :, 3:]
+        return _scaled(np.minimum(wide[:, :, :3], 65535 - clear) + clear, 65535)
     if raw.startswith(_HALVES):
         eight = _scaled(_both_halves(image, source), 65535)
         is_ink = image.mode == "CMYK"
@@ -214,8 +239,20 @@ def _tiff(image: Image.Image, source: File | None) -> Image.Image:
     if image.mode not in _WIDE_GRAY:
         return image
     white = 2 ** max(bits) - 1
-    wide = np.asarray(image).astype(np.int64)
+    wide = _wide(image)
     return _scaled(white - wide if tags.get(262) == 0 else wide, white)
+
+
+def _check_strips(image: Image.Image) -> None:
+    # What no strip covers, Pillow leaves black without a word.
+    reader: Any = image
+    boxes = [tile[1] for tile in reader.tile]
+    covered = sum((right - left) * (bottom - top) for left, top, right, bottom in boxes)
+    width, height = _stored_size(image)
+    if boxes and covered < width * height:
+        raise DataError(
+            f"damaged or truncated (its strips hold {covered:,} of {width * height:,} pixels)"
+        )
 
 
 def _listed(value: Any) -> tuple[int, ...]:
@@ -265,7 +302,7 @@ def _ppm(image: Image.Image, source: File | None) -> Image.Image:
         return _netpbm(image, source)
     image.load()
     if image.mode == "I":  # scaled by Pillow to 16 bits, whatever its own white is
-        return _scaled(np.asarray(image).astype(np.int64), 65535)
+        return _scaled(_wide(image), 65535)
     return image
 
 
@@ -279,8 +316,10 @@ def _netpbm(image: Image.Image, source: File) -> Image.Image:
     data = source if isinstance(source, bytes) else Path(source).read_bytes()
     if len(data) - offset < count * element.itemsize:
         raise DataError(f"damaged or truncated ({len(data):,} bytes)")
-    wide = np.frombuffer(data, element, count, offset).astype(np.int64)
-    return _scaled(np.minimum(wide, white).reshape(image.height, image.width, channels), white)
+    wide = np.frombuffer(data, element, count, offset).astype(np.uint16)
+    return _scaled(
+        np.minimum(wide, np.uint16(white)).reshape(image.height, image.width, channels), white
+    )
 
 
 def _jpeg2000(image: Image.Image, source: File | None) -> Image.Image:
@@ -289,10 +328,10 @@ def _jpeg2000(image: Image.Image, source: File | None) -> Image.Image:
         raise _unstated(f"signed {bits}-bit" if signed else f"{bits}-bit whole-number")
     image.load()
     if image.mode in _WIDE_GRAY:  # moved by Pillow to the upper end of 16 bits
-        wide = np.asarray(image).astype(np.int64) >> (16 - bits if bits > 8 else 0)
+        wide = _wide(image) >> np.uint16(16 - bits if bits > 8 else 0)
         return _scaled(wide, 2**bits - 1 if bits > 8 else 65535)
     if bits < 8 and image.mode != "P":
-        return _scaled(np.asarray(image).astype(np.int64) >> (8 - bits), 2**bits - 1)
+        return _scaled(_wide(image) >> np.uint16(8 - bits), 2**bits - 1)
     return image
 
 
