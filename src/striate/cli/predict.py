@@ -25,19 +25,21 @@ def run(
 ) -> None:
     """Name the class of pictures, prepared as the training pictures were.
 
-    A picture that looks otherwise than those in training (dark ink for light, off center) is told
-    so. A file that cannot be read is named, the others are answered; the exit code is then 1.
+    Where a picture looks otherwise than those (dark ink for light, off center), that is said. A
+    file that cannot be read is named, the others are answered; the exit code is then 1.
 
     Example: striate predict runs/lenet-digits-1 digits#7
     """
+    from striate.data.names import printable
+
     model = networks.model_of(file)
     prepared, damaged = [], {}
     for path in pictures:
         try:
             source, _ = networks.picture_of(path, model, data_dir)
-            prepared.append((path, model.preprocessing.picture(source, ink=ink)))
+            prepared.append((printable(path), model.preprocessing.picture(source, ink=ink)))
         except StriateError as problem:
-            damaged[path] = problem
+            damaged[printable(path)] = problem
     found = model.predict([each for _, each in prepared])
     answers = [
         {

@@ -20,6 +20,7 @@ Flags: TypeAlias = NDArray[np.bool_]
 WORK = (160, 320)  # pixels of the longer side, in which ink is looked for
 _COARSE = 64  # pixels, in which the paper is looked for
 _LUMA = np.array([0.299, 0.587, 0.114])
+SMALLEST_PHOTOGRAPH = 64  # pixels of the longer side; what is smaller was made for a network
 FAINTEST = 0.06  # of black to white: less is no ink
 
 
@@ -48,22 +49,37 @@ def found_ink(image: Bytes) -> Gray | None:
         image: C x H x W, gray or color.
     """
     colors = _working(image)
-    darkest, lightest = _paper(colors)
-    off = _off_paper(colors, darkest, lightest)
-    contrast = _contrast(off, darkest)
-    beside = _beside(contrast)
-    off = off - _around(off, beside | _grown(contrast > 0.3 * _high(contrast, ~beside), 2))
-    contrast = np.where(beside, 0, _contrast(off, darkest))
+    is_photograph = max(image.shape[1:]) >= SMALLEST_PHOTOGRAPH
+    contrast, beside = _on_paper(colors) if is_photograph else _on_plain(colors)
     top = _high(contrast, ~beside)
     if top < FAINTEST:
         return None
-    kept = _pieces(contrast, top, beside)
+    kept = contrast > 0.35 * top
+    if is_photograph:
+        kept = _pieces(kept, contrast, top, beside)
     if not kept.any():
         return None
     usual = float(np.median(contrast[kept & (contrast > 0.5 * top)]))
     strength = np.clip((contrast / usual - 0.3) / 0.5, 0, 1)
     inked: Gray = np.where(_grown(kept, 3), strength, 0)
     return inked
+
+
+def _on_plain(colors: Gray) -> tuple[Gray, Flags]:
+    """The contrast of ink in a small drawing, which may fill it: the frame has one ground."""
+    ground = np.median(colors[_frame(colors.shape[:2])], axis=0)
+    contrast = _contrast(colors - ground, np.broadcast_to(ground, colors.shape))
+    return contrast, np.zeros_like(contrast, dtype=bool)
+
+
+def _on_paper(colors: Gray) -> tuple[Gray, Flags]:
+    """The contrast of ink in a photograph, and what lies beside the paper."""
+    darkest, lightest = _paper(colors)
+    off = _off_paper(colors, darkest, lightest)
+    contrast = _contrast(off, darkest)
+    beside = _beside(contrast)
+    off = off - _around(off, beside | _grown(contrast > 0.3 * _high(contrast, ~beside), 2))
+    return np.where(beside, 0, _contrast(off, darkest)), beside
 
 
 def _working(image: Bytes) -> Gray:
@@ -176,9 +192,8 @@ def _grown(mask: Flags, radius: int) -> Flags:
     return np.asarray(picture.filter(ImageFilter.MaxFilter(2 * radius + 1))) > 0
 
 
-def _pieces(contrast: Gray, top: float, beside: Flags) -> Flags:
+def _pieces(mask: Flags, contrast: Gray, top: float, beside: Flags) -> Flags:
     """The connected pieces that are ink: strong, inside the picture, and near the strongest."""
-    mask = contrast > 0.35 * top
     labels, count = connected(mask)
     if not count:
         return mask
