@@ -25,6 +25,8 @@ Bytes: TypeAlias = NDArray[np.uint8]
 Source: TypeAlias = "File | Image.Image | NDArray[np.generic]"
 
 FITS = ("resize", "crop")
+_TOO_LARGE = "Reduce the picture first; so large a claim can also be an attack."
+LONGEST_SIDE = 100_000  # pixels
 MOST_PIXELS = 80_000_000  # a little under the size at which Pillow warns of a decompression bomb
 
 
@@ -163,7 +165,13 @@ def _check_pixels(image: Image.Image) -> None:
     if pixels > MOST_PIXELS:
         raise DataError(
             f"{image.width} x {image.height} = {pixels:,} pixels, more than {MOST_PIXELS:,}",
-            remedy="Reduce the picture first; so large a claim can also be an attack.",
+            remedy=_TOO_LARGE,
+        )
+    # Pillow takes minutes over rows of many megabytes.
+    if max(image.size) > LONGEST_SIDE:
+        raise DataError(
+            f"{image.width} x {image.height} pixels, a side of more than {LONGEST_SIDE:,}",
+            remedy=_TOO_LARGE,
         )
 
 
