@@ -210,6 +210,18 @@ def test_a_file_gives_the_pixels_it_states(tmp_path: Path, cell: str) -> None:
     assert measure(path) == values.shape[:2]
 
 
+@pytest.mark.parametrize("cell", [each for each in CELLS if not each.startswith("tga")])
+def test_an_opened_image_gives_the_same_and_stays_as_it_is(cell: str) -> None:
+    data, values = CELLS[cell]
+    right = expected_both(values)[3]
+    with Image.open(io.BytesIO(data)) as image:
+        mode, info = image.mode, dict(image.info)
+        seen = picture(image, channels=3)
+        assert (image.mode, set(image.info)) == (mode, set(info))
+    worst = 3 if "16" in cell else 1.5  # without its file, the upper 8 of 16 bits are known
+    assert np.abs(seen - right).max() <= worst
+
+
 def lossy(kind: str, **settings: object) -> Callable[[np.ndarray], bytes]:
     return lambda array: encoded(array, kind, **settings)
 

@@ -138,7 +138,7 @@ def _raw_mode(image: Image.Image) -> str:
 
 def _png(image: Image.Image, source: File | None) -> Image.Image:
     raw = _raw_mode(image)
-    if raw == "LA;16B":
+    if raw == "LA;16B" and source is not None:
         # Pillow reads the upper bytes alone. Read as four bytes, nothing is lost.
         _retile(image, "RGBA")
         image.load()
@@ -147,12 +147,15 @@ def _png(image: Image.Image, source: File | None) -> Image.Image:
         wide, white = _both_halves(image, source), 65535
     else:
         image.load()
-        if image.mode not in ("1", "L", "RGB", "I", "I;16"):
+        has_key = "transparency" in image.info and image.mode in ("1", "L", "RGB")
+        if image.mode not in _WIDE_GRAY and not has_key:
             return image
         wide, white = _stated(image, raw)
-    clear = image.info.pop("transparency", None)
+    clear = image.info.get("transparency")
     if clear is None:
-        return _scaled(wide, white) if white != 255 else image
+        return _scaled(wide, white)
+    if source is None and raw.startswith(_HALVES):  # the upper halves alone are known
+        clear = [each // 256 * 257 for each in clear]
     solid = ~_equal(wide, clear, white)
     return _scaled(wide, white, solid * np.uint16(white))
 
@@ -226,7 +229,7 @@ def _tiff(image: Image.Image, source: File | None) -> Image.Image:
     _check_strips(image)
     _contiguous(image)
     raw = _raw_mode(image)
-    if raw.startswith("RGBa;16"):
+    if raw.startswith("RGBa;16") and source is not None:
         _retile(image, raw.replace("a", "A"))
         wide = _both_halves(image, source)
         clear = 65535 - wide[:, :, 3:]
