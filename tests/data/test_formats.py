@@ -23,6 +23,7 @@ from striate.data.formats import kind_of
 from striate.errors import DataError
 
 HEIGHT, WIDTH = 5, 9
+AVIF = ["AVIF"] if features.check("avif") else []
 
 
 def samples(bits: int, channels: int = 1) -> np.ndarray:
@@ -234,7 +235,7 @@ COMPRESSED = {
     "webp": lossy("WEBP", lossless=True),
     "jpeg2000": lossy("JPEG2000"),
     "gif": lossy("GIF"),
-    **({"avif": lossy("AVIF", quality=100, subsampling="4:4:4")} if features.check("avif") else {}),
+    **({"avif": lossy("AVIF", quality=100, subsampling="4:4:4")} if AVIF else {}),
 }
 
 
@@ -246,6 +247,19 @@ def test_a_compressed_file_gives_its_pixels_nearly(kind: str, values: np.ndarray
     data = COMPRESSED[kind](values)
     for channels, right in expected_both(values.astype(float)).items():
         assert np.abs(picture(data, channels=channels) - right).max() <= 6
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["PNG", "WEBP", "GIF", "JPEG2000", "TIFF", *(["AVIF"] if features.check("avif") else [])],
+)
+def test_transparency_is_white_in_every_format_that_has_it(kind: str) -> None:
+    rgba = np.zeros((16, 16, 4), dtype=np.uint8)
+    rgba[:8, :, 3] = 255  # opaque black above, transparent black below
+    settings = {"lossless": True} if kind == "WEBP" else {}
+    seen = picture(encoded(rgba, kind, **settings), channels=3)
+    assert seen[:, :7].max() < 8
+    assert seen[:, 9:].min() > 247
 
 
 def test_cmyk_jpeg_is_ink_on_white_paper() -> None:
@@ -346,7 +360,7 @@ ORIENTED: dict[str, Callable[[np.ndarray, int], bytes]] = {
     "tiff 16 rgb": lambda a, turn: files.tiff(np.dstack([a * 257] * 3), 16, 2, orientation=turn),
     "jpeg": _exif("JPEG", quality=98),
     "webp": _exif("WEBP", lossless=True),
-    **({"avif": _exif("AVIF", quality=100)} if features.check("avif") else {}),
+    **({"avif": _exif("AVIF", quality=100)} if AVIF else {}),
 }
 
 
@@ -389,7 +403,7 @@ def several(kind: str) -> bytes:
     [
         files.tiff([np.zeros((6, 7), int), np.full((6, 7), 255)], 8),
         *(several(kind) for kind in ("GIF", "WEBP", "PNG", "TIFF")),
-        *([several("AVIF")] if features.check("avif") else []),
+        *map(several, AVIF),
     ],
 )
 def test_the_first_of_several_pages_is_taken_and_the_rest_is_said(data: bytes) -> None:

@@ -39,7 +39,9 @@ def run(
 
     model = networks.model_of(file)
     pictures = networks.data_of(model, data, data_dir)
-    answer = evaluate(model, inks.laid_out_data(model, pictures, split, ink), split=split)
+    laid_out = inks.laid_out_data(model, pictures, split, ink)
+    answer = evaluate(model, laid_out, split=split)
+    inks.print_differences(pictures.name, inks.common_differences(model, laid_out, split), ink)
     if as_json:
         terminal.print_json(answer.to_json(worst))
     else:

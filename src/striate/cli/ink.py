@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from striate.data.dataset import AnySplit
     from striate.model import Model
 
+SAMPLE = 200
 HELP = (
     "auto finds the ink of photographs and lays it out as in training (inverts, crops, centers); "
     "keep takes pictures as they are."
@@ -28,6 +30,18 @@ def print_differences(path: str, found: Sequence[str], ink: str) -> None:
     if found:
         remedy = "" if ink == "auto" else " (photographs of ink: try --ink auto)"
         typer.echo(f"{printable(path)}: {'; '.join(found)}{remedy}", err=True)
+
+
+def common_differences(model: Model, data: DataSet, split: str) -> list[str]:
+    """What is otherwise than in training in most pictures of a split, of the first `SAMPLE`."""
+    pictures = data.split(split)
+    images = pictures.images[: min(SAMPLE, len(pictures))]
+    counts = Counter(each for image in images for each in model.preprocessing.differences(image))
+    return [
+        f"{each} ({count:,} of {len(images):,} pictures)"
+        for each, count in counts.most_common()
+        if count > len(images) / 2
+    ]
 
 
 def laid_out_data(model: Model, data: DataSet, split: str, ink: str) -> DataSet:
