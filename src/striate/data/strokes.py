@@ -1,7 +1,8 @@
 """Where the ink is in a photograph: what stands out from the paper, whatever the light.
 
 Paper is what a wide median sees, then what lies around the ink, blurred. Ink is what differs
-from it in color, in pieces that do not reach the edge of the picture. NumPy and Pillow only.
+from it in color, in pieces that do not reach the edge of the picture. Where the frame of a picture
+has one color, that is the ground, and ink may fill the rest. NumPy and Pillow only.
 """
 
 from __future__ import annotations
@@ -49,13 +50,13 @@ def found_ink(image: Bytes) -> Gray | None:
         image: C x H x W, gray or color.
     """
     colors = _working(image)
-    is_photograph = max(image.shape[1:]) >= SMALLEST_PHOTOGRAPH
-    contrast, beside = _on_paper(colors) if is_photograph else _on_plain(colors)
+    is_plain = max(image.shape[1:]) < SMALLEST_PHOTOGRAPH or _is_plain(colors)
+    contrast, beside = _on_plain(colors) if is_plain else _on_paper(colors)
     top = _high(contrast, ~beside)
     if top < FAINTEST:
         return None
     kept = contrast > 0.35 * top
-    if is_photograph:
+    if not is_plain:
         kept = _pieces(kept, contrast, top, beside)
     if not kept.any():
         return None
@@ -65,9 +66,35 @@ def found_ink(image: Bytes) -> Gray | None:
     return inked
 
 
+def _is_plain(colors: Gray) -> bool:
+    """Whether a picture is ink on one color, which ink may hide at the frame here and there."""
+    off = colors - _ground(colors)
+    distance = np.abs(off).max(axis=2)
+    near = distance < 0.1
+    sides = (near[0], near[-1], near[:, 0], near[:, -1])
+    top = _high(distance, np.ones_like(near))
+    lighter = np.where(distance > 0.15 * top, off @ _LUMA, 0)
+    ink = float((distance > 0.6 * top).mean())
+    between = float((distance > 0.15 * top).mean()) - ink
+    return bool(
+        near[_frame(near.shape)].mean() > 0.6
+        # Where nothing of a side is ground, there is a table beside the paper.
+        and all(side.mean() > 0.03 for side in sides)
+        # Edges of strokes lie between ink and ground; so does a shadow, which is wider.
+        and between < ink
+        # In a shadow, light paper differs to the one side and ink to the other.
+        and abs(lighter.sum()) > 0.9 * np.abs(lighter).sum()
+    )
+
+
+def _ground(colors: Gray) -> Gray:
+    ground: Gray = np.median(colors[_frame(colors.shape[:2])], axis=0)
+    return ground
+
+
 def _on_plain(colors: Gray) -> tuple[Gray, Flags]:
-    """The contrast of ink in a small drawing, which may fill it: the frame has one ground."""
-    ground = np.median(colors[_frame(colors.shape[:2])], axis=0)
+    """The contrast of ink that may fill a picture: what differs from the color of the frame."""
+    ground = _ground(colors)
     contrast = _contrast(colors - ground, np.broadcast_to(ground, colors.shape))
     return contrast, np.zeros_like(contrast, dtype=bool)
 
