@@ -70,7 +70,7 @@ def model_of(file: str) -> Model:
     return Model.load(path / "best.safetensors" if path.is_dir() else path)
 
 
-PICTURE_HELP = "A picture file of any size and color, or a test picture by number: digits#7."
+PICTURE_HELP = "A picture file of any size, or a test picture by number: digits#7."
 
 
 def picture_of(picture: str, model: Model, data_dir: Path | None = None) -> tuple[Any, str]:

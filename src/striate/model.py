@@ -135,11 +135,14 @@ class Model:
         """Class probabilities (N, classes) from the network's scores."""
         return probabilities(self.graph, scores)
 
-    def predict(self, pictures: Iterable[Source], *, batch_size: int = 256) -> list[Prediction]:
+    def predict(
+        self, pictures: Iterable[Source], *, batch_size: int = 256, ink: str = "keep"
+    ) -> list[Prediction]:
         """Class and probability for pictures of any size and color, in order.
 
         Args:
             pictures: files, their bytes, Pillow images, or uint8 arrays.
+            ink: "auto" takes them for photographs of ink (`Preprocessing.picture`).
 
         Raises:
             DataError: one cannot be read.
@@ -152,7 +155,8 @@ class Model:
         module = self.frozen(fused=pays(self.graph, len(waiting), training=False))
         found: list[Prediction] = []
         for start in range(0, len(waiting), batch_size):
-            batch = [self.preprocessing.picture(each) for each in waiting[start:][:batch_size]]
+            part = waiting[start:][:batch_size]
+            batch = [self.preprocessing.picture(each, ink=ink) for each in part]
             x = self.preprocessing.normalize(torch.from_numpy(np.stack(batch)))
             scores = module(x).double().numpy()
             found += [self._ranked(row) for row in self.probabilities(scores)]

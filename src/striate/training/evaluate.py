@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from striate.data import Batches, DataSet, Preprocessing
+from striate.data.names import printable
 from striate.engine import pays
 from striate.errors import DataError
 from striate.graph import Graph
@@ -108,7 +109,7 @@ def evaluate(
         tuple(
             Mistake(
                 int(k),
-                chosen.paths[k] if chosen.paths else None,
+                printable(chosen.paths[k]) if chosen.paths else None,
                 model.classes[truths[k]],
                 model.classes[guesses[k]],
                 float(said[k, guesses[k]]),
