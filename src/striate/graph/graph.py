@@ -68,6 +68,10 @@ class Graph:
         object.__setattr__(self, "nodes", ordered(self.nodes, self.auxiliary))
         object.__setattr__(self, "_specs", checked_specs(self.nodes))
 
+    def __reduce__(self) -> tuple[type[Graph], tuple[object, ...]]:
+        """What pickle and copy make the graph from again: specs are inferred, and checked, anew."""
+        return Graph, (self.nodes, self.auxiliary)
+
     @property
     def specs(self) -> Mapping[str, Spec]:
         """The output spec of every node, by name."""
