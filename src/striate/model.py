@@ -98,13 +98,12 @@ class Model:
                 remedy="Model files are written by `striate train` (best.safetensors).",
             )
         try:
-            described = _described(metadata)
+            graph, classes, preprocessing, about = _described(metadata)
         except StriateError as error:
             raise ModelFileError(
                 f"the description in {file} is damaged", remedy=str(error)
             ) from None
-        graph, *rest = described
-        model = cls(graph, _fitting(graph, tensors, file), *rest)
+        model = cls(graph, _fitting(graph, tensors, file), classes, preprocessing, about)
         model._check(file)
         return model
 

@@ -171,13 +171,14 @@ class _Told:
         self._task = bar.add_task("", total=total)
 
     def say(self, what: str) -> None:
-        self._bar.update(self._task, description=what, completed=0)
+        self._bar.update(self._task, description=terminal.visible(what), completed=0)
 
     def follow(self, name: str, batches: Iterable[Batch]) -> Iterator[Batch]:
         """The batches, as they are asked for; the first steps may build kernels and choose."""
         for k, each in enumerate(batches):
             doing = "measuring" if k else "building and choosing kernels"
-            self._bar.update(self._task, description=f"{name}: {doing}", completed=k)
+            said = terminal.visible(f"{name}: {doing}")
+            self._bar.update(self._task, description=said, completed=k)
             yield each
 
 
@@ -187,7 +188,7 @@ def _progress(total: int) -> Iterator[_Told]:
 
     console = terminal.console(error=True)
     bar = progress.Progress(
-        progress.TextColumn("{task.description}"),
+        progress.TextColumn("{task.description}", markup=False),
         progress.BarColumn(bar_width=24),
         progress.TimeElapsedColumn(),
         console=console,

@@ -43,7 +43,7 @@ def run(
     else:
         _print(answer, worst)
         for problem in pictures.problems:
-            typer.echo(f"not used: {problem}", err=True)
+            terminal.say(f"not used: {problem}", error=True)
 
 
 def _print(answer: Evaluation, worst: int) -> None:

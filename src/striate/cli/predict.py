@@ -59,6 +59,6 @@ def run(
             headings = ("picture", "class", *("or" for _ in rows[0][2:]))
             terminal.console().print(terminal.grid(headings, rows, left=range(len(headings))))
         for error in damaged.values():
-            typer.echo(f"striate: {error}", err=True)
+            terminal.say(f"striate: {error}", error=True)
     if damaged:
         raise typer.Exit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import os
@@ -78,6 +79,27 @@ TEXTS = Field("a list of texts", lambda value: isinstance(value, list) and all(m
 def or_none(field: Field) -> Field:
     """`field`, or nothing."""
     return Field(f"{field.kind}, or null", lambda value: value is None or field.fits(value))
+
+
+_BY_TYPE = {
+    "int": COUNT,
+    "float": NUMBER,
+    "str": TEXT,
+    "bool": FLAG,
+    "float | None": or_none(NUMBER),
+}
+
+
+def fields_of(kind: type, **own: Field) -> dict[str, Field]:
+    """The table of a dataclass of numbers and texts, by the types it declares.
+
+    Args:
+        own: what fields of other types hold, or fields that hold more than their type says.
+    """
+    return {
+        each.name: own.get(each.name) or _BY_TYPE[str(each.type)]
+        for each in dataclasses.fields(kind)
+    }
 
 
 def checked(

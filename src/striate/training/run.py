@@ -13,6 +13,7 @@ from typing import Any
 
 from striate.data import DataSet, load
 from striate.errors import DataError, RunError
+from striate.exchange import fields
 from striate.graph import Graph
 from striate.notation import parse, text
 from striate.ops import CrossEntropy
@@ -120,15 +121,21 @@ def read_config(config: Mapping[str, Any], path: Path) -> tuple[Graph, Recipe, s
     """Network, recipe and data of a config.yaml.
 
     Raises:
-        RunError: an entry is missing.
+        RunError: an entry is missing, or of another kind.
     """
-    for key in ("network", "data", "recipe"):
-        if key not in config:
-            raise RunError(f"{path} has no entry {key}")
-    if not isinstance(config["recipe"], dict):
-        raise RunError(f"the recipe in {path} is no list of settings")
+    fields.checked(config, _CONFIG, str(path), RunError, others=True)
     recipe = Recipe.from_dict(config["recipe"])
-    return parse(str(config["network"])), recipe, str(config["data"])
+    return parse(config["network"]), recipe, config["data"]
+
+
+_CONFIG = {
+    "network": fields.TEXT,
+    "data": fields.PATH,
+    "recipe": fields.TABLE,
+    "name": fields.PATH.optional,
+    "data_dir": fields.or_none(fields.PATH).optional,
+    "data_sha256": fields.TEXT.optional,
+}
 
 
 def ended(graph: Graph, recipe: Recipe) -> Graph:
