@@ -15,6 +15,7 @@ from math import isinf
 from typing import Any
 
 from striate.errors import GraphError, SettingError, StriateError, did_you_mean
+from striate.exchange.fields import is_number
 from striate.graph import Auxiliary, Graph, Node, Operator
 from striate.graph.settings import made, settings_of, shown
 from striate.ops import OPERATORS
@@ -106,7 +107,7 @@ def _read_operator(kind: type[Operator], data: object, where: str) -> Operator:
 def _read_exit(data: object, where: str) -> Auxiliary:
     entry = _object(data, where, ("node",), ("weight",))
     weight = entry.get("weight", 1.0)
-    if type(weight) not in (int, float) or not 0 < weight < float("inf"):
+    if not is_number(weight) or weight <= 0:
         raise _wrong(weight, f"{where}.weight", "a number above 0")
     return Auxiliary(_text(entry["node"], f"{where}.node"), float(weight))
 

@@ -11,9 +11,10 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from striate.errors import UnknownNameError, did_you_mean
+from striate.errors import GraphError, UnknownNameError, did_you_mean
 from striate.graph.check import checked_specs
 from striate.graph.operator import Operator, Weight
+from striate.graph.settings import shown
 from striate.graph.spec import Spec
 from striate.graph.walk import ordered, reached
 
@@ -43,10 +44,20 @@ class Auxiliary:
     Args:
         node: the name of the node whose value leaves.
         weight: what its loss is multiplied by.
+
+    Raises:
+        GraphError: the weight is no finite number above 0.
     """
 
     node: str
     weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if type(self.weight) not in (int, float) or not 0 < self.weight < 1e300:
+            raise GraphError(
+                f"the weight of the exit {self.node} is {shown(self.weight)}",
+                remedy="Give a number above 0; 0.3 is usual.",
+            )
 
 
 @dataclass(frozen=True)

@@ -167,7 +167,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         content = yaml.load(text, _Loader)
     except (yaml.YAMLError, *_OF_VALUES) as error:
-        raise RunError(f"{path} cannot be read as YAML", remedy=str(error)) from None
+        raise RunError(f"{path} cannot be read as YAML", remedy=str(error)[:500]) from None
     if not isinstance(content, dict):
         raise RunError(f"{path} holds no settings by name")
     return {str(key): value for key, value in content.items()}
