@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from striate import memory
 from striate.data.preprocess import Preprocessing
-from striate.errors import ModelFileError, StriateError
+from striate.errors import ModelFileError, NumbersError, StriateError
 from striate.exchange import fields
 from striate.exchange.arrays import flat, read_arrays, write_arrays
 from striate.graph import Graph
@@ -161,18 +162,29 @@ class Model:
 
         Raises:
             DataError: one cannot be read.
+            NumbersError: the scores of one are not finite.
+            NotEnoughMemoryError: a batch needs more than there is.
         """
+        waiting = list(pictures)
+        with memory.enough(self.graph, min(batch_size, len(waiting))):
+            return self._predictions(waiting, batch_size)
+
+    def _predictions(self, waiting: list[Source], batch_size: int) -> list[Prediction]:
         import torch
 
         from striate.engine import pays
 
-        waiting = list(pictures)
         module = self.frozen(fused=pays(self.graph, len(waiting), training=False))
         found: list[Prediction] = []
         for start in range(0, len(waiting), batch_size):
             batch = [self.preprocessing.picture(each) for each in waiting[start:][:batch_size]]
             x = self.preprocessing.normalize(torch.from_numpy(np.stack(batch)))
             scores = module(x).double().numpy()
+            if not np.isfinite(scores).all():
+                raise NumbersError(
+                    "the network answers with what is no number",
+                    remedy="Its weights are damaged, or far too large.",
+                )
             found += [self._ranked(row) for row in self.probabilities(scores)]
         return found
 

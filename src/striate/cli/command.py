@@ -24,6 +24,7 @@ from striate.cli import (
     why,
 )
 from striate.errors import InterruptedRunError, StriateError
+from striate.memory import is_shortage
 
 WRONG, INTERRUPTED, HUNG_UP = 2, 130, 141
 """Exit codes beside 0, done, and 1, the answer is no. 130 and 141 are what a shell says of a
@@ -77,8 +78,10 @@ def run() -> int:
         return int(error.exit_code)
     except BrokenPipeError:
         return _hung_up()
-    except MemoryError:
-        return _ended("striate: there is not enough memory for this", WRONG)
+    except (MemoryError, RuntimeError) as error:
+        if not is_shortage(error):
+            raise
+        return _ended(f"striate: there is not enough memory: {error}".splitlines()[0], WRONG)
     except OSError as error:
         return _ended(f"striate: {_said(error)}", WRONG)
     return int(code)

@@ -16,6 +16,8 @@ from rich.console import Console as RichConsole
 from rich.table import Table
 from rich.text import Text
 
+from striate.memory import size as size
+
 HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls; ESC begins what a terminal obeys
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # order of writing turned around
@@ -144,19 +146,6 @@ def grid(
 def count(number: int) -> str:
     """A whole number with thousands apart; a dot for zero, so that what counts stands out."""
     return f"{number:,}" if number else "·"
-
-
-def size(number: float) -> str:
-    """Bytes with a unit.
-
-    >>> size(512), size(3_200_000)
-    ('512 B', '3.1 MiB')
-    """
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if number < 1024 or unit == "GiB":
-            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
-        number /= 1024
-    raise AssertionError("unreachable")
 
 
 def duration(seconds: float) -> str:

@@ -46,17 +46,17 @@ class Auxiliary:
         weight: what its loss is multiplied by.
 
     Raises:
-        GraphError: the weight is no finite number above 0.
+        GraphError: the weight is no finite number of 0 or more.
     """
 
     node: str
     weight: float = 1.0
 
     def __post_init__(self) -> None:
-        if type(self.weight) not in (int, float) or not 0 < self.weight < 1e300:
+        if type(self.weight) not in (int, float) or not 0 <= self.weight < 1e300:
             raise GraphError(
                 f"the weight of the exit {self.node} is {shown(self.weight)}",
-                remedy="Give a number above 0; 0.3 is usual.",
+                remedy="Give a number of 0 or more; 0.3 is usual.",
             )
 
 

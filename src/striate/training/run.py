@@ -15,6 +15,7 @@ from striate.data import DataSet, load
 from striate.errors import DataError, RunError
 from striate.exchange import fields
 from striate.graph import Graph
+from striate.memory import check, enough
 from striate.notation import parse, text
 from striate.ops import CrossEntropy
 from striate.passes.attach_loss import with_loss
@@ -65,6 +66,7 @@ def train(
     pictures = data if isinstance(data, DataSet) else loaded(network, data, data_dir, chosen)
     check_fit(network, pictures)
     kind = Path(pictures.name).name
+    check(network, min(chosen.batch_size, len(pictures.train)), training=True)
     # Made before its folder, so that a request that is refused leaves nothing behind.
     first = first_weights(network, chosen)
     session = Session(network, pictures, chosen, RunFolder(Path()), on_event or _deaf, first)
@@ -185,7 +187,8 @@ def check_fit(graph: Graph, data: DataSet) -> None:
 
 
 def _run(session: Session) -> Result:
-    with _stopping(session):
+    batch = min(session.recipe.batch_size, len(session.data.train))
+    with _stopping(session), enough(session.graph, batch, training=True):
         return session.run()
 
 
