@@ -108,7 +108,7 @@ def check(graph: Graph, batch: int, *, number: int = 4, training: bool = False) 
     if room is None:
         return
     found = needs(graph, batch, number=number, training=training)
-    largest = max(found)
+    largest = max(found, key=lambda each: each.bytes)
     weights = sum(each.bytes for each in found if "." in each.who.split(" ")[0])
     if largest.bytes > room:
         raise _short(largest.bytes, largest.who, room)
@@ -132,7 +132,7 @@ def enough(graph: Graph, batch: int, *, number: int = 4, training: bool = False)
         found = needs(graph, batch, number=number, training=training)
         asked = _ASKED.search(str(error))
         if asked is None:
-            raise _short(*max(found), available()) from None
+            raise _short(*max(found, key=lambda each: each.bytes), available()) from None
         bytes_ = int(asked[1])
         nearest = min(found, key=lambda each: abs(each.bytes - bytes_))
         raise _short(bytes_, f"probably {nearest.who}", available()) from None

@@ -22,6 +22,8 @@ from striate.ops import OPERATORS
 
 FORMAT, VERSION = "striate-graph", 1
 
+LONGEST_NAME = 500
+
 _BY_NAME = {operator.__name__: operator for operator in OPERATORS}
 
 
@@ -142,7 +144,7 @@ def _list(data: object, where: str) -> list[object]:
 
 
 def _text(data: object, where: str) -> str:
-    if not isinstance(data, str):
+    if not isinstance(data, str) or len(data) > LONGEST_NAME:
         raise _wrong(data, where, "a text")
     return data
 
