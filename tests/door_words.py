@@ -135,3 +135,24 @@ ARGUMENTS = (
     ),
     *("nowhere.safetensors", "nowhere.net", "[red]", ":smile:", "%s", "{0}", "\n", "digits#0"),
 )
+VALUES = (
+    *(
+        "0",
+        "1",
+        "2",
+        "-1",
+        "0.5",
+        "1e-9",
+        "1e9",
+        "1e38",
+        "1e308",
+        "1e400",
+        "nan",
+        "inf",
+        "-inf",
+        "",
+    ),
+    *("9007199254740993", "9" * 30, "9" * 400, "9" * 5000, "none", "yes", "sgd", "adam", "cosine"),
+    *("onecycle", "step", "he", "zeros", "normal(1e400)", "normal(nan)", "constant(9)", "nowhere"),
+    *("/dev/zero", ".", "1.5", "1_0", "0x1", "\u0663", "\x1b[31m", "x" * 5000, "[]", "{}", "null"),
+)

@@ -10,6 +10,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import struct
 import sys
 import tarfile
@@ -29,6 +30,7 @@ from door_words import (
     NETWORKS,
     QUESTION_WORDS,
     QUESTIONS,
+    VALUES,
     VERBS,
     WORDS,
 )
@@ -180,8 +182,6 @@ def state(rng: Random) -> object:
 
 def run_folder(rng: Random) -> object:
     """A whole run folder with one file damaged, exchanged or gone, gone on with."""
-    import shutil
-
     from striate.training import resume
 
     place = folder() / "again"
@@ -317,8 +317,6 @@ def question(rng: Random) -> object:
 
 def arguments(rng: Random) -> object:
     """The words of a command line."""
-    from striate.cli.command import run
-
     whole, _ = _model()
     (folder() / "model.safetensors").write_bytes(whole)
     places = {"MODEL": folder() / "model.safetensors", "CONFIG": _run() / "config.yaml"}
@@ -329,9 +327,42 @@ def arguments(rng: Random) -> object:
         if rng.random() < 0.2:
             new = text_damaged(rng, words[at - 1], ARGUMENTS[:20]).replace("\0", "")
         words[at : at + rng.randrange(2)] = [new]
+    return _commanded(words)
+
+
+def training(rng: Random) -> object:
+    """The settings of a run of one step; whatever is left behind can be gone on with."""
+    from striate.training import SETTINGS
+
+    place = folder() / f"trained{rng.randrange(10**9)}"
+    words = ["train", "INPUT 1x8x8 -> CONV 2 3x3 -> BN -> RELU -> DROPOUT 0.5 -> FC 10"]
+    words += ["--data", "digits", "--steps", "1", "--quiet", "--run", str(place)]
+    for name in rng.sample([*SETTINGS, "lr", "nonsense"], rng.choice((1, 1, 2, 3))):
+        value = rng.choice(VALUES)
+        words += (
+            [f"{name}={value}"] if rng.random() < 0.7 else [f"--{name.replace('_', '-')}", value]
+        )
+    try:
+        code = _commanded(words)
+        if place.exists() and rng.random() < 0.2:
+            _commanded(["train", "--resume", str(place), "--quiet"])
+        return code
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _commanded(words: list[str]) -> int:
+    """The exit code of a command, run in a folder of its own."""
+    from striate.cli.command import run
+
+    (folder() / "work").mkdir(exist_ok=True)
     sys.argv = ["striate", *words]
     out = io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+    with (
+        contextlib.chdir(folder() / "work"),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(out),
+    ):
         code = run()
     if code not in (0, 1, 2):
         raise AssertionError(f"{words} ended with {code}")
@@ -356,5 +387,6 @@ DOORS: dict[str, tuple[Door, int]] = {
     "library": (library, 3_000),
     "question": (question, 8_000),
     "arguments": (arguments, 4_000),
+    "training": (training, 1_500),
 }
 """Each door, and how many inputs a whole run hands in."""
