@@ -22,6 +22,7 @@ import numpy as np
 from striate.errors import SettingError, did_you_mean
 from striate.graph import Graph, Node, Weight
 from striate.graph.walk import reached
+from striate.memory import check
 from striate.ops.arrays import Array
 
 Weights: TypeAlias = dict[str, dict[str, Array]]
@@ -142,8 +143,10 @@ def initialize(
 
     Raises:
         SettingError: no such scheme, or a setting that does not suit it.
+        NotEnoughMemoryError: there are more weights than memory.
     """
     _checked(biases)
+    check(graph, 0)
     if scheme != "usual":
         _checked(scheme)
     return {

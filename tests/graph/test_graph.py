@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import random
 
 import pytest
@@ -184,3 +186,19 @@ def test_graphs_are_values() -> None:
         residual(0, 1, 2, 3).nodes = ()  # type: ignore[misc]
     with pytest.raises(TypeError):
         residual(0, 1, 2, 3).specs["sum"] = Spec(())  # type: ignore[index]
+
+
+@pytest.mark.parametrize("weight", [-1, float("inf"), float("nan"), 10**400, "0.3", True])
+def test_the_weight_of_an_exit_is_a_finite_number(weight: object) -> None:
+    with pytest.raises(GraphError, match="the weight of the exit conv1 is"):
+        Auxiliary("conv1", weight)  # type: ignore[arg-type]
+
+
+def test_graphs_are_pickled_and_copied() -> None:
+    ends = Node("flat", ops.Flatten(), ("relu1",)), Node("end", ops.Dense(3), ("flat",))
+    graph = Graph((INPUT, CONV, RELU, *ends), (Auxiliary("conv1", 0.3),))
+    _ = graph.consumers, graph.inputs
+    for other in (copy.copy(graph), copy.deepcopy(graph), pickle.loads(pickle.dumps(graph))):  # noqa: S301
+        assert other == graph
+        assert dict(other.specs) == dict(graph.specs)
+        assert dict(other.consumers) == dict(graph.consumers)

@@ -26,6 +26,8 @@ from numpy.typing import NDArray
 from striate.analysis.subject import Explainable, nested
 from striate.errors import SettingError, ShapeError
 from striate.graph import Graph, Node, Weight
+from striate.graph.settings import shown
+from striate.memory import enough
 from striate.ops import CTC, Flatten, SquaredError
 from striate.ops.arrays import Weights
 from striate.passes.attach_loss import with_loss
@@ -135,14 +137,24 @@ def verify(
         bound: the largest relative error that counts as agreement.
 
     Raises:
-        SettingError: a batch below 2, with which a batch axis that is mixed up goes unseen.
+        SettingError: a batch below 2, with which a batch axis that is mixed up goes unseen; a
+            seed below 0.
         WeightsError: the model's weights do not fit its graph.
         GraphError: an operator that PyTorch has no counterpart of.
+        NotEnoughMemoryError: a node needs more than there is.
     """
     if batch < 2:
         raise SettingError(f"a batch of {batch} hides mistakes", remedy="Take 2 or more.")
-    rng = np.random.default_rng(seed)
+    if type(seed) is not int or seed < 0:
+        raise SettingError(f"seed is {shown(seed)}", remedy="Give a whole number of 0 or more.")
     given = subject if isinstance(subject, Graph) else subject.graph
+    with enough(given, batch, number=8, training=True):
+        return _verified(subject, given, np.random.default_rng(seed), batch, bound)
+
+
+def _verified(
+    subject: Graph | Explainable, given: Graph, rng: np.random.Generator, batch: int, bound: float
+) -> Verification:
     weights = _drawn(given, rng) if isinstance(subject, Graph) else nested(subject.weights)
     graph = _ended(given)
     inputs = [rng.standard_normal((batch, *graph.specs[n.name].shape)) for n in graph.inputs]

@@ -47,9 +47,9 @@ def run(
     else:
         _print(answer, worst)
         for problem in pictures.problems:
-            typer.echo(f"not used: {problem}", err=True)
+            terminal.say(f"not used: {problem}", error=True)
         for note in pictures.notes:
-            typer.echo(f"note: {note}", err=True)
+            terminal.say(f"note: {note}", error=True)
 
 
 def _print(answer: Evaluation, worst: int) -> None:

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import typer
-
+from striate.cli import terminal
 from striate.errors import DataError
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ def print_differences(path: str, found: Sequence[str], ink: str) -> None:
 
     if found:
         remedy = "" if ink == "auto" else " (photographs of ink: try --ink auto)"
-        typer.echo(f"{printable(path)}: {'; '.join(found)}{remedy}", err=True)
+        terminal.say(f"{printable(path)}: {'; '.join(found)}{remedy}", error=True)
 
 
 def common_differences(model: Model, data: DataSet, split: str) -> list[str]:

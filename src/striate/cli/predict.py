@@ -67,6 +67,6 @@ def run(
         for path, image in prepared:
             inks.print_differences(path, model.preprocessing.differences(image), ink)
         for error in damaged.values():
-            typer.echo(f"striate: {error}", err=True)
+            terminal.say(f"striate: {error}", error=True)
     if damaged:
         raise typer.Exit(1)

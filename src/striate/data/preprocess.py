@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from striate.data.dataset import AnySplit, Split
-from striate.data.decode import FITS, Bytes, Source, picture
+from striate.data.decode import FITS, MOST_PIXELS, Bytes, Source, picture
 from striate.data.ink import WAYS, Ink, differences, like_training
 from striate.data.names import printable
 from striate.errors import DataError
+from striate.graph.settings import shown
 
 if TYPE_CHECKING:
     import torch
@@ -56,8 +57,13 @@ class Preprocessing:
     def __post_init__(self) -> None:
         for name in ("channels", "height", "width"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            if type(value) is not int or not 1 <= value < 2**31:
                 raise _bad(name, value, "a whole number of 1 or more")
+        if self.height * self.width > MOST_PIXELS:
+            raise DataError(
+                f"preprocessing: {self.height} x {self.width} = {self.height * self.width:,} "
+                f"pixels, more than {MOST_PIXELS:,} of a picture"
+            )
         if self.fit not in FITS:
             raise _bad("fit", self.fit, " or ".join(FITS))
         for name in ("mean", "std"):
@@ -187,13 +193,15 @@ _KNOWN = f"known fields: {', '.join(_FIELDS)}"
 
 
 def _bad(name: str, value: object, legal: str) -> DataError:
-    return DataError(f"preprocessing: {name} is {legal}, not {value!r}")
+    return DataError(f"preprocessing: {name} is {legal}, not {shown(value)}")
 
 
 def _finite(name: str, values: Any, channels: int) -> tuple[float, ...]:
     try:
+        if isinstance(values, str):
+            raise TypeError
         numbers = tuple(float(value) for value in values)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise _bad(name, values, "a list of numbers") from None
     if len(numbers) != channels or not all(map(math.isfinite, numbers)):
         raise _bad(name, numbers, f"{channels} finite numbers (one a channel)")

@@ -122,7 +122,10 @@ def nearest(name: str, known: Mapping[str, Setting]) -> str:
 
 def shown(value: object) -> str:
     """`value`, short enough for a message."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no whole number of thousands of digits
+        text = "a number of thousands of digits"
     return text if len(text) <= 40 else f"{text[:39]}…"
 
 
@@ -143,6 +146,8 @@ def _fitted(hint: Any, value: object) -> Any:
         return _fitted_float(value)
     if hint is NoneType or hint is None:
         return None if value is None else _MISFIT
+    if hint is int and type(value) is int and abs(value) >= 1 << 63:
+        return _MISFIT
     return value if type(value) is hint else _MISFIT
 
 

@@ -25,6 +25,7 @@ from striate.analysis.why.sight import padding_note, seen
 from striate.analysis.why.stored import Stored
 from striate.errors import ExplanationError
 from striate.graph import Call, Graph, Node, Ref
+from striate.memory import check
 from striate.passes.attach_loss import loss_of
 from striate.reference import Backward, Factor, Number, Product, behind, prepared
 from striate.reference.products import constant
@@ -64,6 +65,7 @@ class Inquiry:
     def __init__(self, model: Subject, picture: object, target: object = None) -> None:
         self._network = network_of(model)
         self._graph = self._network.graph
+        check(self._graph, 1, number=8)
         self._picture = picture_of(self._network, picture)
         self._trace = prepared(self._graph, self._network.weights, self._picture.exact)
         self._stored = Stored(self._graph, self._network.weights, self._picture.rounded)
