@@ -49,6 +49,8 @@ def opened(path: Path | str, error: type[StriateError], *, most: int) -> Iterato
     except FileNotFoundError:
         raise error(f"{path} is missing", remedy=_dangling(path)) from None
     except OSError as problem:
+        if problem.errno is None:  # a decompressor's own word for a damaged file
+            raise
         raise error(f"{path} cannot be read: {problem.strerror or problem}") from None
     except ValueError as problem:
         if "null byte" not in str(problem) and not isinstance(problem, UnicodeEncodeError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import struct
 from pathlib import Path
 
@@ -108,3 +109,11 @@ def test_fashion_files_are_not_taken_for_digits(tmp_path: Path) -> None:
 def test_a_data_folder_that_is_none_is_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no folder"):
         load("mnist", data_dir=tmp_path / "nowhere")
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), Path.mkdir])
+def test_a_pipe_or_a_device_is_not_read(make, tmp_path: Path) -> None:
+    make(tmp_path / "images")
+    with pytest.raises(DataError, match=r"images is a (pipe|device|folder)"):
+        read_idx(tmp_path / "images", 3)

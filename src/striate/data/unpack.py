@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import IO, cast
 
 from striate.errors import DataError
+from striate.files import opened
 
+MOST_PACKED = 1 << 40  # bytes of a file
 LARGEST_TOTAL = 4 << 30  # bytes, unpacked
 MOST_TIMES = 100  # as large unpacked as packed; pictures come to about one, blank ones to more
 LOOSE = 32 << 20  # bytes that may be packed tighter than that
@@ -91,9 +93,9 @@ def unpacked(path: Path) -> Iterator[Unpacked]:
     """The bytes of a file; gzip, bzip2 and xz are told by their first bytes.
 
     Raises:
-        OSError: it cannot be opened.
+        DataError: it cannot be opened, or is no file.
     """
-    with path.open("rb") as raw:
+    with opened(path, DataError, most=MOST_PACKED) as raw:
         stream = Unpacked(path, raw)
         try:
             yield stream
