@@ -9,8 +9,8 @@ The offset is the input position where the field of the first unit starts; negat
 padding. Where branches meet, the field is the smallest span that holds all of theirs.
 
 A span belongs to an axis of the input, and runs along an axis of the value: after PERMUTE another
-one, after FLATTEN one on which the positions do not follow each other as they did. What sums over an
-axis sees all of it.
+one, after FLATTEN one on which the positions do not follow each other as they did. What sums over
+an axis sees all of it.
 
 Source: Le and Borji, arXiv:1705.07049, section 2; Araujo, Norris and Sim, "Computing Receptive
 Fields of Convolutional Neural Networks", Distill 2019, equations 1-2.

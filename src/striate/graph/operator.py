@@ -207,6 +207,8 @@ class Operator(ABC):
     """Whether unnamed nodes are counted (conv1, conv2) or plain (input, loss)."""
     arity: ClassVar[tuple[int, int | None]] = (1, 1)
     """Fewest and most inputs; None for any number."""
+    counts_channels: ClassVar[frozenset[str]] = frozenset()
+    """Settings with a number per axis that may have one for the channels too."""
     is_input: ClassVar[bool] = False
     """Whether pictures come in here."""
     is_random: ClassVar[bool] = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from striate.graph import Operator
+from striate.ops.activation.affine import Affine
 from striate.ops.activation.cosine import Cosine
 from striate.ops.activation.elu import ELU
 from striate.ops.activation.gelu import GELU
@@ -32,12 +33,17 @@ from striate.ops.loss.squared_error import SquaredError
 from striate.ops.merging.add import Add
 from striate.ops.merging.concat import Concat
 from striate.ops.merging.divide import Divide
+from striate.ops.merging.matmul import MatMul
 from striate.ops.merging.multiply import Multiply
+from striate.ops.merging.stack import Stack
+from striate.ops.merging.subtract import Subtract
 from striate.ops.normalization.batch_norm import BatchNorm
 from striate.ops.normalization.dropout import Dropout
 from striate.ops.normalization.group_norm import GroupNorm
 from striate.ops.normalization.layer_norm import LayerNorm
 from striate.ops.normalization.local_response_norm import LocalResponseNorm
+from striate.ops.normalization.scale import Scale
+from striate.ops.normalization.shift import Shift
 from striate.ops.output.rbf import RBF
 from striate.ops.pooling.adaptive_average_pool import AdaptiveAveragePool
 from striate.ops.pooling.adaptive_max_pool import AdaptiveMaxPool
@@ -48,8 +54,19 @@ from striate.ops.pooling.l2_pool import L2Pool
 from striate.ops.pooling.max_pool import MaxPool
 from striate.ops.pooling.stochastic_pool import StochasticPool
 from striate.ops.pooling.subsample import Subsample
+from striate.ops.shaping.constant import Constant
+from striate.ops.shaping.expand import Expand
 from striate.ops.shaping.flatten import Flatten
+from striate.ops.shaping.flip import Flip
 from striate.ops.shaping.input import Input
+from striate.ops.shaping.learned import Learned
+from striate.ops.shaping.pad import Pad
+from striate.ops.shaping.permute import Permute
+from striate.ops.shaping.repeat import Repeat
+from striate.ops.shaping.reshape import Reshape
+from striate.ops.shaping.roll import Roll
+from striate.ops.shaping.slice import Slice
+from striate.ops.shaping.unfold import Unfold
 
 OPERATORS: tuple[type[Operator], ...] = (
     Input,
@@ -93,6 +110,23 @@ OPERATORS: tuple[type[Operator], ...] = (
     Concat,
     Multiply,
     Divide,
+    Affine,
+    MatMul,
+    Stack,
+    Subtract,
+    Scale,
+    Shift,
+    Constant,
+    Expand,
+    Flip,
+    Learned,
+    Pad,
+    Permute,
+    Repeat,
+    Reshape,
+    Roll,
+    Slice,
+    Unfold,
     CrossEntropy,
     SigmoidCrossEntropy,
     LogLoss,
@@ -110,16 +144,20 @@ __all__ = [
     "AdaptiveAveragePool",
     "AdaptiveMaxPool",
     "Add",
+    "Affine",
     "AveragePool",
     "BatchNorm",
     "Concat",
+    "Constant",
     "Conv",
     "Cosine",
     "CrossEntropy",
     "Dense",
     "Divide",
     "Dropout",
+    "Expand",
     "Flatten",
+    "Flip",
     "GlobalAveragePool",
     "GroupNorm",
     "HardSigmoid",
@@ -130,25 +168,38 @@ __all__ = [
     "L2Pool",
     "LayerNorm",
     "LeakyReLU",
+    "Learned",
     "LocalResponseNorm",
     "LogLoss",
     "MapLoss",
+    "MatMul",
     "MaxPool",
     "Maxout",
     "Multiply",
     "NoisyReLU",
     "PReLU",
+    "Pad",
+    "Permute",
     "ReLU",
     "ReLU6",
+    "Repeat",
+    "Reshape",
+    "Roll",
+    "Scale",
     "ScaledTanh",
+    "Shift",
     "SiLU",
     "Sigmoid",
     "SigmoidCrossEntropy",
     "Sine",
+    "Slice",
     "Softmax",
     "SquaredError",
+    "Stack",
     "StochasticPool",
     "Subsample",
+    "Subtract",
     "Tanh",
     "TransposedConv",
+    "Unfold",
 ]

@@ -22,7 +22,6 @@ from striate.ops import (
     Add,
     AveragePool,
     BatchNorm,
-    Concat,
     Conv,
     Cosine,
     Dense,
@@ -58,7 +57,7 @@ from striate.ops import (
 )
 from striate.ops.convolution.wiring import TABLES
 from striate.ops.output.bitmaps import DIGITS
-from striate.pytorch import layers, pools, transposed
+from striate.pytorch import arranging, layers, pools, transposed
 from striate.pytorch.recipe import Recipe
 
 Maker: TypeAlias = Callable[[Any, tuple[Spec, ...]], Recipe]
@@ -328,9 +327,9 @@ MODULES: Mapping[type[Operator], Maker] = {
     GroupNorm: _group_norm,
     Dropout: _dropout,
     Add: _plain(layers.Add),
-    Concat: _plain(layers.Concat),
     Multiply: _plain(layers.Multiply),
     Divide: _plain(layers.Divide),
+    **arranging.ROWS,
 }
 """Every operator that computes something between the input and the loss."""
 

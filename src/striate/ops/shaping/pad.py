@@ -45,14 +45,14 @@ class Pad(Rearrangement):
     """
 
     label: ClassVar[str] = "pad"
+    counts_channels: ClassVar[frozenset[str]] = frozenset({"sides"})
 
     sides: int | tuple[int, ...] | tuple[tuple[int, ...], ...]
     mode: float | str = 0.0
 
     def __post_init__(self) -> None:
         given = self.sides if isinstance(self.sides, tuple) else (self.sides,)
-        pairs = tuple(n if isinstance(n, tuple) and len(n) > 1 else _both(n) for n in given)
-        padding = checked_padding(pairs)  # type: ignore[arg-type]
+        padding = checked_padding(tuple(map(_both, given)))
         object.__setattr__(self, "sides", 0 if padding == "valid" else padding)
         if isinstance(self.mode, str) and self.mode not in MODES:
             raise SettingError(
@@ -61,7 +61,7 @@ class Pad(Rearrangement):
 
     def shape(self, *inputs: Spec) -> Spec:
         (x,) = inputs
-        sides = self._sides(x)
+        sides = self.pairs(x)
         for n, (before, after), axis in zip(x.shape, sides, x.axes, strict=True):
             most = {"reflect": n - 1, "circular": n}.get(str(self.mode))
             if most is not None and max(before, after) > most:
@@ -78,7 +78,7 @@ class Pad(Rearrangement):
         return Routes(
             tuple(
                 Along(k, Window(1, before=before), even=plain or before == after == 0)
-                for k, (before, after) in enumerate(self._sides(x))
+                for k, (before, after) in enumerate(self.pairs(x))
             )
         )
 
@@ -87,20 +87,20 @@ class Pad(Rearrangement):
         return 0.0 if isinstance(self.mode, str) else self.mode
 
     def moved(self, arrays: tuple[Array, ...], specs: tuple[Spec, ...], constant: float) -> Array:
-        (x,), sides = arrays, [(0, 0), *self._sides(specs[0])]
+        (x,), sides = arrays, [(0, 0), *self.pairs(specs[0])]
         if isinstance(self.mode, str):
             return np.pad(x, sides, mode=MODES[self.mode])  # type: ignore[call-overload]
         return np.pad(x, sides, constant_values=constant)
 
-    def _sides(self, x: Spec) -> list[tuple[int, int]]:
-        """(before, after) for each axis, the channels first."""
+    def pairs(self, x: Spec) -> list[tuple[int, int]]:
+        """(before, after) for each axis of the input, the channels first."""
         counted = len(self.sides) if isinstance(self.sides, tuple) else 0
         axes = x.rank if counted == x.rank or x.rank == 1 else x.rank - 1
-        given = spread("sides", self.sides, axes)
-        pairs = [side if isinstance(side, tuple) else (side, side) for side in given]
-        return [(0, 0)] * (x.rank - axes) + pairs  # type: ignore[return-value]
+        given: tuple[int | tuple[int, ...], ...] = spread("sides", self.sides, axes)
+        return [(0, 0)] * (x.rank - axes) + [_both(side) for side in given]
 
 
 def _both(side: int | tuple[int, ...]) -> tuple[int, int]:
-    n = side[0] if isinstance(side, tuple) else side
-    return n, n
+    """Before and after, from one number for both, or two."""
+    before, *after = side if isinstance(side, tuple) else (side,)
+    return before, (after or [before])[0]
