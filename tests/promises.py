@@ -91,10 +91,12 @@ def cases(
         values = rng.standard_normal(shape) * 2
         return np.round(values) if tied else values
 
-    sizes = [(batch, *spec.shape) for spec in specs or (operator.shape(),)]
+    entering = (operator.shape(),) if operator.is_input else specs
+    sizes = [(batch, *spec.shape) for spec in entering]
     inputs = tuple(fixed(numbers(size).astype(dtype)) for size in sizes)
     weights = {n: weight(w, rng, dtype) for n, w in operator.weights(*specs).items()}
-    call = Call(inputs, weights, draw(st.booleans()) if training is None else training)
+    trains = draw(st.booleans()) if training is None else training
+    call = Call(inputs, weights, trains, given=entering, pictures=batch)
     if operator.is_random and call.training:
         call = replace(call, noise=fixed(operator.draw(rng, *inputs)))
     if operator.is_loss:
@@ -281,17 +283,106 @@ def dense(draw: Draw) -> Setting:
 
 
 @st.composite
-def branches(draw: Draw, kind: Callable[[], Operator]) -> Setting:
-    """Two or three inputs of one size."""
-    return kind(), (draw(shapes()),) * draw(st.integers(2, 3))
+def branches(draw: Draw, kind: Callable[[], Operator], most: int = 3) -> Setting:
+    """Two or more inputs of one size, some of their axes shrunk to 1."""
+    spec = draw(shapes())
+    count = draw(st.integers(2, most))
+    return kind(), tuple(
+        Spec(tuple(draw(st.sampled_from((n, n, 1))) for n in spec.shape)) for _ in range(count)
+    )
 
 
 @st.composite
 def stacked(draw: Draw) -> Setting:
-    """Two or three inputs that differ in channels."""
+    """Two or three inputs that differ along one axis."""
+    spec, axis = draw(named_axis())
+    lengths = draw(st.permutations([1, 2, 3]))[: draw(st.integers(2, 3))]
+    at = spec.axis(axis)
+    return ops.Concat(axis), tuple(
+        Spec((*spec.shape[:at], n, *spec.shape[at + 1 :])) for n in lengths
+    )
+
+
+@st.composite
+def named_axis(draw: Draw) -> tuple[Spec, str | int]:
+    """A spec and one of its axes, by name or number."""
     spec = draw(shapes())
-    channels = draw(st.permutations([1, 2, 3]))[: draw(st.integers(2, 3))]
-    return ops.Concat(), tuple(Spec((c, *spec.spatial)) for c in channels)
+    number = draw(st.integers(-spec.rank, spec.rank - 1))
+    return spec, draw(st.sampled_from((spec.axes[number], number)))
+
+
+@st.composite
+def along(draw: Draw, make: Callable[[Draw, int, str | int], Operator]) -> Setting:
+    """An operator that works along one axis, made from the axis' length and its name."""
+    spec, axis = draw(named_axis())
+    return make(draw, spec.shape[spec.axis(axis)], axis), (spec,)
+
+
+@st.composite
+def sliced(draw: Draw) -> Setting:
+    """Parts that are counted from either end."""
+    spec, axis = draw(named_axis())
+    length = spec.shape[spec.axis(axis)]
+    start = draw(st.integers(0, length - 1))
+    stop = draw(st.one_of(st.none(), st.integers(start + 1, length)))
+    start -= length * draw(st.booleans())
+    return ops.Slice(start, stop, axis, draw(st.integers(1, 3))), (spec,)
+
+
+@st.composite
+def padded(draw: Draw) -> Setting:
+    """Every kind, of the spatial axes or of all."""
+    spec = draw(shapes((2, 3)))
+    mode = draw(st.sampled_from((0.0, 0.5, "reflect", "replicate", "circular")))
+    every = mode in (0.0, 0.5) and draw(st.booleans())
+    lengths = spec.shape if every else spec.spatial
+    sides = tuple(draw(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1))) for n in lengths)
+    return ops.Pad(sides, mode), (spec,)
+
+
+@st.composite
+def reshaped(draw: Draw) -> Setting:
+    """Axes split and joined."""
+    size = draw(st.permutations([2, 3, 4]))
+    shape = draw(st.sampled_from(((24,), (6, 4), (4, 6), (2, 12), (2, 3, 4), (4, 2, 3), (12, 2))))
+    return ops.Reshape(tuple(size)), (Spec(shape),)
+
+
+@st.composite
+def permuted(draw: Draw) -> Setting:
+    spec = draw(shapes())
+    return ops.Permute(tuple(draw(st.permutations(range(spec.rank))))), (spec,)
+
+
+@st.composite
+def expanded(draw: Draw) -> Setting:
+    spec = draw(shapes())
+    return ops.Expand(spec.shape), (Spec(tuple(draw(st.sampled_from((n, 1))) for n in spec.shape)),)
+
+
+@st.composite
+def unfolded(draw: Draw) -> Setting:
+    rank = draw(st.integers(1, 2))
+    kernel, stride, dilation = (draw(numbers_an_axis(rank, most)) for most in (3, 3, 2))
+    pad = draw(paddings(kernel, 2))
+    axes = windows(rank, kernel, stride, pad, dilation)
+    return ops.Unfold(kernel, stride, pad, dilation), (Spec((2, *draw(spatial(axes)))),)
+
+
+@st.composite
+def spread_weights(draw: Draw, kind: Callable[[Any], Operator]) -> Setting:
+    """One number per channel, or a weight of which some axes are spread."""
+    spec = draw(shapes())
+    size = tuple(draw(st.sampled_from((n, 1))) for n in spec.shape)
+    return kind(draw(st.sampled_from((None, size)))), (spec,)
+
+
+@st.composite
+def matrices(draw: Draw) -> Setting:
+    """Rows by columns, perhaps of several heads, one of them spread."""
+    rows, inner, columns, heads = draw(st.permutations([2, 3, 4, 5]))
+    both = draw(st.sampled_from((((), ()), ((heads,), (heads,)), ((1,), (heads,)))))
+    return ops.MatMul(), (Spec((*both[0], rows, inner)), Spec((*both[1], inner, columns)))
 
 
 @st.composite
@@ -381,7 +472,24 @@ SETTINGS: Mapping[type[Operator], st.SearchStrategy[Setting]] = {
     ops.Add: branches(ops.Add),
     ops.Concat: stacked(),
     ops.Multiply: branches(ops.Multiply),
-    ops.Divide: st.builds(lambda spec: (ops.Divide(), (spec, spec)), shapes()),
+    ops.Divide: branches(ops.Divide, 2),
+    ops.Subtract: branches(ops.Subtract, 2),
+    ops.MatMul: matrices(),
+    ops.Stack: st.builds(lambda spec, n: (ops.Stack(), (spec,) * n), shapes(), st.integers(2, 3)),
+    ops.Affine: alone(st.builds(ops.Affine, FACTORS, st.floats(-1, 1))),
+    ops.Scale: spread_weights(ops.Scale),
+    ops.Shift: spread_weights(ops.Shift),
+    ops.Learned: st.builds(lambda spec: (ops.Learned(spec.shape), ()), shapes()),
+    ops.Constant: st.builds(lambda spec: (ops.Constant(spec.shape), ()), shapes()),
+    ops.Reshape: reshaped(),
+    ops.Permute: permuted(),
+    ops.Slice: sliced(),
+    ops.Pad: padded(),
+    ops.Flip: along(lambda draw, length, axis: ops.Flip(axis)),
+    ops.Roll: along(lambda draw, length, axis: ops.Roll(draw(st.integers(-4, 4)), axis)),
+    ops.Repeat: along(lambda draw, length, axis: ops.Repeat(draw(st.integers(1, 3)), axis)),
+    ops.Expand: expanded(),
+    ops.Unfold: unfolded(),
     ops.CrossEntropy: alone(st.builds(ops.CrossEntropy, st.one_of(st.just(0.0), RATES)), (1,)),
     ops.LogLoss: alone(st.builds(ops.LogLoss), (1,)),
     ops.SquaredError: alone(st.builds(ops.SquaredError), (1,)),

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from agreement import random_weights
-from nets import branching, chain, lenet, with_side_exit
 from torch import Tensor
 
+from agreement import random_weights
+from nets import branching, chain, lenet, with_side_exit
 from striate.engine import Frozen, freeze
 from striate.errors import SettingError, WeightsError
 from striate.fused import frozen_conv

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from agreement import random_weights
-from nets import chain
 from torch import nn
 
+from agreement import random_weights
+from nets import chain
 from striate.engine import fusion, lower
 from striate.engine.trained import TrainedStretch
 from striate.fused import build

@@ -6,10 +6,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from agreement import random_weights
-from nets import branching, chain, lenet, with_side_exit
 from torch import nn
 
+from agreement import random_weights
+from nets import branching, chain, lenet, with_side_exit
 from striate.engine import lower
 from striate.errors import GraphError
 from striate.graph import Call, Graph, Node

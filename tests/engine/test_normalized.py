@@ -8,9 +8,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from agreement import random_weights
 from torch import Tensor, nn
 
+from agreement import random_weights
 from striate.engine import freeze, fusion, lower, normalized
 from striate.fused import batch_norm as fused
 from striate.graph import Graph

@@ -17,7 +17,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from promises import Case
 from striate import ops
-from striate.graph import Operator, Padding
+from striate.graph import Operator, Padding, Spec
 from striate.ops.output import bitmaps
 
 
@@ -31,6 +31,8 @@ class Twin:
     training: bool
     noise: Tensor | None
     target: Tensor | None
+    specs: tuple[Spec, ...]
+    pictures: int
 
     @classmethod
     def of(cls, case: Case) -> Twin:
@@ -42,6 +44,8 @@ class Twin:
             call.training,
             None if call.noise is None else _tensor(call.noise),
             None if call.target is None else _tensor(call.target),
+            case.specs,
+            call.pictures,
         )
 
     @property
@@ -292,6 +296,57 @@ def _hot(twin: Twin) -> Tensor:
     return F.one_hot(twin.target, twin.x.shape[1]).to(twin.x.dtype)
 
 
+def _dim(twin: Twin) -> int:
+    """The dimension that the operator's axis is, by the rule that the spec states."""
+    axis, x = twin.operator.axis, twin.specs[0]
+    return (x.axes.index(axis) if isinstance(axis, str) else axis % x.rank) + 1
+
+
+def _slice(twin: Twin) -> Tensor:
+    part, dim = twin.operator, _dim(twin)
+    places = range(twin.x.shape[dim])[part.start : part.stop : part.step]
+    return twin.x.index_select(dim, torch.tensor(list(places)))
+
+
+def _padded(twin: Twin) -> Tensor:
+    """One axis after the other, as a signal."""
+    pad, x = twin.operator, twin.x
+    counted = len(pad.sides) if isinstance(pad.sides, tuple) else 0
+    axes = range(1, x.ndim) if counted == x.ndim - 1 else range(2, x.ndim)
+    sides = _sides(pad.sides, [1] * len(axes), [1] * len(axes))
+    mode, value = (pad.mode, 0.0) if isinstance(pad.mode, str) else ("constant", pad.mode)
+    for dim, pair in zip(axes, sides, strict=True):
+        last = x.movedim(dim, -1)
+        signal = last.flatten(0, -2).unsqueeze(1)
+        grown = (
+            F.pad(signal, pair, mode=mode, value=value)
+            if mode == "constant"
+            else F.pad(signal, pair, mode=mode)
+        )
+        x = grown.squeeze(1).unflatten(0, last.shape[:-1]).movedim(-1, dim)
+    return x
+
+
+def _unfold(twin: Twin) -> Tensor:
+    """One window after the other, by `Tensor.unfold` of what is padded."""
+    unfold, rank = twin.operator, twin.x.ndim - 2
+    kernel, stride, dilation = (
+        _axes(n, rank) for n in (unfold.kernel, unfold.stride, unfold.dilation)
+    )
+    x = _pad(twin.x, _sides(unfold.padding, kernel, dilation))
+    for axis in range(rank):
+        extent = dilation[axis] * (kernel[axis] - 1) + 1
+        x = x.unfold(2 + axis, extent, stride[axis])[..., :: dilation[axis]]
+    last = [*range(2 + rank, 2 + 2 * rank)]
+    x = x.permute(0, 1, *last, *range(2, 2 + rank))
+    return x.flatten(1, 1 + rank).flatten(2)
+
+
+def _spread(twin: Twin) -> Tensor:
+    size = twin.operator.size or (twin.x.shape[1], *[1] * (twin.x.ndim - 2))
+    return twin.weights["weight"].reshape(size)
+
+
 def _product(tensors: tuple[Tensor, ...]) -> Tensor:
     return torch.stack(tensors).prod(dim=0)
 
@@ -334,9 +389,26 @@ JUDGES: Mapping[type[Operator], Callable[[Twin], Tensor]] = {
     ops.LayerNorm: _layer_norm,
     ops.GroupNorm: _group_norm,
     ops.Dropout: _dropout,
-    ops.Add: lambda twin: torch.stack(twin.inputs).sum(dim=0),
-    ops.Concat: lambda twin: torch.cat(twin.inputs, dim=1),
-    ops.Multiply: lambda twin: _product(twin.inputs),
+    ops.Add: lambda twin: torch.stack(torch.broadcast_tensors(*twin.inputs)).sum(dim=0),
+    ops.Concat: lambda twin: torch.cat(twin.inputs, dim=_dim(twin)),
+    ops.Multiply: lambda twin: _product(torch.broadcast_tensors(*twin.inputs)),
+    ops.Subtract: lambda twin: twin.inputs[0].sub(twin.inputs[1]),
+    ops.MatMul: lambda twin: torch.einsum("...ik,...kj->...ij", *twin.inputs),
+    ops.Stack: lambda twin: torch.stack(twin.inputs, dim=1),
+    ops.Affine: lambda twin: twin.operator.shift + twin.operator.scale * twin.x,
+    ops.Scale: lambda twin: _spread(twin) * twin.x,
+    ops.Shift: lambda twin: _spread(twin) + twin.x,
+    ops.Learned: lambda twin: torch.stack([twin.weights["value"]] * twin.pictures),
+    ops.Constant: lambda twin: torch.stack([twin.weights["value"]] * twin.pictures),
+    ops.Reshape: lambda twin: twin.x.flatten(1).unflatten(1, twin.operator.size),
+    ops.Permute: lambda twin: twin.x.permute(0, *(k + 1 for k in twin.operator.order)),
+    ops.Slice: _slice,
+    ops.Pad: _padded,
+    ops.Flip: lambda twin: twin.x.flip(_dim(twin)),
+    ops.Roll: lambda twin: twin.x.roll(twin.operator.shift, _dim(twin)),
+    ops.Repeat: lambda twin: torch.cat([twin.x] * twin.operator.times, dim=_dim(twin)),
+    ops.Expand: lambda twin: twin.x.expand(-1, *twin.operator.size),
+    ops.Unfold: _unfold,
     ops.Divide: lambda twin: twin.inputs[0].div(twin.inputs[1]),
     ops.CrossEntropy: _cross_entropy,
     ops.LogLoss: lambda twin: -(_hot(twin) * twin.x.log()).sum(dim=1),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 import pytest
 
+from specimens import specimen
 from striate import ops
 from striate.errors import SettingError, ShapeError
 from striate.graph import Call, Operator, Spec
+from striate.graph.settings import made, settings_of
 from striate.ops import OPERATORS
 
 FLAT, SIGNAL, PICTURE = Spec((7,)), Spec((3, 11)), Spec((6, 5, 4))
@@ -141,10 +143,20 @@ def test_inputs_that_do_not_fit_are_named(
     assert remedy in caught.value.remedy
 
 
-def test_every_operator_with_settings_has_bad_ones() -> None:
-    tried = {kind for kind, _, _ in BAD_SETTINGS}
-    settable = {k for k in OPERATORS if any(f.type != "bool" for f in dataclasses.fields(k))}
-    assert not settable - tried
+AWKWARD = (0, -1, 2, 1 << 40, 0.5, -0.5, 1e308, float("inf"), "nonsense", "", "row", True, None)
+AWKWARD_ROWS = ((), (0,), (-1, 2), (3, 4), (1, 2, 3, 4, 5), ((0, 1), (2, 3)), ((-1, -1),), ((),))
+
+
+@pytest.mark.parametrize("kind", OPERATORS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("spec", [FLAT, SIGNAL, PICTURE], ids=str)
+def test_every_setting_means_something_or_is_refused(kind: type[Operator], spec: Spec) -> None:
+    """Whatever is given makes an operator that knows its shape, or an error of ours."""
+    usual = {name: getattr(specimen(kind), name) for name in settings_of(kind)}
+    count = kind.arity[0]
+    for name in usual:
+        for value in (*AWKWARD, *AWKWARD_ROWS):
+            with suppress(SettingError, ShapeError):
+                made(kind, {**usual, name: value}).shape(*[spec] * count)
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+
 from agreement import random_weights
 from nets import branching, chain, lenet, with_side_exit
-
 from striate.graph import Auxiliary, Graph, Node, Operator
 from striate.ops import (
     Add,

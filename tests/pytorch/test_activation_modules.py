@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from agreement import assert_agrees
 
+from agreement import assert_agrees
 from striate import ops
 from striate.graph import Operator, Spec
 

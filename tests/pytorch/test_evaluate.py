@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 import torch
+
 from agreement import random_weights
 from nets import branching, chain, lenet, with_side_exit
-
 from striate.graph import Call, Graph, Operator
 from striate.ops import OPERATORS, Dense, Dropout, Input, NoisyReLU, StochasticPool
 from striate.passes.attach_loss import with_loss

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from nets import chain, with_side_exit
 from torch.nn import functional as F  # noqa: N812
 
+from nets import chain, with_side_exit
 from striate.engine import lower
 from striate.graph import Call, Graph, Node, Operator
 from striate.ops import (

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from agreement import alone, assert_agrees
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agreement import alone, assert_agrees
 from striate.errors import GraphError, SettingError, ShapeError
 from striate.graph import Operator, Spec
 from striate.ops import (

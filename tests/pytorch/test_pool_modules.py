@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from agreement import assert_agrees
 
+from agreement import assert_agrees
 from striate.graph import Operator, Spec
 from striate.ops import AdaptiveAveragePool, L2Pool, StochasticPool
 from striate.pytorch.pools import L2Pool as L2PoolModule

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from nets import branching, chain, lenet, with_side_exit
 
+from nets import branching, chain, lenet, with_side_exit
 from striate.engine import lower
 from striate.errors import GraphError
 from striate.graph import Graph, Node

@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from agreement import random_weights
-from nets import branching, lenet
 from torch import nn
 
+from agreement import random_weights
+from nets import branching, lenet
 from striate.engine import lower
 from striate.errors import WeightsError
 from striate.pytorch import load_weights, weights_of

@@ -124,7 +124,7 @@ def _routes(field: tuple[Window, ...] | Routes, spec: Spec) -> tuple[Along | Non
 def _through(span: Span, goes: Sequence[Along | None]) -> Span | None:
     """The span behind an operator; None where its windows run over no regular positions."""
     if span.axis is None:
-        return span
+        return span if span.even else None
     along = goes[span.axis]
     if along is None:
         return span.whole

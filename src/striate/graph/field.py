@@ -26,7 +26,8 @@ class Along:
     """Where an input axis goes: an output axis runs along it.
 
     Args:
-        axis: the output axis, counted without the batch.
+        axis: the output axis, counted without the batch; None where the positions are scattered
+            over several.
         window: what one step on the output axis sees of the input axis.
         even: whether output positions follow each other as input positions do. Where they do not
             (flattened, flipped, rolled axes), each output sees one position, at no regular place.
@@ -35,7 +36,7 @@ class Along:
     3
     """
 
-    axis: int
+    axis: int | None
     window: Window = POSITION
     even: bool = True
 

@@ -211,6 +211,8 @@ class Operator(ABC):
     """Settings with a number per axis that may have one for the channels too."""
     is_input: ClassVar[bool] = False
     """Whether pictures come in here."""
+    only_moves: ClassVar[bool] = False
+    """Whether every output is one input number, or a constant."""
     is_random: ClassVar[bool] = False
     """Whether training draws noise."""
     is_loss: ClassVar[bool] = False

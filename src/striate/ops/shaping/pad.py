@@ -52,6 +52,8 @@ class Pad(Rearrangement):
 
     def __post_init__(self) -> None:
         given = self.sides if isinstance(self.sides, tuple) else (self.sides,)
+        if () in given:
+            raise SettingError("a side of {self} is nothing", remedy="Write PAD 2 or PAD 1x2.")
         padding = checked_padding(tuple(map(_both, given)))
         object.__setattr__(self, "sides", 0 if padding == "valid" else padding)
         if isinstance(self.mode, str) and self.mode not in MODES:

@@ -14,7 +14,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
-from typing import final
+from typing import ClassVar, final
 
 import numpy as np
 
@@ -39,6 +39,8 @@ NOWHERE = -1
 @dataclass(frozen=True)
 class Rearrangement(Operator):
     """An operator whose every output is one input number, or a constant."""
+
+    only_moves: ClassVar[bool] = True
 
     @abstractmethod
     def moved(self, arrays: tuple[Array, ...], specs: tuple[Spec, ...], constant: float) -> Array:

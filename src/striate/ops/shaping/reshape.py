@@ -88,8 +88,7 @@ def _kept(old: tuple[int, ...], new: tuple[int, ...]) -> list[tuple[int, int]]:
 def _route(old: tuple[int, ...], new: tuple[int, ...]) -> list[Along | None]:
     found: list[Along | None] = []
     for left, right in _groups(old, new):
-        for _ in left:
-            whole = not right or (len(right) > 1 and len(left) >= 1)
-            even = len(left) == len(right) == 1
-            found.append(None if whole else Along(right[0], even=even))
+        even = len(left) == len(right) == 1
+        axis = right[0] if len(right) == 1 else None
+        found += [Along(axis, even=even) if right else None] * len(left)
     return found
