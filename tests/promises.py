@@ -15,13 +15,29 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+import arranging_settings as arranging
+import loss_settings
+from drawn_specs import (
+    EITHER_SIGN,
+    EPSILONS,
+    FACTORS,
+    RATES,
+    Draw,
+    Setting,
+    alone,
+    numbers_an_axis,
+    paddings,
+    plain,
+    pools,
+    shapes,
+    spatial,
+)
+from specimens import Lines
 from striate import ops
-from striate.graph import Call, Operator, Padding, Ref, Spec, Weight, Window
+from striate.graph import Call, Operator, Ref, Spec, Weight
 from striate.graph.window import windows
 
 Array: TypeAlias = NDArray[Any]
-Setting: TypeAlias = tuple[Operator, tuple[Spec, ...]]
-Draw: TypeAlias = Callable[[st.SearchStrategy[Any]], Any]
 
 
 @dataclass(frozen=True)
@@ -86,10 +102,8 @@ def cases(
     tied = ties and draw(st.booleans())
 
     def numbers(shape: tuple[int, ...]) -> Array:
-        if kind in DOMAIN:
-            return DOMAIN[kind](rng, shape)
-        values = rng.standard_normal(shape) * 2
-        return np.round(values) if tied else values
+        values = suitable(kind, rng, shape)
+        return np.round(values) if tied and kind not in DOMAIN else values
 
     entering = (operator.shape(),) if operator.is_input else specs
     sizes = [(batch, *spec.shape) for spec in entering]
@@ -101,11 +115,16 @@ def cases(
         call = replace(call, noise=fixed(operator.draw(rng, *inputs)))
     if operator.is_loss:
         plain = kind is ops.Hinge or draw(st.booleans())
-        wanted = target(specs[0].channels, batch, plain, rng)
+        wanted = loss_settings.target(operator, specs[0], batch, plain, rng)
         call = replace(call, target=wanted if wanted.dtype.kind == "i" else wanted.astype(dtype))
     call = call.with_output(fixed(np.asarray(operator.forward(call))))
     error = fixed(rng.standard_normal(call.y.shape).astype(dtype))
     return Case(operator, specs, call, error)
+
+
+def suitable(kind: type[Operator], rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Random inputs that an operator can take."""
+    return DOMAIN[kind](rng, shape) if kind in DOMAIN else rng.standard_normal(shape) * 2
 
 
 def fixed(values: Array) -> Array:
@@ -121,14 +140,6 @@ def weight(kind: Weight, rng: np.random.Generator, dtype: type) -> Array:
     if kind.role == "statistic_one":
         values = 0.5 + np.abs(values)
     return fixed(values.astype(dtype))
-
-
-def target(classes: int, batch: int, plain: bool, rng: np.random.Generator) -> Array:
-    """Class numbers, or a wanted value for every score (shares that sum to 1)."""
-    if plain:
-        return rng.integers(0, classes, batch)
-    shares = rng.random((batch, classes)) + 0.1
-    return shares / shares.sum(axis=1, keepdims=True)
 
 
 def probabilities(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
@@ -147,37 +158,6 @@ DOMAIN: Mapping[type[Operator], Callable[[np.random.Generator, tuple[int, ...]],
     ops.Divide: away_from_zero,
 }
 """What inputs are drawn from where any real number will not do."""
-
-
-@st.composite
-def shapes(draw: Draw, ranks: tuple[int, ...] = (1, 2, 3)) -> Spec:
-    """A spec with axes of different lengths."""
-    return Spec(tuple(draw(st.permutations([2, 3, 4, 5]))[: draw(st.sampled_from(ranks))]))
-
-
-@st.composite
-def paddings(draw: Draw, kernels: tuple[int, ...], most: int) -> Padding:
-    """Any way to say a padding of up to `most` on a side."""
-    cells = st.integers(0, most)
-    words: list[st.SearchStrategy[Any]] = [cells, st.tuples(*[cells] * len(kernels))]
-    words.append(st.tuples(*[st.tuples(cells, cells)] * len(kernels)))
-    return draw(st.one_of(st.just("valid"), *words))
-
-
-@st.composite
-def spatial(draw: Draw, axes: tuple[Window, ...]) -> tuple[int, ...]:
-    """Lengths, different an axis, in which the windows fit at least once."""
-    found: list[int] = []
-    for axis in axes:
-        least = max(1, axis.extent - axis.before - axis.after)
-        size = draw(st.integers(least, least + 5))
-        found.append(size + (size in found))
-    return tuple(found)
-
-
-def numbers_an_axis(rank: int, most: int) -> st.SearchStrategy[tuple[int, ...]]:
-    """Whole numbers from 1, one an axis."""
-    return st.tuples(*[st.integers(1, most)] * rank)
 
 
 @st.composite
@@ -236,18 +216,6 @@ def average_pool(draw: Draw) -> Setting:
 
 
 @st.composite
-def pools(draw: Draw) -> tuple[int, Any, Any, Padding, bool]:
-    """Rank, kernel, stride, padding and rounding. Sizes are rounded up only where PyTorch can."""
-    rank = draw(st.integers(1, 2))
-    kernel = draw(numbers_an_axis(rank, 4))
-    stride = draw(st.one_of(st.none(), numbers_an_axis(rank, 3)))
-    ceil = draw(st.booleans())
-    if ceil:
-        return rank, kernel, stride, draw(st.integers(0, min(kernel) // 2)), ceil
-    return rank, kernel, stride, draw(paddings(kernel, min(kernel) - 1)), ceil
-
-
-@st.composite
 def l2_pool(draw: Draw) -> Setting:
     rank, kernel, stride, pad, ceil = draw(pools())
     axes = windows(rank, kernel, stride or kernel, pad)
@@ -278,114 +246,6 @@ def subsample(draw: Draw) -> Setting:
 
 
 @st.composite
-def dense(draw: Draw) -> Setting:
-    return ops.Dense(draw(st.integers(1, 5)), draw(st.booleans())), (draw(shapes((1,))),)
-
-
-@st.composite
-def branches(draw: Draw, kind: Callable[[], Operator], most: int = 3) -> Setting:
-    """Two or more inputs of one size, some of their axes shrunk to 1."""
-    spec = draw(shapes())
-    count = draw(st.integers(2, most))
-    return kind(), tuple(
-        Spec(tuple(draw(st.sampled_from((n, n, 1))) for n in spec.shape)) for _ in range(count)
-    )
-
-
-@st.composite
-def stacked(draw: Draw) -> Setting:
-    """Two or three inputs that differ along one axis."""
-    spec, axis = draw(named_axis())
-    lengths = draw(st.permutations([1, 2, 3]))[: draw(st.integers(2, 3))]
-    at = spec.axis(axis)
-    return ops.Concat(axis), tuple(
-        Spec((*spec.shape[:at], n, *spec.shape[at + 1 :])) for n in lengths
-    )
-
-
-@st.composite
-def named_axis(draw: Draw) -> tuple[Spec, str | int]:
-    """A spec and one of its axes, by name or number."""
-    spec = draw(shapes())
-    number = draw(st.integers(-spec.rank, spec.rank - 1))
-    return spec, draw(st.sampled_from((spec.axes[number], number)))
-
-
-@st.composite
-def along(draw: Draw, make: Callable[[Draw, int, str | int], Operator]) -> Setting:
-    """An operator that works along one axis, made from the axis' length and its name."""
-    spec, axis = draw(named_axis())
-    return make(draw, spec.shape[spec.axis(axis)], axis), (spec,)
-
-
-@st.composite
-def sliced(draw: Draw) -> Setting:
-    """Parts that are counted from either end."""
-    spec, axis = draw(named_axis())
-    length = spec.shape[spec.axis(axis)]
-    start = draw(st.integers(0, length - 1))
-    stop = draw(st.one_of(st.none(), st.integers(start + 1, length)))
-    start -= length * draw(st.booleans())
-    return ops.Slice(start, stop, axis, draw(st.integers(1, 3))), (spec,)
-
-
-@st.composite
-def padded(draw: Draw) -> Setting:
-    """Every kind, of the spatial axes or of all."""
-    spec = draw(shapes((2, 3)))
-    mode = draw(st.sampled_from((0.0, 0.5, "reflect", "replicate", "circular")))
-    every = mode in (0.0, 0.5) and draw(st.booleans())
-    lengths = spec.shape if every else spec.spatial
-    sides = tuple(draw(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1))) for n in lengths)
-    return ops.Pad(sides, mode), (spec,)
-
-
-@st.composite
-def reshaped(draw: Draw) -> Setting:
-    """Axes split and joined."""
-    size = draw(st.permutations([2, 3, 4]))
-    shape = draw(st.sampled_from(((24,), (6, 4), (4, 6), (2, 12), (2, 3, 4), (4, 2, 3), (12, 2))))
-    return ops.Reshape(tuple(size)), (Spec(shape),)
-
-
-@st.composite
-def permuted(draw: Draw) -> Setting:
-    spec = draw(shapes())
-    return ops.Permute(tuple(draw(st.permutations(range(spec.rank))))), (spec,)
-
-
-@st.composite
-def expanded(draw: Draw) -> Setting:
-    spec = draw(shapes())
-    return ops.Expand(spec.shape), (Spec(tuple(draw(st.sampled_from((n, 1))) for n in spec.shape)),)
-
-
-@st.composite
-def unfolded(draw: Draw) -> Setting:
-    rank = draw(st.integers(1, 2))
-    kernel, stride, dilation = (draw(numbers_an_axis(rank, most)) for most in (3, 3, 2))
-    pad = draw(paddings(kernel, 2))
-    axes = windows(rank, kernel, stride, pad, dilation)
-    return ops.Unfold(kernel, stride, pad, dilation), (Spec((2, *draw(spatial(axes)))),)
-
-
-@st.composite
-def spread_weights(draw: Draw, kind: Callable[[Any], Operator]) -> Setting:
-    """One number per channel, or a weight of which some axes are spread."""
-    spec = draw(shapes())
-    size = tuple(draw(st.sampled_from((n, 1))) for n in spec.shape)
-    return kind(draw(st.sampled_from((None, size)))), (spec,)
-
-
-@st.composite
-def matrices(draw: Draw) -> Setting:
-    """Rows by columns, perhaps of several heads, one of them spread."""
-    rows, inner, columns, heads = draw(st.permutations([2, 3, 4, 5]))
-    both = draw(st.sampled_from((((), ()), ((heads,), (heads,)), ((1,), (heads,)))))
-    return ops.MatMul(), (Spec((*both[0], rows, inner)), Spec((*both[1], inner, columns)))
-
-
-@st.composite
 def maxout(draw: Draw) -> Setting:
     """One to three pieces, and channels that they divide."""
     pieces, spec = draw(st.integers(1, 3)), draw(shapes())
@@ -412,29 +272,18 @@ def histogram_pool(draw: Draw) -> Setting:
     return made, (Spec((3, *draw(spatial(windows(rank, kernel, stride or kernel))))),)
 
 
-def alone(
-    operators: st.SearchStrategy[Any], ranks: tuple[int, ...] = (1, 2, 3)
-) -> st.SearchStrategy[Setting]:
-    """An operator that takes any shape of these ranks."""
-    return st.tuples(operators, st.tuples(shapes(ranks)))
-
-
-def plain(kind: Callable[[], Operator]) -> st.SearchStrategy[Setting]:
-    """An operator without settings that takes any shape."""
-    return alone(st.builds(kind))
-
-
-RATES = st.floats(0, 0.9)
-FACTORS = st.floats(0.1, 2.0)
-EPSILONS = st.floats(1e-3, 1.0)
 OVER = st.sampled_from(["all", "channels"])
 
-SETTINGS: Mapping[type[Operator], st.SearchStrategy[Setting]] = {
+SETTINGS = Lines[st.SearchStrategy[Setting]]("tests/promises.py")
+SETTINGS |= {
     ops.Input: st.tuples(st.builds(lambda spec: ops.Input(spec.shape), shapes()), st.just(())),
     ops.Conv: conv(),
     ops.TransposedConv: transposed_conv(),
-    ops.Dense: dense(),
+    ops.Dense: alone(st.builds(ops.Dense, st.integers(1, 5), st.booleans()), (1,)),
     ops.Flatten: plain(ops.Flatten),
+    ops.PixelShuffle: st.builds(
+        lambda r, c: (ops.PixelShuffle(r), (Spec((c * r**2, 2, 3)),)), *[st.integers(1, 3)] * 2
+    ),
     ops.MaxPool: max_pool(),
     ops.AveragePool: average_pool(),
     ops.HistogramPool: histogram_pool(),
@@ -446,12 +295,13 @@ SETTINGS: Mapping[type[Operator], st.SearchStrategy[Setting]] = {
     ops.Subsample: subsample(),
     ops.ReLU: plain(ops.ReLU),
     ops.ReLU6: plain(ops.ReLU6),
-    ops.LeakyReLU: alone(st.builds(ops.LeakyReLU, FACTORS)),
+    ops.LeakyReLU: alone(st.builds(ops.LeakyReLU, st.floats(-2, 2))),
     ops.PReLU: alone(st.builds(ops.PReLU, st.booleans())),
     ops.NoisyReLU: alone(st.builds(ops.NoisyReLU, FACTORS)),
     ops.ELU: alone(st.builds(ops.ELU, FACTORS)),
     ops.GELU: alone(st.builds(ops.GELU, st.booleans())),
     ops.SiLU: plain(ops.SiLU),
+    ops.Softplus: alone(st.builds(ops.Softplus, FACTORS, st.floats(0, 20))),
     ops.HardSigmoid: plain(ops.HardSigmoid),
     ops.HardSwish: plain(ops.HardSwish),
     ops.Maxout: maxout(),
@@ -469,32 +319,33 @@ SETTINGS: Mapping[type[Operator], st.SearchStrategy[Setting]] = {
     ops.LayerNorm: alone(st.builds(ops.LayerNorm, OVER, epsilon=EPSILONS)),
     ops.GroupNorm: group_norm(),
     ops.Dropout: alone(st.builds(ops.Dropout, RATES)),
-    ops.Add: branches(ops.Add),
-    ops.Concat: stacked(),
-    ops.Multiply: branches(ops.Multiply),
-    ops.Divide: branches(ops.Divide, 2),
-    ops.Subtract: branches(ops.Subtract, 2),
-    ops.MatMul: matrices(),
+    ops.Add: arranging.branches(ops.Add),
+    ops.Concat: arranging.stacked(),
+    ops.Multiply: arranging.branches(ops.Multiply),
+    ops.Divide: arranging.branches(ops.Divide, 2),
+    ops.Subtract: arranging.branches(ops.Subtract, 2),
+    ops.MatMul: arranging.matrices(),
     ops.Stack: st.builds(lambda spec, n: (ops.Stack(), (spec,) * n), shapes(), st.integers(2, 3)),
-    ops.Affine: alone(st.builds(ops.Affine, FACTORS, st.floats(-1, 1))),
-    ops.Scale: spread_weights(ops.Scale),
-    ops.Shift: spread_weights(ops.Shift),
+    ops.Affine: alone(st.builds(ops.Affine, EITHER_SIGN, st.floats(-1, 1))),
+    ops.Scale: arranging.spread_weights(ops.Scale),
+    ops.Shift: arranging.spread_weights(ops.Shift),
     ops.Learned: st.builds(lambda spec: (ops.Learned(spec.shape), ()), shapes()),
     ops.Constant: st.builds(lambda spec: (ops.Constant(spec.shape), ()), shapes()),
-    ops.Reshape: reshaped(),
-    ops.Permute: permuted(),
-    ops.Slice: sliced(),
-    ops.Pad: padded(),
-    ops.Flip: along(lambda draw, length, axis: ops.Flip(axis)),
-    ops.Roll: along(lambda draw, length, axis: ops.Roll(draw(st.integers(-4, 4)), axis)),
-    ops.Repeat: along(lambda draw, length, axis: ops.Repeat(draw(st.integers(1, 3)), axis)),
-    ops.Expand: expanded(),
-    ops.Unfold: unfolded(),
-    ops.CrossEntropy: alone(st.builds(ops.CrossEntropy, st.one_of(st.just(0.0), RATES)), (1,)),
-    ops.LogLoss: alone(st.builds(ops.LogLoss), (1,)),
-    ops.SquaredError: alone(st.builds(ops.SquaredError), (1,)),
-    ops.Hinge: alone(st.builds(ops.Hinge, st.floats(0.1, 3)), (1,)),
-    ops.SigmoidCrossEntropy: alone(st.builds(ops.SigmoidCrossEntropy), (1,)),
-    ops.MapLoss: alone(st.builds(ops.MapLoss, st.floats(-3, 3)), (1,)),
+    ops.Reshape: arranging.reshaped(),
+    ops.Permute: arranging.permuted(),
+    ops.Slice: arranging.sliced(),
+    ops.Pad: arranging.padded(),
+    ops.Flip: arranging.along(lambda draw, n, axis: ops.Flip(axis)),
+    ops.Roll: arranging.along(lambda draw, n, axis: ops.Roll(draw(st.integers(-4, 4)), axis)),
+    ops.Repeat: arranging.along(lambda draw, n, axis: ops.Repeat(draw(st.integers(1, 3)), axis)),
+    ops.Expand: arranging.expanded(),
+    ops.Unfold: arranging.unfolded(),
+    ops.CrossEntropy: loss_settings.class_loss(ops.CrossEntropy, shapes()),
+    ops.LogLoss: loss_settings.class_loss(ops.LogLoss, shapes()),
+    ops.SquaredError: plain(ops.SquaredError),
+    ops.Hinge: loss_settings.hinge(shapes()),
+    ops.SigmoidCrossEntropy: loss_settings.sigmoid_cross_entropy(shapes()),
+    ops.CTC: loss_settings.ctc(),
+    ops.MapLoss: alone(st.builds(ops.MapLoss, st.floats(-3, 3), loss_settings.SMOOTHING)),
 }
 """Settings and input specs of every operator."""

@@ -91,8 +91,7 @@ def test_order_of_joining_does_not_matter() -> None:
 
 @pytest.mark.parametrize("operator", OPERATORS, ids=lambda each: each.__name__)
 def test_every_operator_can_be_built(operator: type[Operator]) -> None:
-    maker = getattr(builder, operator.__name__, None)
-    assert callable(maker), f"{operator.__name__} needs one line in builder.py"
+    maker = getattr(builder, operator.__name__)
     if operator.arity == (1, 1):
         assert inspect.signature(maker) == inspect.signature(operator)
 
@@ -136,7 +135,7 @@ def test_two_numbers_on_one_axis() -> None:
         (lambda: Auxiliary(ReLU(), 0), "multiplied by 0"),
         (lambda: ReLU() * -1, "cannot be repeated -1 times"),
         (lambda: ReLU() * 2.5, "cannot be repeated 2.5 times"),  # type: ignore[operator]
-        (lambda: (ReLU() * 1000) * 1000, "more than 100,000"),
+        (lambda: (ReLU() * 1000) * 1000, "more than 30,000"),
         (lambda: (ReLU() >> Tanh()).named("a"), "no single operator"),
     ],
 )  # fmt: skip

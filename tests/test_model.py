@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import errno
 import json
+import mmap
 import os
 import pickle
 import struct
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +21,8 @@ from safetensors.numpy import load_file, save_file
 
 from striate.data.preprocess import Preprocessing
 from striate.engine import lower
-from striate.errors import DataError, ModelFileError
+from striate.errors import DataError, ModelFileError, NumbersError
+from striate.exchange import arrays
 from striate.exchange.arrays import METADATA, read_arrays, write_arrays
 from striate.initialize import initialize
 from striate.model import Model, probabilities
@@ -185,6 +189,43 @@ MISTAKES: dict[str, Callable[[Path], object]] = {
         preprocessing=PREPROCESSING.to_dict() | {"height": 8},
     ),
     "about no table": lambda path: _with_metadata(path, about=3),
+    "data no table": lambda path: _with_metadata(path, about={"data": [1]}),
+    "data source no name": lambda path: _with_metadata(path, about={"data": {"source": "a\0"}}),
+    "recipe no table": lambda path: _with_metadata(path, about={"recipe": "fast"}),
+    "a seed no number": lambda path: _with_metadata(path, about={"recipe": {"seed": "x"}}),
+    "a seed of 400 digits": lambda path: _with_metadata(path, about={"recipe": {"seed": 10**400}}),
+    "a share no number": lambda path: _with_metadata(path, about={"recipe": {"validation": []}}),
+    "a class no text": lambda path: _with_metadata(path, classes=["a", "b", "c", "d", 5]),
+    "a class that UTF-8 cannot hold": lambda path: _with_metadata(
+        path, classes=["a", "b", "c", "d", "\ud800"]
+    ),
+    "notation no text": lambda path: _with_metadata(path, notation=["INPUT 5"]),
+    "format no text": lambda path: _with_metadata(path, format=["striate-model-1"]),
+    **{
+        f"{field} {name}": partial(
+            lambda path, field, value: _with_metadata(
+                path, preprocessing=PREPROCESSING.to_dict() | {field: value}
+            ),
+            field=field,
+            value=value,
+        )
+        for field, name, value in (
+            ("mean", "of 400 digits", [10**400, 0, 0]),
+            ("mean", "a text", "012"),
+            ("mean", "a table", {"a": 1, "b": 2, "c": 3}),
+            ("std", "NaN", [float("nan"), 1, 1]),
+            ("std", "nested", [[1], [1], [1]]),
+            ("height", "of 400 digits", 10**400),
+            ("width", "a fraction", 9.0),
+            ("channels", "yes", True),
+            ("fit", "a list", ["crop"]),
+        )
+    },
+    "weights of whole numbers": lambda path: _with_tensors(
+        path, lambda t: t.update({"C1.bias": np.zeros(4, np.int64)})
+    ),
+    "a pipe": lambda path: (path.unlink(), os.mkfifo(path)),
+    "a device": lambda path: (path.unlink(), path.symlink_to("/dev/zero")),
     "a tensor less": lambda path: _with_tensors(path, lambda t: t.pop("C1.bias")),
     "a tensor more": lambda path: _with_tensors(
         path, lambda t: t.update(extra=np.zeros(2, np.float32))
@@ -195,6 +236,7 @@ MISTAKES: dict[str, Callable[[Path], object]] = {
 }
 
 
+@pytest.mark.timeout(20)
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_file_that_is_not_ours_is_refused(
     mistake: str, saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -233,3 +275,62 @@ def test_the_loaded_network_is_ordinary(saved: Path) -> None:
     keys = set(back.module().state_dict())
     assert {"C1.weight", "C1.bias", "bn1.running_var", "fc1.weight"} <= keys
     assert keys == set(lower(back.graph).state_dict())
+
+
+def test_a_run_folder_is_loaded_by_its_best_model(model: Model, tmp_path: Path) -> None:
+    model.save(tmp_path / "best.safetensors")
+    assert Model.load(tmp_path).graph == model.graph
+    with pytest.raises(ModelFileError, match=r"best\.safetensors is missing"):
+        Model.load(tmp_path.parent)
+
+
+def test_models_are_pickled_and_copied(model: Model, saved: Path) -> None:
+    x = np.random.default_rng(1).integers(0, 256, (3, 7, 9), dtype=np.uint8)
+    wanted = model.predict([x])
+    for one in (model, Model.load(saved)):
+        for other in (copy.copy(one), copy.deepcopy(one), pickle.loads(pickle.dumps(one))):  # noqa: S301
+            assert (other.graph, other.classes) == (model.graph, CLASSES)
+            assert other.predict([x]) == wanted
+    copied = copy.deepcopy(model)
+    copied.weights["C1"]["bias"][:] = 9
+    assert model.predict([x]) == wanted
+
+
+def test_a_large_model_is_mapped_and_predicts_the_same(
+    model: Model, saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x = np.random.default_rng(1).integers(0, 256, (3, 7, 9), dtype=np.uint8)
+    monkeypatch.setattr(arrays, "MAPPED", 0)
+    mapped = Model.load(saved)
+    assert mapped.predict([x]) == model.predict([x])
+    base = mapped.weights["C1"]["weight"]
+    while isinstance(base, np.ndarray):
+        base = base.base
+    assert isinstance(base, memoryview)
+    assert isinstance(base.obj, mmap.mmap), "a view of the file's pages, not a copy"
+    before = saved.read_bytes()
+    mapped.module().get_parameter("C1.bias").data.fill_(3)
+    mapped.weights["C1"]["bias"][:] = 9
+    assert saved.read_bytes() == before
+
+
+def test_weights_in_other_floats_become_float32(model: Model, saved: Path) -> None:
+    _with_tensors(saved, lambda t: t.update({k: v.astype(np.float16) for k, v in t.items()}))
+    assert {a.dtype for own in Model.load(saved).weights.values() for a in own.values()} == {
+        np.dtype(np.float32)
+    }
+
+
+def test_scores_that_are_no_numbers_are_no_prediction(model: Model) -> None:
+    model.weights["fc1"]["bias"][0] = np.nan
+    with pytest.raises(NumbersError, match="no number"):
+        model.predict([np.zeros((3, 7, 9), np.uint8)])
+
+
+def test_a_source_that_is_no_utf8_travels_along(model: Model, tmp_path: Path) -> None:
+    source = os.fsdecode(b"/pictures/\xff")
+    path = tmp_path / os.fsdecode(b"model\xfe.safetensors")
+    Model(model.graph, model.weights, CLASSES, PREPROCESSING, {"data": {"source": source}}).save(
+        path
+    )
+    assert Model.load(path).about["data"]["source"] == source

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 import striate
+from striate import functions
 
 
 def test_every_public_name_loads() -> None:
@@ -35,6 +36,12 @@ def test_unknown_names_are_refused() -> None:
         _ = striate.convolve
 
 
+def test_the_functions_of_plain_arrays() -> None:
+    assert functions.__all__ == ["convolve", "correlate", "mean_filter", "moving_average"]
+    for name in functions.__all__:
+        assert callable(getattr(functions, name))
+
+
 @pytest.mark.parametrize(
     ("statement", "absent"),
     [
@@ -43,6 +50,7 @@ def test_unknown_names_are_refused() -> None:
         ("import striate.cli", ["torch", "sklearn", "PIL"]),
         ("import striate.graph", ["numpy", "torch"]),
         ("import striate.ops", ["torch"]),
+        ("import striate.functions", ["torch", "lark"]),
         ("import striate.model", ["torch"]),
         ("import striate.engine", ["torch._dynamo", "sklearn", "PIL"]),
     ],

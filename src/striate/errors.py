@@ -82,6 +82,10 @@ class ExplanationError(StriateError):
     """A question about a number that cannot be answered exactly."""
 
 
+class NotEnoughMemoryError(StriateError):
+    """More memory is needed than there is; the node that needs it is named."""
+
+
 class NumbersError(StriateError):
     """Training produced a number that is not finite."""
 

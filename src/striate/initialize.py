@@ -21,6 +21,8 @@ import numpy as np
 
 from striate.errors import SettingError, did_you_mean
 from striate.graph import Graph, Node, Weight
+from striate.graph.walk import reached
+from striate.memory import check
 from striate.ops.arrays import Array
 
 Weights: TypeAlias = dict[str, dict[str, Array]]
@@ -134,43 +136,6 @@ STARTS = {
 }
 """First values of what is no kernel, by role."""
 
-RECTIFIERS = frozenset(
-    {
-        "ReLU",
-        "ReLU6",
-        "LeakyReLU",
-        "PReLU",
-        "NoisyReLU",
-        "ELU",
-        "GELU",
-        "SiLU",
-        "HardSwish",
-        "Maxout",
-    }
-)
-"""Activations that pass half of what comes, for which He's variance is derived."""
-
-TRANSPARENT = frozenset(
-    {
-        "MaxPool",
-        "AveragePool",
-        "BatchNorm",
-        "Dropout",
-        "Flatten",
-        "Add",
-        "Concat",
-        "LocalResponseNorm",
-        "LayerNorm",
-        "GroupNorm",
-        "GlobalAveragePool",
-        "AdaptiveAveragePool",
-        "AdaptiveMaxPool",
-        "L2Pool",
-        "StochasticPool",
-    }
-)
-"""Operators behind which the activation of a layer may stand."""
-
 
 def initialize(
     graph: Graph, *, seed: int = 0, scheme: str = "usual", biases: str = "zeros"
@@ -185,8 +150,10 @@ def initialize(
 
     Raises:
         SettingError: no such scheme, or a setting that does not suit it.
+        NotEnoughMemoryError: there are more weights than memory.
     """
     _checked(biases)
+    check(graph, 0)
     if scheme != "usual":
         _checked(scheme)
     return {
@@ -255,15 +222,17 @@ def _suits(setting: str, usual: str) -> bool:
 
 def _usual(graph: Graph, node: Node) -> str:
     """`he` when the next activation is a rectifier, `lecun` for scores, else `xavier`."""
-    waiting = list(graph.consumers[node.name])
-    behind = set()
-    while waiting:
-        reader = graph[waiting.pop(0)]
-        kind = type(reader.operator).__name__
-        if kind in RECTIFIERS:
-            return "he"
-        if kind in TRANSPARENT:
-            waiting += graph.consumers[reader.name]
-        elif kind != "Softmax" and not reader.operator.is_loss:
-            behind.add(kind)
-    return "xavier" if behind else "lecun"
+
+    def onward(name: str) -> tuple[str, ...]:
+        return () if _ends_a_layer(graph, graph[name]) else graph.consumers[name]
+
+    behind = [graph[name] for name in reached(graph.consumers[node.name], onward)]
+    if any(each.operator.rectifies for each in behind):
+        return "he"
+    return "xavier" if any(_ends_a_layer(graph, each) for each in behind) else "lecun"
+
+
+def _ends_a_layer(graph: Graph, node: Node) -> bool:
+    """Whether it is an activation or has a kernel; the activation may stand behind all others."""
+    kernels = (weight.role == "kernel" for weight in graph.weights(node).values())
+    return node.operator.bends or any(kernels)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from striate.errors import DataError, NotationError, StriateError, UnknownNameError, did_you_mean
+from striate.files import read_text
 from striate.graph import Graph
 from striate.networks import NETWORKS
 from striate.networks import network as network_called
@@ -66,11 +67,10 @@ def model_of(file: str) -> Model:
     """
     from striate.model import Model
 
-    path = Path(file)
-    return Model.load(path / "best.safetensors" if path.is_dir() else path)
+    return Model.load(file)
 
 
-PICTURE_HELP = "A picture file of any size and color, or a test picture by number: digits#7."
+PICTURE_HELP = "A picture file of any size, or a test picture by number: digits#7."
 
 
 def picture_of(picture: str, model: Model, data_dir: Path | None = None) -> tuple[Any, str]:
@@ -133,15 +133,10 @@ def _looks_like_notation(network: str) -> bool:
 
 
 def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
+    if not path.exists() and not path.is_symlink():
         near = did_you_mean(path.name, [each.name for each in path.parent.glob("*.net")])
-        raise UnknownNameError(f"there is no file {path}", remedy=near) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise NotationError(
-            f"{path} cannot be read as text", remedy=f"{type(error).__name__}: {error}"
-        ) from None
+        raise UnknownNameError(f"there is no file {path}", remedy=near)
+    return read_text(path, NotationError)
 
 
 def checked_output(path: Path) -> Path:

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from striate import memory
 from striate.data.preprocess import Preprocessing
-from striate.errors import ModelFileError, StriateError
+from striate.errors import ModelFileError, NumbersError, StriateError
+from striate.exchange import fields
 from striate.exchange.arrays import flat, read_arrays, write_arrays
 from striate.graph import Graph
 from striate.notation import parse, text
@@ -26,6 +28,22 @@ if TYPE_CHECKING:
     from striate.pytorch import Network
 
 FORMAT = "striate-model-1"
+BEST = "best.safetensors"
+"""The model file of a run folder that is loaded when the folder is named."""
+
+_FIELDS = {
+    "format": fields.TEXT,
+    "notation": fields.TEXT,
+    "classes": fields.TEXTS,
+    "preprocessing": fields.TABLE,
+    "about": fields.TABLE.optional,
+}
+_ABOUT = {"data": fields.TABLE.optional, "recipe": fields.TABLE.optional}
+_DATA = {"source": fields.PATH.optional, "sha256": fields.TEXT.optional}
+_RECIPE = {
+    "validation": fields.or_none(fields.NUMBER).optional,
+    "seed": fields.COUNT.optional,
+}
 
 
 @dataclass(frozen=True)
@@ -65,28 +83,29 @@ class Model:
 
     @classmethod
     def load(cls, path: Path | str) -> Model:
-        """The model in a file.
+        """The model in a file, or the best one of a run folder.
+
+        A large file is mapped into memory: its weights are read when they are used, and no copy
+        of them is made before a module is.
 
         Raises:
             ModelFileError: it is missing, damaged, or not a model of ours.
         """
-        tensors, metadata = read_arrays(Path(path))
+        file = Path(path) / BEST if Path(path).is_dir() else Path(path)
+        tensors, metadata = read_arrays(file)
         if metadata.get("format") != FORMAT:
             raise ModelFileError(
-                f"{path} holds arrays, but no network",
+                f"{file} holds arrays, but no network",
                 remedy="Model files are written by `striate train` (best.safetensors).",
             )
         try:
-            graph = parse(metadata["notation"])
-            classes = tuple(map(str, metadata["classes"]))
-            preprocessing = Preprocessing.from_dict(metadata["preprocessing"])
-            about = dict(metadata.get("about", {}))
-        except (KeyError, ValueError, TypeError, RecursionError, StriateError) as error:
+            graph, classes, preprocessing, about = _described(metadata)
+        except StriateError as error:
             raise ModelFileError(
-                f"the description in {path} is damaged", remedy=f"{type(error).__name__}: {error}"
+                f"the description in {file} is damaged", remedy=str(error)
             ) from None
-        model = cls(graph, _fitting(graph, tensors, path), classes, preprocessing, about)
-        model._check(path)
+        model = cls(graph, _fitting(graph, tensors, file), classes, preprocessing, about)
+        model._check(file)
         return model
 
     def save(self, path: Path | str) -> None:
@@ -135,26 +154,41 @@ class Model:
         """Class probabilities (N, classes) from the network's scores."""
         return probabilities(self.graph, scores)
 
-    def predict(self, pictures: Iterable[Source], *, batch_size: int = 256) -> list[Prediction]:
+    def predict(
+        self, pictures: Iterable[Source], *, batch_size: int = 256, ink: str = "keep"
+    ) -> list[Prediction]:
         """Class and probability for pictures of any size and color, in order.
 
         Args:
             pictures: files, their bytes, Pillow images, or uint8 arrays.
+            ink: "auto" takes them for photographs of ink (`Preprocessing.picture`).
 
         Raises:
             DataError: one cannot be read.
+            NumbersError: the scores of one are not finite.
+            NotEnoughMemoryError: a batch needs more than there is.
         """
+        waiting = list(pictures)
+        with memory.enough(self.graph, min(batch_size, len(waiting))):
+            return self._predictions(waiting, batch_size, ink)
+
+    def _predictions(self, waiting: list[Source], batch_size: int, ink: str) -> list[Prediction]:
         import torch
 
         from striate.engine import pays
 
-        waiting = list(pictures)
         module = self.frozen(fused=pays(self.graph, len(waiting), training=False))
         found: list[Prediction] = []
         for start in range(0, len(waiting), batch_size):
-            batch = [self.preprocessing.picture(each) for each in waiting[start:][:batch_size]]
+            part = waiting[start:][:batch_size]
+            batch = [self.preprocessing.picture(each, ink=ink) for each in part]
             x = self.preprocessing.normalize(torch.from_numpy(np.stack(batch)))
             scores = module(x).double().numpy()
+            if not np.isfinite(scores).all():
+                raise NumbersError(
+                    "the network answers with what is no number",
+                    remedy="Its weights are damaged, or far too large.",
+                )
             found += [self._ranked(row) for row in self.probabilities(scores)]
         return found
 
@@ -181,11 +215,28 @@ def probabilities(graph: Graph, scores: Array) -> Array:
     """
     rows = scores.reshape(len(scores), -1)
     end = graph.scores.operator
-    if end.label == "softmax":
+    if end.gives_shares:
         return rows
     logits = -rows if end.is_penalty else rows
     e = np.exp(logits - logits.max(axis=1, keepdims=True))
     return e / e.sum(axis=1, keepdims=True)
+
+
+def _described(
+    metadata: Mapping[str, Any],
+) -> tuple[Graph, tuple[str, ...], Preprocessing, dict[str, Any]]:
+    """Graph, classes, preprocessing and the rest, each field checked.
+
+    Raises:
+        StriateError: a field is missing or cannot mean anything.
+    """
+    found = fields.checked(metadata, _FIELDS, "the description", ModelFileError, others=True)
+    about = found.get("about", {})
+    fields.checked(about, _ABOUT, "about", ModelFileError, others=True)
+    fields.checked(about.get("data", {}), _DATA, "about.data", ModelFileError, others=True)
+    fields.checked(about.get("recipe", {}), _RECIPE, "about.recipe", ModelFileError, others=True)
+    preprocessing = Preprocessing.from_dict(found["preprocessing"])
+    return parse(found["notation"]), tuple(found["classes"]), preprocessing, dict(about)
 
 
 def _fitting(
@@ -205,7 +256,11 @@ def _fitting(
             raise ModelFileError(
                 f"{key} in {path} has the shape {tensors[key].shape}, but the network needs {shape}"
             )
-        found.setdefault(node, {})[name] = tensors[key].astype(np.float32)
+        if tensors[key].dtype.kind != "f":
+            raise ModelFileError(
+                f"{key} in {path} holds {tensors[key].dtype}", remedy="Weights are fractions."
+            )
+        found.setdefault(node, {})[name] = np.require(tensors[key], np.float32, "A")
     strange = sorted(set(tensors) - set(wanted))
     if strange:
         raise ModelFileError(f"{path} holds {strange[0]}, which its network does not have")

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
+import lzma
+import struct
 import tarfile
+import tracemalloc
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from data.making import color, encoded, member, tar
-from striate.data import archive, cifar10, load
+from striate.data import archive, cifar10, load, unpack
 from striate.data.archive import scan_archive
+from striate.data.idx import read_idx
 from striate.errors import DataError
 
 NAMES = ("cat", "dog")
@@ -169,3 +175,135 @@ def test_cifar10_nowhere_and_offline_names_the_folder(tmp_path: Path, monkeypatc
 def test_an_archive_can_be_given_by_its_path(tmp_path: Path) -> None:
     data = load(tar(tmp_path / "x.tgz", honest()), validation=0)
     assert (data.classes, len(data.train), len(data.test)) == (NAMES, 12, 4)
+
+
+PACKERS = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
+
+
+def packed(name: str, members: list[tuple[tarfile.TarInfo, bytes]]) -> bytes:
+    """The members as a tar, compressed."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        for info, data in members:
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return PACKERS[name](stream.getvalue())
+
+
+@pytest.mark.parametrize("kind", PACKERS)
+def test_one_flipped_bit_anywhere_is_refused(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"x.tar.{kind}"
+    whole = packed(kind, honest())
+    path.write_bytes(whole)
+    assert len(scan_archive(path).entries) == len(honest())
+    # What a header says of time, system and name is covered by no checksum of gzip's.
+    places = np.random.default_rng(1).integers(10, len(whole), 40).tolist()
+    end = len(whole) - (kind == "bz2")  # whose last byte is in part filling
+    for place in [*places, *range(end - 8, end)]:
+        torn = bytearray(whole)
+        torn[place] ^= 1 << place % 8
+        path.write_bytes(torn)
+        with pytest.raises(DataError, match="damaged or not a tar archive"):
+            scan_archive(path)
+
+
+@pytest.mark.parametrize("kind", PACKERS)
+def test_the_checksum_behind_the_binary_version_is_compared(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "cifar-10-binary.tar.gz"  # told by its bytes, not by its name
+    whole = packed(kind, binary()[1])
+    path.write_bytes(whole)
+    assert len(load("cifar10", data_dir=tmp_path, validation=0).train) == 100
+    end = len(whole) - (kind == "bz2")
+    for place in range(end - 8, end):
+        torn = bytearray(whole)
+        torn[place] ^= 16
+        path.write_bytes(torn)
+        with pytest.raises(DataError, match="damaged or not a tar archive"):
+            load("cifar10", data_dir=tmp_path)
+
+
+def zeros(kind: str, head: bytes, length: int) -> bytes:
+    """`head` and then zeros, compressed without holding them."""
+    packer = {
+        "gz": lambda: zlib.compressobj(9, wbits=31),
+        "bz2": bz2.BZ2Compressor,
+        "xz": lzma.LZMACompressor,
+    }[kind]()
+    parts = [packer.compress(head)]
+    parts += [packer.compress(bytes(1 << 20)) for _ in range(length >> 20)]
+    return b"".join([*parts, packer.flush()])
+
+
+def header(name: str, size: int, kind: bytes = tarfile.REGTYPE) -> bytes:
+    info = tarfile.TarInfo(name)
+    info.size, info.type = size, kind
+    return info.tobuf()
+
+
+BOMBS = {
+    "one picture": header("train/cat/1.bmp", 48 << 20),
+    "a file that is no picture": header("train/cat/1.txt", 60 << 20),
+    "a long name": header("x", 1 << 30, tarfile.GNUTYPE_LONGNAME),
+    "a description": header("x", 1 << 30, tarfile.XHDTYPE),
+    "behind the end": bytes(1024),
+}
+
+
+@pytest.mark.parametrize("kind", PACKERS)
+@pytest.mark.parametrize("case", BOMBS)
+def test_a_bomb_is_refused_while_it_is_small(
+    tmp_path: Path, monkeypatch, kind: str, case: str
+) -> None:
+    monkeypatch.setattr(unpack, "LOOSE", 4 << 20)
+    path = tmp_path / f"x.tar.{kind}"
+    path.write_bytes(zeros(kind, BOMBS[case], 24 << 20))
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match=r"looks like an attack|damaged"):
+            scan_archive(path)
+        assert tracemalloc.get_traced_memory()[1] < 20 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_packed_idx_file_of_nothing_is_refused_while_it_is_small(
+    tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(unpack, "LOOSE", 4 << 20)
+    head = bytes((0, 0, 8, 3)) + struct.pack(">3I", 60_000, 28, 28)
+    (tmp_path / "x.gz").write_bytes(zeros("gz", head, 48 << 20))
+    with pytest.raises(DataError, match="So much out of so little") as caught:
+        read_idx(tmp_path / "x.gz", 3)
+    assert "unpacks to more than 4," in caught.value.what
+
+
+def test_sparse_and_negative_members_are_not_unpacked(tmp_path: Path) -> None:
+    sparse = tarfile.TarInfo("train/cat/9.png")
+    sparse.type = tarfile.GNUTYPE_SPARSE
+    block = bytearray(sparse.tobuf())
+    block[386:410] = b"00000000000\0" * 2  # a hole of any length, no data
+    block[483:495] = b"00000010000\0"
+    block[148:156] = b"%06o\0 " % (sum(block[:148]) + 256 + sum(block[156:]))
+    path = tmp_path / "x.tar"
+    path.write_bytes(bytes(block) + gzip.decompress(packed("gz", honest())))
+    tree = scan_archive(path)
+    assert tree.problems == ["'train/cat/9.png' is a sparse file: left out"]
+    negative = bytearray(header("train/cat/9.png", 0))
+    negative[124:136] = b"\xff" * 11 + b"\0"
+    negative[148:156] = b"%06o\0 " % (sum(negative[:148]) + 256 + sum(negative[156:]))
+    path.write_bytes(bytes(negative) + gzip.decompress(packed("gz", honest())))
+    with pytest.raises(DataError, match=r"takes it over a limit|damaged"):
+        scan_archive(path)
+
+
+def test_a_thousand_long_names_in_a_row_are_no_traceback(tmp_path: Path) -> None:
+    path = tmp_path / "x.tar"
+    path.write_bytes((header("x", 5, tarfile.GNUTYPE_LONGNAME) + b"a.png".ljust(512, b"\0")) * 3000)
+    with pytest.raises(DataError, match="damaged or not a tar archive"):
+        scan_archive(path)
+
+
+def test_names_in_an_archive_are_shown_with_escapes(tmp_path: Path) -> None:
+    evil = member("../\x1b[2J\udcff.png", encoded(color(1)))
+    tree = scan_archive(tar(tmp_path / "x.tar.gz", [evil, *honest()]))
+    assert tree.problems == [r"'../\x1b[2J\xff.png' is a name outside the archive: left out"]

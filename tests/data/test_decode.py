@@ -176,6 +176,7 @@ DAMAGED = {
     "PNG with a bad checksum": (PNG[:100] + b"\0\0\0" + PNG[103:], "damaged or truncated"),
     "80 gigapixels": (bomb(400_000, 200_000), "damaged or truncated .*exceeds limit"),
     "81 megapixels": (bomb(9_000, 9_001), "9000 x 9001 = 81,009,000 pixels"),
+    "a row of a million": (bomb(1_000_000, 3), "a side of more than 100,000"),
     "PostScript": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a picture"),
     "SVG": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a picture"),
 }

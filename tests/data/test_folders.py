@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -254,3 +255,68 @@ def test_splits_are_had_by_name_and_all_together(tmp_path: Path, in_memory: int)
     with pytest.raises(DataError, match="has no 'dev' pictures") as caught:
         data.split("dev")
     assert "train, validation, test, all" in str(caught.value)
+
+
+def test_few_pictures_and_none_in_a_split_are_said(tmp_path: Path) -> None:
+    files = plain_classes({"train/a": 30, "train/b": 3, "test/a": 4, "val/a": 2, "val/b": 1})
+    notes = load(folder(tmp_path, files)).notes
+    assert "few pictures to learn from (under 10): b 3" in notes
+    assert "no test pictures of b: nothing judges them there" in notes
+    assert not [note for note in notes if "no validation" in note]
+
+
+def test_a_name_in_two_unicode_forms_is_one_class(tmp_path: Path) -> None:
+    one, two = "caf\u00e9", "cafe\u0301"
+    files = plain_classes({f"train/{one}": 12, "train/tea": 12, f"test/{two}": 4, "test/tea": 4})
+    data = load(folder(tmp_path, files), validation=0)
+    assert data.classes == (one, "tea")
+    assert np.bincount(data.test.labels).tolist() == [4, 4]
+    assert f"folders called {one} in 2 Unicode forms are one class" in data.notes
+    assert data.with_classes(("tea", two)).train.labels.tolist() == [1] * 12 + [0] * 12
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [(b"caf\xe9", r"caf\xe9"), (b"a\x1b[31m", r"a\x1b[31m"), (b"two\nlines", r"two\x0alines")],
+)
+def test_a_class_that_cannot_be_written_is_refused_and_shown(
+    tmp_path: Path, name: bytes, shown: str
+) -> None:
+    folder(tmp_path, plain_classes({"tea": 12}))
+    place = os.path.join(os.fsencode(tmp_path), name)
+    os.mkdir(place)
+    Path(os.fsdecode(place), "1.png").write_bytes(encoded(gray(1)))
+    with pytest.raises(DataError) as caught:
+        load(tmp_path)
+    assert f"the class folder '{shown}' cannot be written as text" in str(caught.value)
+    assert "Rename it" in str(caught.value)
+    with pytest.raises(DataError, match="the name of the data folder"):
+        load(os.fsdecode(place))
+
+
+@pytest.mark.parametrize("in_memory", [1 << 30, 100])
+def test_pictures_with_odd_names_are_used_and_named_with_escapes(
+    tmp_path: Path, in_memory: int
+) -> None:
+    folder(tmp_path, plain_classes({"a": 12, "b": 12}))
+    for name, content in ((b"\xe9.png", encoded(gray(1))), (b"\x1b\xff.png", b"torn")):
+        Path(os.fsdecode(os.path.join(os.fsencode(tmp_path), b"a", name))).write_bytes(content)
+    data = load(tmp_path, in_memory=in_memory, validation=0)
+    assert len(data.train) + len(data.test) == 25
+    assert data.problems == (r"a/\x1b\xff.png: not a picture that can be read",)
+    assert data.split("all").images[:].shape == (25, 1, 11, 7)
+
+
+def test_a_pipe_and_a_link_to_nothing_are_named(tmp_path: Path) -> None:
+    folder(tmp_path, plain_classes({"a": 12, "b": 12}))
+    os.mkfifo(tmp_path / "a" / "pipe.png")
+    (tmp_path / "b" / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    problems = "\n".join(load(tmp_path).problems)
+    assert "a/pipe.png: this is a pipe, socket or device" in problems
+    assert "b/gone.png: there is no such file" in problems
+
+
+def test_a_folder_of_heic_alone_says_why(tmp_path: Path) -> None:
+    folder(tmp_path, {"a/1.heic": b"x", "b/2.HEIC": b"x"})
+    with pytest.raises(DataError, match=r"HEIC pictures \(2\) are not read: save them as JPEG"):
+        load(tmp_path)

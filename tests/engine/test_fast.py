@@ -17,7 +17,7 @@ from striate.engine.fast import reordered
 from striate.graph import Auxiliary, Graph, Node, Operator
 from striate.ops import Conv, Dense, Input, MaxPool, ReLU, Sigmoid, Softmax, Tanh
 from striate.pytorch import loss_function
-from striate.pytorch.layers import SlicedConv2d
+from striate.pytorch.modules.layout import SlicedConv2d
 
 
 def names(graph: Graph) -> list[str]:

@@ -38,7 +38,7 @@ def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def _forget() -> None:
-    for each in (build._library, build.compiler, build._note):
+    for each in (build._library, build.compiler, build._note, build._note_folder):
         each.cache_clear()
 
 
@@ -69,12 +69,71 @@ def test_a_changed_header_is_a_new_library(sources: Path) -> None:
 
 @pytest.mark.compiler
 def test_a_damaged_library_is_built_again(sources: Path) -> None:
-    target = build.cache_folder() / "tiny-x.so"
-    build._build(sources / "tiny.cpp", build.compiler(), list(build.FLAGS), target)
-    key = build._key("tiny", build.compiler(), list(build.FLAGS))
-    target.rename(build.cache_folder() / f"tiny-{key}.so")
-    _built()[0].write_bytes(b"not a library")
+    build.library("tiny")
+    [path] = _built()
+    whole = path.read_bytes()
+    for damaged in (b"not a library", whole[:4096], whole[:-1] + b"!", b""):
+        stem = path.with_name(path.name.rpartition("-")[0])
+        path.unlink()
+        path.write_bytes(damaged)
+        assert build._kept(stem) is None, "a library cut short ends the process that calls it"
+        assert not path.exists()
+        _forget()
+        assert build.library("tiny").answer() == 21
+        assert _built() == [path]
+
+
+@pytest.mark.compiler
+def test_a_link_in_place_of_a_library_is_not_followed(sources: Path, tmp_path: Path) -> None:
+    build.library("tiny")
+    [path] = _built()
+    path.rename(tmp_path / "elsewhere.so")
+    path.symlink_to(tmp_path / "elsewhere.so")
+    _forget()
     assert build.library("tiny").answer() == 21
+    assert not path.is_symlink()
+
+
+FOLDERS = {
+    "others may write": lambda folder: folder.chmod(0o777),
+    "the group may write": lambda folder: folder.chmod(0o770),
+    "others may write to its parent": lambda folder: folder.parent.chmod(0o777),
+    "it is a link": lambda folder: (
+        folder.rename(folder.parent / "real"),
+        folder.symlink_to("real"),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FOLDERS)
+@pytest.mark.compiler
+def test_a_folder_that_is_not_ours_alone_is_not_used(
+    case: str, sources: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A library of the right name could have been put there by anybody."""
+    build.library("tiny")
+    folder, [planted] = build.cache_folder(), _built()
+    FOLDERS[case](folder)
+    _forget()
+    assert build.library("tiny").answer() == 21
+    build.cache_folder()
+    assert [str(folder.parent) in record.getMessage() for record in caplog.records] == [True]
+    assert not Path(build._library("tiny", ())._name).is_relative_to(folder.parent)
+    assert planted.name in os.listdir(folder)
+
+
+def test_another_users_folder_is_not_used(sources: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = build.cache_folder()
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    assert build.cache_folder() != folder
+
+
+def test_the_folder_is_ours_alone(sources: Path) -> None:
+    folder = build.cache_folder()
+    assert folder.stat().st_mode & 0o777 == 0o700
+    folder.chmod(0o755)
+    assert build.cache_folder() == folder
+    assert folder.stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.compiler

@@ -60,7 +60,20 @@ def test_measures_once_and_remembers(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(json.loads(choose._file().read_text())) == 2
 
 
-@pytest.mark.parametrize("damage", ["", "[]", "{", '{"a": 1}', '{"a": {"layer": "b"}}'])
+GOOD = '{"layer": "b", "fused_ms": 1.0, "plain_ms": 2.0, "margin": 1.02}'
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        *("", "[]", "{", '{"a": 1}', '{"a": {"layer": "b"}}', "[" * 100_000),
+        *(f'{{"{key}": {GOOD}}}' for key in ("a", "[]", "3", "[" * 5000)),
+        *(
+            f'{{"[1]": {GOOD.replace("1.0,", f"{wrong},")}}}'
+            for wrong in ('"fast"', "[]", "null", "-1", "NaN", "9" * 400, "true")
+        ),
+    ],
+)
 def test_a_damaged_file_is_measured_again(damage: str) -> None:
     choose._file().write_text(damage)
     choose.fused_wins(ask(), plainly, plainly)
@@ -70,9 +83,9 @@ def test_a_damaged_file_is_measured_again(damage: str) -> None:
 def test_the_first_answer_in_the_file_stands() -> None:
     """Two processes measure at once: both, and every later one, go by what was written first."""
     slow, fast = choose.Choice("a", 2.0, 1.0), choose.Choice("a", 1.0, 2.0)
-    assert choose._add("key", slow) == slow
-    assert choose._add("key", fast) == slow
-    assert choose._read() == {"key": slow}
+    assert choose._add('["key"]', slow) == slow
+    assert choose._add('["key"]', fast) == slow
+    assert choose._read() == {'["key"]': slow}
 
 
 def test_nothing_to_write_to_means_plain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

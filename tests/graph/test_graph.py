@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import random
 
 import pytest
@@ -41,6 +43,24 @@ def test_graphs_given_in_any_order_are_equal() -> None:
     orders = [[0, 1, 2, 3], *(random.Random(seed).sample(range(4), 4) for seed in range(6))]
     graphs = {residual(*order) for order in orders}
     assert len(graphs) == 1
+
+
+def test_parts_of_a_graph() -> None:
+    graph = residual(0, 1, 2, 3)
+    assert graph.ancestors(["squash"]) == {"squash", "right", "input"}
+    assert graph.ancestors(["left", "right"]) == {"left", "right", "input"}
+    assert graph.descendants(["right"]) == {"right", "squash", "sum"}
+    assert graph.descendants([]) == frozenset()
+    assert graph.upto("squash") == Graph(tuple(graph[n] for n in ("input", "right", "squash")))
+    assert graph.upto("sum") == graph
+    with pytest.raises(UnknownNameError, match="no node is called nothing"):
+        graph.upto("nothing")
+
+
+def test_a_part_has_no_side_exits() -> None:
+    side = Node("side", ops.Flatten(), ("conv1",))
+    graph = Graph((INPUT, CONV, side, RELU), (Auxiliary("side", 0.3),))
+    assert graph.upto("relu1") == Graph((INPUT, CONV, RELU))
 
 
 def test_side_exits_come_first() -> None:
@@ -166,3 +186,19 @@ def test_graphs_are_values() -> None:
         residual(0, 1, 2, 3).nodes = ()  # type: ignore[misc]
     with pytest.raises(TypeError):
         residual(0, 1, 2, 3).specs["sum"] = Spec(())  # type: ignore[index]
+
+
+@pytest.mark.parametrize("weight", [-1, float("inf"), float("nan"), 10**400, "0.3", True])
+def test_the_weight_of_an_exit_is_a_finite_number(weight: object) -> None:
+    with pytest.raises(GraphError, match="the weight of the exit conv1 is"):
+        Auxiliary("conv1", weight)  # type: ignore[arg-type]
+
+
+def test_graphs_are_pickled_and_copied() -> None:
+    ends = Node("flat", ops.Flatten(), ("relu1",)), Node("end", ops.Dense(3), ("flat",))
+    graph = Graph((INPUT, CONV, RELU, *ends), (Auxiliary("conv1", 0.3),))
+    _ = graph.consumers, graph.inputs
+    for other in (copy.copy(graph), copy.deepcopy(graph), pickle.loads(pickle.dumps(graph))):  # noqa: S301
+        assert other == graph
+        assert dict(other.specs) == dict(graph.specs)
+        assert dict(other.consumers) == dict(graph.consumers)

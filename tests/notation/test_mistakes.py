@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from striate.errors import GraphError, NotationError, SettingError, ShapeError, StriateError
@@ -95,15 +97,16 @@ MALFORMED = (
     ("INPUT 5 -> { RELU | PASS } FC 3", "FC 3", "takes 1 input, not 2", "CONCAT, ADD"),
     ("INPUT 5 -> { FC 3 | FC 4 } AUX", "AUX", "one branch", "once for each exit"),
     ("INPUT 5 -> { FC 3 } AUX 0", "AUX 0", "above 0", "AUX 0.3"),
+    ("INPUT 5 -> { FC 3 } AUX 1e400", "AUX 1e400", "above 0", "AUX 0.3"),
     ("INPUT 5 -> { FC 3 } AUX much", "AUX much", "above 0", ""),
     ("INPUT 5 -> { FC 3 } AUX 1 2", "AUX 1 2", "one number", ""),
     ("INPUT 5 -> AUX 0.3", "AUX", "AUX stands after a brace", ""),
     ("INPUT 5 -> a: PASS", "PASS", "PASS has no name", ""),
     ("INPUT 5 -> [RELU]*-1", "-1", "cannot be repeated -1 times", ""),
     ("INPUT 5 -> [RELU]*2.5", "2.5", "cannot be repeated 2.5 times", ""),
-    ("INPUT 5 -> [RELU]*1000000000", "1000000000", "more than 100,000", "Repeat less"),
+    ("INPUT 5 -> [RELU]*1000000000", "1000000000", "more than 30,000", "Repeat less"),
     ("INPUT 5 -> [[RELU]*1000]*1000", "1000", "1,000,001 operators", ""),
-    ("INPUT 5 -> [PASS]*1000000000", "1000000000", "more than 100,000", ""),
+    ("INPUT 5 -> [PASS]*1000000000", "1000000000", "more than 30,000", ""),
     ("INPUT 5 -> a: RELU -> a: TANH", "a", "two nodes are called a", "another name"),
     ("INPUT 5 -> RELU -> relu1: TANH", "relu1", "two nodes are called relu1", ""),
     ("INPUT 5 -> a-b: RELU", "a-b", "a-b is not a name", "letters, digits"),
@@ -178,6 +181,41 @@ def test_what_is_no_text(text: object) -> None:
 @pytest.mark.parametrize("bracket", ["[", "{", "[{"])
 def test_deep_nesting_ends_in_an_error(bracket: str) -> None:
     assert "more than 100 deep" in error_of("INPUT 5 -> " + bracket * 50_000).what
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "INPUT 5" + " -> RELU" * 100_000,
+        "INPUT 5" + " → PASS" * 100_000,
+        "INPUT 5 -> { " + "RELU | " * 100_000 + "PASS } ADD",
+        "INPUT 5" + "; @input" * 100_000,
+        "INPUT 5 -> " + " -> ".join(["[RELU]*100"] * 301),
+    ],
+)
+def test_texts_of_too_many_operators_are_refused(text: str) -> None:
+    assert re.search(r"\d{2,3},\d{3} operators, more than 30,000", error_of(text).what)
+
+
+@pytest.mark.parametrize(
+    ("text", "axes"), [("INPUT 2" + "x1" * 40, "41 axes"), ("INPUT 999999999999999999x9", "10^18")]
+)
+def test_values_that_no_memory_holds(text: str, axes: str) -> None:
+    assert axes in error_of(text).what
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "under"),
+    [
+        ("INPUT 1 -> [RELU ; RELU]", "; ends a chain, but a bracket is open here", ";"),
+        ("INPUT 1 -> { [RELU ; RELU] } AUX", "; ends a chain, but a bracket is open here", ";"),
+        ("INPUT 1 -> { [RELU] ; RELU", "the brace { is never closed", "{"),
+        ("INPUT 1 -> [RELU -> { RELU ; [ ]", "the brace { is never closed", "{"),
+    ],
+)
+def test_a_chain_that_ends_within_brackets(text: str, what: str, under: str) -> None:
+    error = error_of(text)
+    assert (error.what, marked(error)) == (what, under)
 
 
 def test_enormous_texts_end_in_an_error() -> None:

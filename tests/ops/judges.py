@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+import arranging_judges as arranging
+import loss_judges
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from promises import Case
+from specimens import Lines
 from striate import ops
-from striate.graph import Operator, Padding, Spec
+from striate.graph import Padding, Spec
 from striate.ops.output import bitmaps
 
 
@@ -169,29 +172,11 @@ def _adaptive_max(twin: Twin) -> Tensor:
     return pool(twin.x, _axes(twin.operator.size, rank))
 
 
-def _hinge(twin: Twin) -> Tensor:
-    margin, classes = twin.operator.margin, twin.x.shape[1]
-    assert twin.target is not None
-    mean = F.multi_margin_loss(twin.x, twin.target, margin=margin, reduction="none")
-    return mean * classes
-
-
-def _sigmoid_cross_entropy(twin: Twin) -> Tensor:
-    each = F.binary_cross_entropy_with_logits(twin.x, _hot(twin), reduction="none")
-    return each.sum(dim=1)
-
-
 def _rbf(twin: Twin) -> Tensor:
     codes = torch.from_numpy(bitmaps.codes()[: twin.operator.units].copy()).to(twin.x.dtype)
     return (
         torch.cdist(twin.x[None], codes[None], compute_mode="donot_use_mm_for_euclid_dist")[0] ** 2
     )
-
-
-def _map_loss(twin: Twin) -> Tensor:
-    rubbish = torch.full_like(twin.x[:, :1], -twin.operator.j)
-    total = torch.logsumexp(torch.cat([rubbish, -twin.x], dim=1), dim=1)
-    return (_hot(twin) * twin.x).sum(dim=1) + total
 
 
 def _max_pool(twin: Twin) -> Tensor:
@@ -239,11 +224,6 @@ def _dropout(twin: Twin) -> Tensor:
     return torch.where(twin.noise > 0, twin.x / (1 - twin.operator.rate), 0.0)
 
 
-def _cross_entropy(twin: Twin) -> Tensor:
-    smoothing = twin.operator.smoothing
-    return F.cross_entropy(twin.x, twin.target, reduction="none", label_smoothing=smoothing)
-
-
 def _local_response_norm(twin: Twin) -> Tensor:
     lrn = twin.operator
     return F.local_response_norm(twin.x, lrn.size, lrn.alpha, lrn.beta, lrn.k)
@@ -289,74 +269,18 @@ def _histogram_pool(twin: Twin) -> Tensor:
     return torch.stack(found, dim=2).flatten(1, 2)
 
 
-def _hot(twin: Twin) -> Tensor:
-    assert twin.target is not None
-    if twin.target.is_floating_point():
-        return twin.target
-    return F.one_hot(twin.target, twin.x.shape[1]).to(twin.x.dtype)
-
-
-def _dim(twin: Twin) -> int:
-    """The dimension that the operator's axis is, by the rule that the spec states."""
-    axis, x = twin.operator.axis, twin.specs[0]
-    return (x.axes.index(axis) if isinstance(axis, str) else axis % x.rank) + 1
-
-
-def _slice(twin: Twin) -> Tensor:
-    part, dim = twin.operator, _dim(twin)
-    places = range(twin.x.shape[dim])[part.start : part.stop : part.step]
-    return twin.x.index_select(dim, torch.tensor(list(places)))
-
-
-def _padded(twin: Twin) -> Tensor:
-    """One axis after the other, as a signal."""
-    pad, x = twin.operator, twin.x
-    counted = len(pad.sides) if isinstance(pad.sides, tuple) else 0
-    axes = range(1, x.ndim) if counted == x.ndim - 1 else range(2, x.ndim)
-    sides = _sides(pad.sides, [1] * len(axes), [1] * len(axes))
-    mode, value = (pad.mode, 0.0) if isinstance(pad.mode, str) else ("constant", pad.mode)
-    for dim, pair in zip(axes, sides, strict=True):
-        last = x.movedim(dim, -1)
-        signal = last.flatten(0, -2).unsqueeze(1)
-        grown = (
-            F.pad(signal, pair, mode=mode, value=value)
-            if mode == "constant"
-            else F.pad(signal, pair, mode=mode)
-        )
-        x = grown.squeeze(1).unflatten(0, last.shape[:-1]).movedim(-1, dim)
-    return x
-
-
-def _unfold(twin: Twin) -> Tensor:
-    """One window after the other, by `Tensor.unfold` of what is padded."""
-    unfold, rank = twin.operator, twin.x.ndim - 2
-    kernel, stride, dilation = (
-        _axes(n, rank) for n in (unfold.kernel, unfold.stride, unfold.dilation)
-    )
-    x = _pad(twin.x, _sides(unfold.padding, kernel, dilation))
-    for axis in range(rank):
-        extent = dilation[axis] * (kernel[axis] - 1) + 1
-        x = x.unfold(2 + axis, extent, stride[axis])[..., :: dilation[axis]]
-    last = [*range(2 + rank, 2 + 2 * rank)]
-    x = x.permute(0, 1, *last, *range(2, 2 + rank))
-    return x.flatten(1, 1 + rank).flatten(2)
-
-
-def _spread(twin: Twin) -> Tensor:
-    size = twin.operator.size or (twin.x.shape[1], *[1] * (twin.x.ndim - 2))
-    return twin.weights["weight"].reshape(size)
-
-
 def _product(tensors: tuple[Tensor, ...]) -> Tensor:
     return torch.stack(tensors).prod(dim=0)
 
 
-JUDGES: Mapping[type[Operator], Callable[[Twin], Tensor]] = {
+JUDGES = Lines[Callable[[Twin], Tensor]]("tests/ops/judges.py")
+JUDGES |= {
     ops.Input: lambda twin: twin.x * 1,
     ops.Conv: _conv,
     ops.TransposedConv: _transposed_conv,
     ops.Dense: lambda twin: F.linear(twin.x, twin.weights["weight"], twin.weights.get("bias")),
     ops.Flatten: lambda twin: twin.x.flatten(1),
+    ops.PixelShuffle: lambda t: F.pixel_shuffle(t.x, t.operator.upscale_factor),
     ops.MaxPool: _max_pool,
     ops.AveragePool: _average_pool,
     ops.HistogramPool: _histogram_pool,
@@ -374,6 +298,7 @@ JUDGES: Mapping[type[Operator], Callable[[Twin], Tensor]] = {
     ops.ELU: lambda twin: F.elu(twin.x, twin.operator.alpha),
     ops.GELU: _gelu,
     ops.SiLU: lambda twin: F.silu(twin.x),
+    ops.Softplus: lambda t: F.softplus(t.x, t.operator.beta, t.operator.threshold),
     ops.HardSigmoid: lambda twin: F.relu6(twin.x + 3) / 6,
     ops.HardSwish: lambda twin: F.hardswish(twin.x),
     ops.Maxout: _maxout,
@@ -390,31 +315,32 @@ JUDGES: Mapping[type[Operator], Callable[[Twin], Tensor]] = {
     ops.GroupNorm: _group_norm,
     ops.Dropout: _dropout,
     ops.Add: lambda twin: torch.stack(torch.broadcast_tensors(*twin.inputs)).sum(dim=0),
-    ops.Concat: lambda twin: torch.cat(twin.inputs, dim=_dim(twin)),
+    ops.Concat: lambda twin: torch.cat(twin.inputs, dim=arranging.dim(twin)),
     ops.Multiply: lambda twin: _product(torch.broadcast_tensors(*twin.inputs)),
     ops.Subtract: lambda twin: twin.inputs[0].sub(twin.inputs[1]),
     ops.MatMul: lambda twin: torch.einsum("...ik,...kj->...ij", *twin.inputs),
     ops.Stack: lambda twin: torch.stack(twin.inputs, dim=1),
     ops.Affine: lambda twin: twin.operator.shift + twin.operator.scale * twin.x,
-    ops.Scale: lambda twin: _spread(twin) * twin.x,
-    ops.Shift: lambda twin: _spread(twin) + twin.x,
-    ops.Learned: lambda twin: torch.stack([twin.weights["value"]] * twin.pictures),
-    ops.Constant: lambda twin: torch.stack([twin.weights["value"]] * twin.pictures),
+    ops.Scale: lambda twin: arranging.spread(twin) * twin.x,
+    ops.Shift: lambda twin: arranging.spread(twin) + twin.x,
+    ops.Learned: arranging.repeated,
+    ops.Constant: arranging.repeated,
     ops.Reshape: lambda twin: twin.x.flatten(1).unflatten(1, twin.operator.size),
     ops.Permute: lambda twin: twin.x.permute(0, *(k + 1 for k in twin.operator.order)),
-    ops.Slice: _slice,
-    ops.Pad: _padded,
-    ops.Flip: lambda twin: twin.x.flip(_dim(twin)),
-    ops.Roll: lambda twin: twin.x.roll(twin.operator.shift, _dim(twin)),
-    ops.Repeat: lambda twin: torch.cat([twin.x] * twin.operator.times, dim=_dim(twin)),
+    ops.Slice: arranging.sliced,
+    ops.Pad: arranging.padded,
+    ops.Flip: lambda twin: twin.x.flip(arranging.dim(twin)),
+    ops.Roll: lambda twin: twin.x.roll(twin.operator.shift, arranging.dim(twin)),
+    ops.Repeat: lambda twin: torch.cat([twin.x] * twin.operator.times, dim=arranging.dim(twin)),
     ops.Expand: lambda twin: twin.x.expand(-1, *twin.operator.size),
-    ops.Unfold: _unfold,
+    ops.Unfold: arranging.unfolded,
     ops.Divide: lambda twin: twin.inputs[0].div(twin.inputs[1]),
-    ops.CrossEntropy: _cross_entropy,
-    ops.LogLoss: lambda twin: -(_hot(twin) * twin.x.log()).sum(dim=1),
-    ops.SquaredError: lambda twin: F.mse_loss(twin.x, _hot(twin), reduction="none").sum(dim=1) / 2,
-    ops.Hinge: _hinge,
-    ops.SigmoidCrossEntropy: _sigmoid_cross_entropy,
-    ops.MapLoss: _map_loss,
+    ops.CrossEntropy: loss_judges.cross_entropy,
+    ops.LogLoss: loss_judges.log_loss,
+    ops.SquaredError: loss_judges.squared_error,
+    ops.Hinge: loss_judges.hinge,
+    ops.SigmoidCrossEntropy: loss_judges.sigmoid_cross_entropy,
+    ops.MapLoss: loss_judges.map_loss,
+    ops.CTC: loss_judges.ctc,
 }
 """One function an operator."""

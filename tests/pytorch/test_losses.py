@@ -3,57 +3,25 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from nets import chain, with_side_exit
 from striate.engine import lower
-from striate.graph import Call, Graph, Node, Operator
+from striate.graph import Graph, Operator
+from striate.notation import parse
 from striate.ops import (
-    CrossEntropy,
     Dense,
-    Hinge,
     Input,
-    LogLoss,
-    MapLoss,
-    SigmoidCrossEntropy,
     Softmax,
     SquaredError,
 )
 from striate.passes.attach_loss import with_loss
 from striate.pytorch import loss_function
+from striate.reference import run
 
 SCORES = np.random.default_rng(0).standard_normal((6, 4))
 CLASSES = np.array([3, 0, 2, 2, 1, 3])
-SHARES = np.random.default_rng(1).dirichlet(np.ones(4), 6)
-
-
-@pytest.mark.parametrize("target", [CLASSES, SHARES], ids=["classes", "shares"])
-@pytest.mark.parametrize(
-    "loss",
-    [
-        CrossEntropy(),
-        CrossEntropy(0.2),
-        LogLoss(),
-        SquaredError(),
-        SigmoidCrossEntropy(),
-        MapLoss(0.5),
-        Hinge(2.0),
-    ],
-    ids=str,
-)
-def test_losses_are_those_of_the_formulas(loss: Operator, target: np.ndarray) -> None:
-    if isinstance(loss, Hinge) and target is SHARES:
-        pytest.skip("a hinge takes class numbers only")
-    graph = Graph((Node("x", Input((4,))), Node("loss", loss, ("x",))))
-    values = np.abs(SCORES) / 9 if isinstance(loss, LogLoss) else SCORES
-    call = Call((values,), target=target)
-    picture = loss.forward(call)
-    wanted = loss.backward(call.with_output(picture), np.full(6, 1 / 6)).inputs[0]
-    leaf = torch.tensor(values, requires_grad=True)
-    found = loss_function(graph)(leaf, torch.from_numpy(target))
-    found.backward()
-    assert found.item() == pytest.approx(picture.mean(), rel=1e-12)
-    np.testing.assert_allclose(leaf.grad, wanted, rtol=1e-12, atol=1e-15)
 
 
 def classifier(*end: Operator) -> Graph:
@@ -115,3 +83,32 @@ def test_side_exits_are_weighted(softmax: bool) -> None:
         one, two = F.cross_entropy(scores, target), F.cross_entropy(side, target)
     torch.testing.assert_close(loss((scores, side), target), one + 0.3 * two)
     torch.testing.assert_close(loss(module.eval()(x), target), one)
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["classes", "shares"])
+def test_gradients_by_picture_with_vmap(whole: bool) -> None:
+    graph = classifier()
+    module, loss = lower(graph), loss_function(graph)
+    x, target = torch.randn(6, 5), torch.from_numpy(CLASSES)
+    target = target if whole else F.one_hot(target, 4).float()
+    weights = {name: each.detach() for name, each in module.named_parameters()}
+
+    def of_one(weights: dict[str, Tensor], x: Tensor, target: Tensor) -> Tensor:
+        scores = torch.func.functional_call(module, weights, (x[None],))
+        return loss(scores, target[None])
+
+    found = torch.func.vmap(torch.func.grad(of_one), in_dims=(None, 0, 0))(weights, x, target)
+    loss(module(x), target).backward()
+    for name, each in module.named_parameters():
+        torch.testing.assert_close(found[name].mean(0), each.grad)
+
+
+def test_probabilities_that_no_softmax_made_are_never_taken_for_logarithms() -> None:
+    """Numbers below 0 count as the smallest positive one, as the judge takes them."""
+    graph, x, target = parse("INPUT 3 -> LOGLOSS"), np.array([[-1.0, -2, -3]]), np.array([1])
+    judged = run(graph, {}, x, target=target)
+    leaf = torch.tensor(x, requires_grad=True)
+    loss = loss_function(graph)(leaf, torch.from_numpy(target))
+    loss.backward()
+    assert loss.item() == pytest.approx(judged.loss) == pytest.approx(-np.log(2.0**-1022))
+    assert leaf.grad.tolist() == judged.backward().nodes["input"].tolist() == [[0, 0, 0]]

@@ -11,7 +11,7 @@ import numpy as np
 
 from striate.errors import ExplanationError, StriateError, UnknownNameError, did_you_mean
 from striate.graph import Auxiliary, Graph, Node
-from striate.ops import Softmax
+from striate.ops import CTC, Softmax
 from striate.ops.arrays import Array
 from striate.passes.attach_loss import with_loss
 
@@ -75,11 +75,7 @@ def network_of(subject: Subject) -> Network:
     else:
         given, weights = subject.graph, subject.weights
         classes, preprocessing = tuple(subject.classes or ()), subject.preprocessing
-    reason = ""
-    try:
-        graph = with_loss(given)
-    except StriateError as error:
-        graph, reason = given, str(error).replace("{self}", "the loss")
+    graph, reason = _with_loss(given)
     return Network(
         _with_probabilities(graph, given.scores),
         nested(weights),
@@ -90,10 +86,22 @@ def network_of(subject: Subject) -> Network:
     )
 
 
+def _with_loss(graph: Graph) -> tuple[Graph, str]:
+    """The graph with a loss, or as it is and why it has none."""
+    scores = graph.specs[graph.scores.name]
+    if graph.loss is None and scores.rank > 1:
+        # A map that names no loss is rarely meant as classes of its positions.
+        return graph, f"{graph.scores.name} is a map, {scores}; name a loss behind it to compare it"
+    try:
+        return with_loss(graph), ""
+    except StriateError as error:
+        return graph, str(error).replace("{self}", "the loss")
+
+
 def _with_probabilities(graph: Graph, scores: Node) -> Graph:
     """The softmax of the scores as one more node beside the loss."""
     flat = graph.specs[scores.name].rank == 1 and not scores.operator.is_penalty
-    if isinstance(scores.operator, Softmax) or "probability" in graph or not flat:
+    if scores.operator.gives_shares or "probability" in graph or not flat:
         return graph
     added = Node("probability", Softmax(), (scores.name,))
     if graph.loss is None:
@@ -200,13 +208,16 @@ def _array(source: object) -> Array:
 def target_of(network: Network, target: object) -> Array | None:
     """The target as a loss takes it, from a class name, a class number or wanted values.
 
+    Where the scores are a map, class numbers are one per position.
+
     Raises:
         UnknownNameError: no class is called so.
-        ExplanationError: neither a class nor one wanted value a score.
+        ExplanationError: neither a class nor one wanted value per score.
     """
     if target is None:
         return None
-    units = network.graph.specs[network.scores].size
+    scores = network.graph.specs[network.scores]
+    units = scores.channels
     if isinstance(target, str) and target in network.classes:
         return np.array([network.classes.index(target)])
     if isinstance(target, str) and not (target.isascii() and target.isdigit()):
@@ -216,8 +227,13 @@ def target_of(network: Network, target: object) -> Array | None:
             f"no class is called {target!r}", remedy=near or f"There are: {known}."
         )
     wanted = _array(int(target) if isinstance(target, str) and len(target) < 10 else target)
-    if wanted.size == units > 1:
-        return wanted.reshape(1, units)
+    loss = network.graph.loss
+    if loss is not None and isinstance(loss.operator, CTC):
+        return np.atleast_2d(wanted).astype(np.int64)
+    if wanted.size == scores.size > 1:
+        return wanted.reshape(1, *scores.shape)
+    if wanted.shape == scores.spatial != () and not (wanted % 1).any():
+        return wanted[None].astype(np.int64)
     if wanted.size != 1 or not 0 <= wanted.item() < units or wanted.item() % 1:
         raise ExplanationError(
             f"the target {target} names no class",

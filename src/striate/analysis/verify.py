@@ -26,7 +26,9 @@ from numpy.typing import NDArray
 from striate.analysis.subject import Explainable, nested
 from striate.errors import SettingError, ShapeError
 from striate.graph import Graph, Node, Weight
-from striate.ops import Flatten, SquaredError
+from striate.graph.settings import shown
+from striate.memory import enough
+from striate.ops import CTC, Flatten, SquaredError
 from striate.ops.arrays import Weights
 from striate.passes.attach_loss import with_loss
 from striate.reference import Backward, Trace, run
@@ -135,14 +137,24 @@ def verify(
         bound: the largest relative error that counts as agreement.
 
     Raises:
-        SettingError: a batch below 2, with which a batch axis that is mixed up goes unseen.
+        SettingError: a batch below 2, with which a batch axis that is mixed up goes unseen; a
+            seed below 0.
         WeightsError: the model's weights do not fit its graph.
         GraphError: an operator that PyTorch has no counterpart of.
+        NotEnoughMemoryError: a node needs more than there is.
     """
     if batch < 2:
         raise SettingError(f"a batch of {batch} hides mistakes", remedy="Take 2 or more.")
-    rng = np.random.default_rng(seed)
+    if type(seed) is not int or seed < 0:
+        raise SettingError(f"seed is {shown(seed)}", remedy="Give a whole number of 0 or more.")
     given = subject if isinstance(subject, Graph) else subject.graph
+    with enough(given, batch, number=8, training=True):
+        return _verified(subject, given, np.random.default_rng(seed), batch, bound)
+
+
+def _verified(
+    subject: Graph | Explainable, given: Graph, rng: np.random.Generator, batch: int, bound: float
+) -> Verification:
     weights = _drawn(given, rng) if isinstance(subject, Graph) else nested(subject.weights)
     graph = _ended(given)
     inputs = [rng.standard_normal((batch, *graph.specs[n.name].shape)) for n in graph.inputs]
@@ -166,7 +178,8 @@ def _modes(graph: Graph) -> tuple[bool, ...]:
 def _ended(graph: Graph) -> Graph:
     """The graph with a loss: the usual one, or the squared error where the output is a map."""
     try:
-        if graph.loss or graph.specs[graph.scores.name].size > 1:
+        scores = graph.specs[graph.scores.name]
+        if graph.loss or (scores.rank == 1 and scores.size > 1):
             return with_loss(graph)
     except ShapeError:
         pass
@@ -183,12 +196,15 @@ def _free(graph: Graph, name: str) -> str:
 
 
 def _target(graph: Graph, batch: int, rng: np.random.Generator) -> Array:
-    units = graph.specs[graph.scores.name].size
-    loss = graph.loss
+    scores, loss = graph.specs[graph.scores.name], graph.loss
     if loss is not None and isinstance(loss.operator, SquaredError):
         # Wanted values make every entry of the first error another random number.
-        return rng.standard_normal((batch, units))
-    return rng.integers(0, units, batch)
+        return rng.standard_normal((batch, *scores.shape))
+    if loss is not None and isinstance(loss.operator, CTC):
+        # One label at every other step always fits.
+        labels = np.delete(np.arange(scores.channels), loss.operator.blank)
+        return rng.choice(labels, (batch, (scores.spatial[0] + 1) // 2))
+    return rng.integers(0, scores.channels, (batch, *scores.spatial))
 
 
 def _compared(

@@ -16,15 +16,18 @@ same settings and weights of their own.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from striate import ops
-from striate.builder.makers import merge_part, operator_part, step
+from striate.builder.makers import maker, step
 from striate.builder.parts import At, Auxiliary, Part, Pass
 
-__all__ = ["At", "Auxiliary", "Input", "Part", "Pass"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-OPERATORS = {operator.__name__: operator for operator in ops.OPERATORS}
+    from striate.builder.parts import Step
+
+    def __getattr__(name: str) -> Callable[..., Step]: ...
 
 
 def Input(*size: int) -> Part:  # noqa: N802 - it stands among the operators
@@ -32,16 +35,7 @@ def Input(*size: int) -> Part:  # noqa: N802 - it stands among the operators
     return step(ops.Input, (size,), {})
 
 
-def __getattr__(name: str) -> Callable[..., Part]:
-    """The operator of that name as a part: every operator there is has one."""
-    if name not in OPERATORS:
-        raise AttributeError(f"module 'striate.builder' has no attribute {name!r}")
-    operator = OPERATORS[name]
-    merges = operator.arity[0] > 1 or operator.arity[1] is None
-    made = merge_part(operator) if merges else operator_part(operator)
-    globals()[name] = made
-    return made
+_MAKERS = {each.__name__: maker(each) for each in ops.OPERATORS if each is not ops.Input}
+globals().update(_MAKERS)
 
-
-def __dir__() -> list[str]:
-    return sorted({*__all__, *OPERATORS})
+__all__ = ["At", "Auxiliary", "Input", "Part", "Pass", *_MAKERS]

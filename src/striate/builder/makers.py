@@ -39,6 +39,12 @@ def step(operator: type[S], args: tuple[object, ...], kwargs: dict[str, object])
     return Step(made(operator, written), written)
 
 
+def maker(operator: type[Operator]) -> Callable[..., Step]:
+    """The operator as a function that makes parts: of settings, or of branches where it merges."""
+    least, most = operator.arity
+    return merge_part(operator) if least > 1 or most is None else operator_part(operator)
+
+
 def operator_part(operator: Callable[P, S]) -> Callable[P, Step]:
     """The operator as a part, with the same signature."""
 

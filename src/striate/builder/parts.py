@@ -8,10 +8,8 @@ from dataclasses import dataclass, replace
 from striate.builder.laying import Laying
 from striate.errors import GraphError, SettingError
 from striate.graph import Graph, Operator
+from striate.graph.check import MOST_NODES
 from striate.graph.settings import settings_of
-
-MOST_NODES = 100_000
-"""More operators than this are taken for a slip of the pen."""
 
 
 class Part(ABC):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import typer
 
 from striate.cli import terminal
 from striate.errors import SettingError
+from striate.memory import check
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,6 +22,13 @@ if TYPE_CHECKING:
     from striate.bench.nets import Net, Pictures
     from striate.bench.training import Batch, Clock
     from striate.graph import Graph
+
+
+MOST = 1 << 20
+"""Pictures at a time, and steps, that are no slip of the pen."""
+
+MOST_THREADS = max(64, 4 * (os.cpu_count() or 1))
+"""Beyond what a machine can start, PyTorch's threads end the process."""
 
 
 class Request(NamedTuple):
@@ -45,12 +54,16 @@ def run(
     ] = False,
     batch: Annotated[
         list[int] | None,
-        typer.Option(help="Pictures at a time, may be repeated. [inference: 1 and 32]", min=1),
+        typer.Option(
+            help="Pictures at a time, may be repeated. [inference: 1 and 32]", min=1, max=MOST
+        ),
     ] = None,
     steps: Annotated[
-        int, typer.Option(help="Measured steps each. [0: 21, inference 101]", min=0)
+        int, typer.Option(help="Measured steps each. [0: 21, inference 101]", min=0, max=MOST)
     ] = 0,
-    threads: Annotated[int, typer.Option(help="0: as many as PyTorch takes.", min=0)] = 0,
+    threads: Annotated[
+        int, typer.Option(help="0: as many as PyTorch takes.", min=0, max=MOST_THREADS)
+    ] = 0,
     processor_time: Annotated[
         bool,
         typer.Option(
@@ -121,6 +134,7 @@ def _measure(words: list[str], request: Request, data_dir: Path | None) -> dict[
                 taken[shape] = bench_nets.pictures(shape, data_dir)
             for size in request.batches or (net.batch,):
                 torch.manual_seed(0)
+                check(graph, size, training=not request.inference)
                 count = request.steps + bench.WARM_UP
                 classes = graph.specs[graph.scores.name].size
                 some = bench_nets.batches(taken[shape], classes, size, count)
@@ -171,13 +185,14 @@ class _Told:
         self._task = bar.add_task("", total=total)
 
     def say(self, what: str) -> None:
-        self._bar.update(self._task, description=what, completed=0)
+        self._bar.update(self._task, description=terminal.visible(what), completed=0)
 
     def follow(self, name: str, batches: Iterable[Batch]) -> Iterator[Batch]:
         """The batches, as they are asked for; the first steps may build kernels and choose."""
         for k, each in enumerate(batches):
             doing = "measuring" if k else "building and choosing kernels"
-            self._bar.update(self._task, description=f"{name}: {doing}", completed=k)
+            said = terminal.visible(f"{name}: {doing}")
+            self._bar.update(self._task, description=said, completed=k)
             yield each
 
 
@@ -187,7 +202,7 @@ def _progress(total: int) -> Iterator[_Told]:
 
     console = terminal.console(error=True)
     bar = progress.Progress(
-        progress.TextColumn("{task.description}"),
+        progress.TextColumn("{task.description}", markup=False),
         progress.BarColumn(bar_width=24),
         progress.TimeElapsedColumn(),
         console=console,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from striate import lookup as networks
+from striate.cli import ink as inks
 from striate.cli import terminal
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def run(
         Path | None, typer.Option(help="Where named data sets lie; else STRIATE_DATA.")
     ] = None,
     split: Annotated[str, typer.Option(help="train, validation, test or all.")] = "test",
+    ink: Annotated[str, typer.Option(help=inks.HELP)] = "keep",
     worst: Annotated[int, typer.Option(help="How many mistakes to name.", min=0)] = WORST,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -37,13 +39,17 @@ def run(
 
     model = networks.model_of(file)
     pictures = networks.data_of(model, data, data_dir)
-    answer = evaluate(model, pictures, split=split)
+    laid_out = inks.laid_out_data(model, pictures, split, ink)
+    answer = evaluate(model, laid_out, split=split)
+    inks.print_differences(pictures.name, inks.common_differences(model, laid_out, split), ink)
     if as_json:
         terminal.print_json(answer.to_json(worst))
     else:
         _print(answer, worst)
         for problem in pictures.problems:
-            typer.echo(f"not used: {problem}", err=True)
+            terminal.say(f"not used: {problem}", error=True)
+        for note in pictures.notes:
+            terminal.say(f"note: {note}", error=True)
 
 
 def _print(answer: Evaluation, worst: int) -> None:

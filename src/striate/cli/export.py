@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -42,9 +43,9 @@ def run(
         place = str(output) if output else None
         terminal.print_json({"schema_version": 1, "form": to.value, "file": place, "text": written})
     elif output is None:
-        print(written, end="")
+        terminal.write(written, sys.stdout)  # a program: exactly as it is
     else:
-        print(f"wrote {output}")
+        terminal.say(f"wrote {output}")
 
 
 def _written(graph: Graph, form: Form) -> str:

@@ -26,7 +26,7 @@ def run(
         if as_json:
             terminal.print_json({"schema_version": 1} | _entry(found.name))
         else:
-            print(f"# {found.name}: {found.source}\n{found.notation}")
+            terminal.say(f"# {found.name}: {found.source}\n{found.notation}")
         return
     entries = [_entry(each) for each in NETWORKS]
     if as_json:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from striate import lookup as networks
+from striate.cli import ink as inks
 from striate.cli import terminal
 from striate.errors import StriateError
 
@@ -19,22 +20,26 @@ def run(
     data_dir: Annotated[
         Path | None, typer.Option(help="Where named data sets lie; else STRIATE_DATA.")
     ] = None,
+    ink: Annotated[str, typer.Option(help=inks.HELP)] = "keep",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Name the class of pictures, prepared as the training pictures were.
 
-    A file that cannot be read is named, the others are answered; the exit code is then 1.
+    Where a picture looks otherwise than those (dark ink for light, off center), that is said. A
+    file that cannot be read is named, the others are answered; the exit code is then 1.
 
     Example: striate predict runs/lenet-digits-1 digits#7
     """
+    from striate.data.names import printable
+
     model = networks.model_of(file)
     prepared, damaged = [], {}
     for path in pictures:
         try:
             source, _ = networks.picture_of(path, model, data_dir)
-            prepared.append((path, model.preprocessing.picture(source)))
+            prepared.append((printable(path), model.preprocessing.picture(source, ink=ink)))
         except StriateError as problem:
-            damaged[path] = problem
+            damaged[printable(path)] = problem
     found = model.predict([each for _, each in prepared])
     answers = [
         {
@@ -44,8 +49,9 @@ def run(
             "ranking": [
                 {"class": name, "probability": share} for name, share in prediction.ranking[:top]
             ],
+            "notes": list(model.preprocessing.differences(image)),
         }
-        for (path, _), prediction in zip(prepared, found, strict=True)
+        for (path, image), prediction in zip(prepared, found, strict=True)
     ]
     if as_json:
         errors = [{"picture": path, "error": str(error)} for path, error in damaged.items()]
@@ -58,7 +64,9 @@ def run(
         if rows:
             headings = ("picture", "class", *("or" for _ in rows[0][2:]))
             terminal.console().print(terminal.grid(headings, rows, left=range(len(headings))))
+        for path, image in prepared:
+            inks.print_differences(path, model.preprocessing.differences(image), ink)
         for error in damaged.values():
-            typer.echo(f"striate: {error}", err=True)
+            terminal.say(f"striate: {error}", error=True)
     if damaged:
         raise typer.Exit(1)

@@ -42,10 +42,10 @@ def run(
 
     def told(layer: Layer) -> None:
         layers.append(layer)
-        typer.echo(
+        terminal.say(
             f"{layer.name}  epoch {layer.epoch}/{layer.epochs}  error {layer.error:.4f} "
             f"({layer.error / layer.before:.1%} of an answer of zeros)",
-            err=as_json,
+            error=as_json,
         )
 
     weights = pretrain(
@@ -65,7 +65,9 @@ def run(
         ]
         terminal.print_json({"schema_version": 1, "start": str(target), "layers": found})
     else:
-        typer.echo(f"wrote {target}\n\nNext:\n  striate train {_quoted(network)} --start {target}")
+        terminal.say(
+            f"wrote {target}\n\nNext:\n  striate train {_quoted(network)} --start {target}"
+        )
 
 
 def _quoted(network: str) -> str:

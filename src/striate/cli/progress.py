@@ -25,9 +25,9 @@ class Progress:
         self._epochs = 0
         self.begun: Started | None = None
         self._bar = progress.Progress(
-            progress.TextColumn("epoch {task.fields[epoch]}"),
+            progress.TextColumn("epoch {task.fields[epoch]}", markup=False),
             progress.BarColumn(bar_width=24),
-            progress.TextColumn("{task.fields[figures]}"),
+            progress.TextColumn("{task.fields[figures]}", markup=False),
             console=self._console,
             transient=True,
             disable=quiet or not self._console.is_terminal,
@@ -47,11 +47,18 @@ class Progress:
         self._bar.stop()
 
     def __call__(self, event: Event) -> None:
-        """Draw one event."""
+        """Draw one event; when whoever read has left, the run goes on without a word."""
         if isinstance(event, Started):
             self.begun = event
         if self._quiet:
             return
+        try:
+            self._draw(event)
+        except BrokenPipeError:
+            terminal.hush(self._console.file)  # type: ignore[arg-type]
+            self._quiet = True
+
+    def _draw(self, event: Event) -> None:
         if isinstance(event, Started):
             self._start(event)
         elif isinstance(event, Stepped):

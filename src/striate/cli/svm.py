@@ -38,4 +38,6 @@ def run(
         figures = {"split": found.split, "before": found.before, "after": found.after}
         terminal.print_json({"schema_version": 1, "model": str(target), **figures})
     else:
-        typer.echo(f"{found.before:.2%} before, {found.after:.2%} after ({found.split}): {target}")
+        terminal.say(
+            f"{found.before:.2%} before, {found.after:.2%} after ({found.split}): {target}"
+        )

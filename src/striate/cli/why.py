@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from striate import lookup as networks
+from striate.cli import ink as inks
 from striate.cli import terminal
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def run(
     data_dir: Annotated[
         Path | None, typer.Option(help="Where named data sets lie; else STRIATE_DATA.")
     ] = None,
+    ink: Annotated[str, typer.Option(help=inks.HELP)] = "keep",
     everything: Annotated[bool, typer.Option("--all", help="Print every product.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -47,7 +49,9 @@ def run(
 
     model = networks.model_of(file)
     source, label = networks.picture_of(picture, model, data_dir)
-    answer = why(model, source, what, target=target or label or None)
+    image = model.preprocessing.picture(source, ink=ink)
+    inks.print_differences(picture, model.preprocessing.differences(image), ink)
+    answer = why(model, image, what, target=target or label or None)
     if as_json:
         terminal.print_json(answer.to_json())
     else:

@@ -12,6 +12,7 @@ from striate.data.cifar10 import load_cifar10
 from striate.data.dataset import DataSet, Share
 from striate.data.digits import load_digits
 from striate.data.mnist import FASHION_MNIST, MNIST, load_idx_set
+from striate.data.names import written
 from striate.data.pictures import IN_MEMORY, Progress, from_tree
 from striate.data.tree import LAYOUT, scan
 from striate.errors import DataError, UnknownNameError, did_you_mean
@@ -83,6 +84,7 @@ def load(
             f"no data set or folder is called {text!r}",
             remedy=f"{did_you_mean(text, NAMES)} Data sets: {', '.join(NAMES)}.\n{LAYOUT}".strip(),
         )
+    written(text, "data folder")  # the run that learns from it writes it down
     packed = folder.is_file() and folder.name.lower().endswith(ARCHIVE_SUFFIXES)
     return from_tree(
         scan_archive(folder) if packed else scan(folder),

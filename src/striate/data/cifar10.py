@@ -8,13 +8,12 @@ version, which is a pickle and could run anything.
 from __future__ import annotations
 
 import tarfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from striate.data.archive import scan_archive
+from striate.data.archive import opened_tar, scan_archive
 from striate.data.arrays import Pair, from_arrays
 from striate.data.dataset import DataSet, Share
 from striate.data.download import Remote, cache_folder, fetch
@@ -77,18 +76,12 @@ def _from_binary(
     validation: Share,
     seed: int,
 ) -> DataSet:
-    try:
-        with tarfile.open(path, "r:*") as archive:
-            parts = {
-                PurePosixPath(member.name).name: _records(path, archive, member)
-                for member in archive
-                if member.isreg() and PurePosixPath(member.name).name in (*TRAIN, *TEST)
-            }
-    except (tarfile.TarError, EOFError, OSError, zlib.error, ValueError) as error:
-        raise DataError(
-            f"{path} is damaged or not a tar archive ({error})",
-            remedy="Fetch the file again; a broken download is the usual cause.",
-        ) from None
+    with opened_tar(path) as archive:
+        parts = {
+            PurePosixPath(member.name).name: _records(path, archive, member)
+            for member in archive
+            if member.isreg() and PurePosixPath(member.name).name in (*TRAIN, *TEST)
+        }
     if missing := [name for name in (*TRAIN, *TEST) if name not in parts]:
         raise DataError(f"{path} lacks {', '.join(missing)}")
     return from_arrays(
@@ -105,7 +98,13 @@ def _from_binary(
 
 def _records(path: Path, archive: tarfile.TarFile, member: tarfile.TarInfo) -> np.ndarray:
     stream = archive.extractfile(member)
-    if stream is None or member.size > _LARGEST or member.size == 0 or member.size % _RECORD:
+    if (
+        stream is None
+        or member.issparse()
+        or member.size > _LARGEST
+        or member.size == 0
+        or member.size % _RECORD
+    ):
         raise DataError(
             f"{path}: {member.name} has {member.size:,} bytes, not a multiple of {_RECORD:,}"
         )

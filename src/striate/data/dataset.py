@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeVar
@@ -108,13 +109,15 @@ class DataSet:
         Raises:
             DataError: a class of this data set is unknown to `classes`.
         """
-        if strange := [name for name in self.classes if name not in classes]:
+        known = {unicodedata.normalize("NFC", name): k for k, name in enumerate(classes)}
+        own = [unicodedata.normalize("NFC", name) for name in self.classes]
+        if strange := [name for name in own if name not in known]:
             raise DataError(
                 f"{self.name} has {_count(strange, 'class', 'classes')} that the model does not "
                 f"know: {', '.join(strange)}",
                 remedy=f"The model knows {', '.join(classes)}.",
             )
-        places = np.array([list(classes).index(name) for name in self.classes], dtype=np.int64)
+        places = np.array([known[name] for name in own], dtype=np.int64)
 
         def moved(split: AnySplit | None) -> AnySplit | None:
             return None if split is None else split.relabeled(places[split.labels])

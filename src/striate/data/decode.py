@@ -8,49 +8,39 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BytesIO
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import (
-    BmpImagePlugin,
-    GifImagePlugin,
-    Image,
-    ImageOps,
-    JpegImagePlugin,
-    PngImagePlugin,
-    PpmImagePlugin,
-    TiffImagePlugin,
-    UnidentifiedImageError,
-    WebPImagePlugin,
-)
+from PIL import Image, ImageOps, UnidentifiedImageError
 
+from striate.data.formats import FORMATS, File, head_of, kind_of, opened, tiff_layout
+from striate.data.levels import eight_bits, frames_left_out, on_white, size_of
+from striate.data.names import printable
 from striate.errors import DataError
 
 Bytes: TypeAlias = NDArray[np.uint8]
-Source: TypeAlias = "str | Path | bytes | Image.Image | NDArray[np.generic]"
+Source: TypeAlias = "File | Image.Image | NDArray[np.generic]"
 
-# A fixed list, because Pillow would otherwise hand EPS to Ghostscript and WMF to the system.
-# Importing a plugin registers it; Pillow itself would import all of its forty.
-_READERS = (
-    PngImagePlugin.PngImageFile,
-    JpegImagePlugin.JpegImageFile,
-    BmpImagePlugin.BmpImageFile,
-    GifImagePlugin.GifImageFile,
-    TiffImagePlugin.TiffImageFile,
-    WebPImagePlugin.WebPImageFile,
-    PpmImagePlugin.PpmImageFile,
-)
-FORMATS = tuple(reader.format for reader in _READERS)
-SUFFIXES = frozenset(
-    f".{kind}"
-    for kind in "png jpg jpeg jpe jfif bmp dib gif tif tiff webp ppm pgm pbm pnm".split()  # noqa: SIM905
-)
 FITS = ("resize", "crop")
+_TOO_LARGE = "Reduce the picture first; so large a claim can also be an attack."
+LONGEST_SIDE = 100_000  # pixels
 MOST_PIXELS = 80_000_000  # a little under the size at which Pillow warns of a decompression bomb
-_WIDE_MODES = ("I;16", "I;16L", "I;16B", "I;16N", "I")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A decoded picture.
+
+    Args:
+        pixels: uint8, channels x height x width.
+        more: whether the file holds further pages or frames, which are left out.
+    """
+
+    pixels: Bytes
+    more: bool = False
 
 
 def picture(
@@ -63,9 +53,10 @@ def picture(
 ) -> Bytes:
     """A picture as uint8 of shape (channels, height, width).
 
-    EXIF orientation is applied, palettes are looked up, transparency is laid over white, 16-bit
-    values are scaled to 8 bits, CMYK becomes RGB, and reducing averages (no aliasing). Colors
-    are never inverted.
+    EXIF orientation is applied, palettes are looked up, transparency is laid over white, other
+    bit depths are scaled to 8 bits by the white that the file states, CMYK becomes RGB, and
+    reducing averages (no aliasing). Of several pages or frames the first is taken. Colors are
+    inverted only where the file says that its zero is white.
 
     Args:
         source: a path, the bytes of a file, a Pillow image, or a uint8 array H x W, C x H x W or
@@ -76,49 +67,61 @@ def picture(
         name: what to call the picture in an error.
 
     Raises:
-        DataError: the picture cannot be read, with the reason.
+        DataError: the picture cannot be read, or its file does not say which of its numbers is
+            white (signed, 32-bit and floating-point samples); with the reason.
 
     >>> picture(np.array([[0, 255], [255, 0]], dtype=np.uint8), channels=3).shape
     (3, 2, 2)
     """
+    return read(source, channels=channels, size=size, fit=fit, name=name).pixels
+
+
+def read(
+    source: Source,
+    *,
+    channels: int,
+    size: tuple[int, int] | None = None,
+    fit: str = "resize",
+    name: str = "",
+) -> Reading:
+    """As `picture`, and whether more pages or frames were left out."""
     with _named(source, name), _opened(source) as image:
+        file = source if isinstance(source, str | Path | bytes) else None
         if size is not None and image is not source:  # a caller's own image is left as it is
             _draft(image, size)
-        upright = _eight_bit(_upright(image), "L" if channels == 1 else "RGB")
+        more = file is not None and frames_left_out(image)
+        plain = _of_mode(on_white(eight_bits(image, file)), "L" if channels == 1 else "RGB")
         if size is not None:
-            upright = _fitted(upright, size, fit)
-        array = np.asarray(upright, dtype=np.uint8)
+            plain = _fitted(plain, size, fit)
+        array = np.asarray(plain, dtype=np.uint8)
     planes = array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
-    return np.ascontiguousarray(planes)
+    return Reading(np.ascontiguousarray(planes), more)
 
 
 def measure(source: Source, *, name: str = "") -> tuple[int, int]:
-    """(height, width) in pixels after EXIF orientation, from the head of the file.
+    """(height, width) in pixels of the picture upright, from the head of the file.
 
     Raises:
         DataError: the head of the file cannot be read.
     """
     with _named(source, name), _opened(source) as image:
-        width, height = image.size
-        sideways = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-    return (width, height) if sideways else (height, width)
+        width, height = size_of(image)
+    return (height, width)
 
 
 @contextmanager
 def _named(source: Source, name: str) -> Iterator[None]:
     if not name:
-        name = str(source) if isinstance(source, str | Path) else "the picture"
+        name = printable(str(source)) if isinstance(source, str | Path) else "the picture"
     try:
         yield
     except DataError as error:
         raise DataError(f"{name}: {error.what}", where=error.where, remedy=error.remedy) from None
     except FileNotFoundError:
         raise DataError(f"{name}: there is no such file") from None
-    except IsADirectoryError:
-        raise DataError(f"{name}: this is a folder, not a picture") from None
     except UnidentifiedImageError:
         raise DataError(
-            f"{name}: not a picture that can be read", remedy=f"Read are {', '.join(FORMATS)}."
+            f"{name}: {_unidentified(source)}", remedy=f"Read are {', '.join(FORMATS)}."
         ) from None
     except Exception as error:
         # A damaged file makes decoders raise almost anything: OSError, SyntaxError, struct.error,
@@ -137,12 +140,16 @@ def _opened(source: Source) -> Iterator[Image.Image]:
     elif isinstance(source, np.ndarray):
         yield from_array(source)
     else:
-        if file_length(source) == 0 and (isinstance(source, bytes) or Path(source).exists()):
-            raise DataError("the file is empty (0 bytes)")
-        stream = BytesIO(source) if isinstance(source, bytes) else source
-        with Image.open(stream, formats=FORMATS) as image:
+        with opened(source) as image:
             _check_pixels(image)
             yield image
+
+
+def _unidentified(source: Source) -> str:
+    if isinstance(source, str | Path | bytes) and (kind := kind_of(head_of(source))):
+        what = f"damaged or truncated, or a kind of {kind} that is not read"
+        return f"{what} ({tiff_layout(source)})" if kind == "TIFF" else what
+    return "not a picture that can be read"
 
 
 def file_length(source: str | Path | bytes) -> int:
@@ -158,7 +165,13 @@ def _check_pixels(image: Image.Image) -> None:
     if pixels > MOST_PIXELS:
         raise DataError(
             f"{image.width} x {image.height} = {pixels:,} pixels, more than {MOST_PIXELS:,}",
-            remedy="Reduce the picture first; so large a claim can also be an attack.",
+            remedy=_TOO_LARGE,
+        )
+    # Pillow takes minutes over rows of many megabytes.
+    if max(image.size) > LONGEST_SIDE:
+        raise DataError(
+            f"{image.width} x {image.height} pixels, a side of more than {LONGEST_SIDE:,}",
+            remedy=_TOO_LARGE,
         )
 
 
@@ -189,37 +202,11 @@ def _draft(image: Image.Image, size: tuple[int, int]) -> None:
     image.draft(None, (longest, longest))
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    image.load()
-    return ImageOps.exif_transpose(image)
-
-
-def _eight_bit(image: Image.Image, mode: str) -> Image.Image:
-    if image.mode in _WIDE_MODES:
-        image = _from_sixteen_bit(image)
-    elif image.mode == "F":
-        raise DataError(
-            "32-bit floating-point pixels, whose black and white nobody states",
-            remedy="Save the picture with 8 or 16 bits a pixel.",
-        )
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
-        image = Image.alpha_composite(white, image).convert("RGB")
+def _of_mode(image: Image.Image, mode: str) -> Image.Image:
     # Palettes and CMYK go to gray through RGB: one luma formula for every file.
     if image.mode not in ("L", "RGB", mode):
         image = image.convert("L" if image.mode == "1" else "RGB")
     return image if image.mode == mode else image.convert(mode)
-
-
-def _from_sixteen_bit(image: Image.Image) -> Image.Image:
-    wide = np.asarray(image).astype(np.int64)
-    if wide.min() < 0 or wide.max() > 65535:
-        raise DataError(
-            f"pixels from {wide.min()} to {wide.max()}, beyond 16 bits",
-            remedy="Save the picture with 8 or 16 bits a pixel.",
-        )
-    return Image.fromarray(((wide + 128) // 257).astype(np.uint8))
 
 
 def _fitted(image: Image.Image, size: tuple[int, int], fit: str) -> Image.Image:

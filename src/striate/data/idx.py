@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
 import struct
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
 from striate.data.decode import Bytes
+from striate.data.unpack import DAMAGE, Unpacked, unpacked
 from striate.errors import DataError
 
 LARGEST = 2 << 30
@@ -46,23 +44,23 @@ def read_idx(path: Path, dimensions: int) -> Bytes:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
+def _opened(path: Path) -> Iterator[Unpacked]:
     try:
-        with path.open("rb") as raw:
-            packed = raw.read(2) == b"\x1f\x8b"
-            raw.seek(0)
-            if not packed:
-                yield raw
-                return
-            with gzip.open(raw) as stream:
-                yield stream  # type: ignore[misc]  # a GzipFile reads bytes
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise _wrong(path, f"its compressed data is damaged or cut short ({error})") from None
+        with unpacked(path) as stream:
+            yield stream
     except OSError as error:
+        if error.errno is None:  # what the reader of a gzip file raises for a wrong checksum
+            raise _damaged(path, error) from None
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from None
+    except DAMAGE as error:
+        raise _damaged(path, error) from None
 
 
-def _header(path: Path, stream: IO[bytes], dimensions: int) -> tuple[int, ...]:
+def _damaged(path: Path, error: Exception) -> DataError:
+    return _wrong(path, f"its compressed data is damaged or cut short ({error})")
+
+
+def _header(path: Path, stream: Unpacked, dimensions: int) -> tuple[int, ...]:
     length = 4 + 4 * dimensions
     head = stream.read(length)
     magic = head[:4]

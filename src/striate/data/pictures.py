@@ -23,7 +23,8 @@ from striate.data.dataset import (
     moments,
     stratified,
 )
-from striate.data.decode import Bytes, file_length, measure, picture
+from striate.data.decode import Bytes, Reading, file_length, measure, picture, read
+from striate.data.names import printable
 from striate.data.stream import Labels, Pictures, Stream
 from striate.data.tree import LAYOUT, Entry, Tree
 from striate.errors import DataError
@@ -37,6 +38,8 @@ IN_MEMORY = 1 << 30  # bytes of decoded pictures; more than this stays in its fi
 LARGEST_KEPT = 256  # pixels; pictures all of one size up to this keep it
 USUAL_SIZE = 64  # pixels; the longer side that others are reduced to
 TEST_SHARE = 0.2
+FEW = 10  # pictures of a class to learn from, below which a note says so
+SHOWN = 8  # names in a note
 VALIDATION_SHARE = 0.1
 _CHUNK = 512
 _SMALL_FILE = 16_384  # bytes
@@ -52,6 +55,7 @@ class _Decoded:
     sums: NDArray[np.int64]  # N x channels x 2: of the bytes, of their squares
     digests: list[bytes]
     problems: list[str]
+    several: list[str]  # the names of files with more pages or frames than the first
 
 
 def from_tree(
@@ -76,10 +80,14 @@ def from_tree(
         size = _choose_size(entries, notes, progress)
     decoded = _decode_all(entries, size, channels, progress, in_memory)
     problems = [*tree.problems, *decoded.problems]
+    notes += tree.notes
+    if decoded.several:
+        notes.append(_several(decoded.several))
     alive = [entries[row] for row in np.flatnonzero(decoded.readable)]
     classes = _classes(tree, alive, problems)
     labels = np.array([classes.index(entry.label) for entry in alive], dtype=np.int64)
     places = _places(alive, labels, notes)
+    notes += _thin_classes(classes, labels, places)
     if channels is None:
         # Only what is learned from decides: a test picture must not change the network.
         rows = np.flatnonzero(decoded.readable)[places["train"]]
@@ -100,6 +108,36 @@ def from_tree(
         notes=notes,
         summarize=summarize,
     )
+
+
+def _several(names: Sequence[str]) -> str:
+    files = "file holds" if len(names) == 1 else "files hold"
+    return f"{len(names):,} {files} several pages or frames; the first is used: {_listed(names)}"
+
+
+def _thin_classes(
+    classes: tuple[str, ...], labels: Labels, places: Mapping[str, NDArray[np.integer]]
+) -> list[str]:
+    """What to know of classes with few pictures, or none in a split."""
+    counts = {
+        split: np.bincount(labels[rows], minlength=len(classes)) for split, rows in places.items()
+    }
+    few = [
+        f"{name} {count}"
+        for name, count in zip(classes, counts["train"].tolist(), strict=True)
+        if count < FEW
+    ]
+    said = [f"few pictures to learn from (under {FEW}): {_listed(few)}"] if few else []
+    for split in ("validation", "test"):
+        lacking = [name for name, count in zip(classes, counts[split], strict=True) if not count]
+        if lacking and counts[split].any():
+            said.append(f"no {split} pictures of {_listed(lacking)}: nothing judges them there")
+    return said
+
+
+def _listed(names: Sequence[str]) -> str:
+    rest = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + rest
 
 
 def _choose_size(entries: Sequence[Entry], notes: list[str], progress: Progress | None) -> Size:
@@ -165,11 +203,12 @@ def _decode_all(
         sums=np.zeros((count, planes, 2), dtype=np.int64),
         digests=[],
         problems=[],
+        several=[],
     )
 
-    def decode(entry: Entry) -> Bytes | str:
+    def decode(entry: Entry) -> Reading | str:
         try:
-            return picture(entry.source, channels=planes, size=size, name=entry.name)
+            return read(entry.source, channels=planes, size=size, name=printable(entry.name))
         except DataError as error:
             return error.what
 
@@ -178,7 +217,9 @@ def _decode_all(
             out.problems.append(result)
             out.digests.append(b"")
         else:
-            _note(out, row, result)
+            _note(out, row, result.pixels)
+            if result.more:
+                out.several.append(printable(entries[row].name))
     return out
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from striate.data.decode import SUFFIXES
+from striate.data.formats import SUFFIXES
+from striate.data.names import printable, written
 from striate.errors import DataError
 
 SPLITS = {
@@ -32,7 +33,7 @@ class Entry:
 
     Args:
         split: "train", "validation", "test", or "" when the folder is not split.
-        label: the name of its class.
+        label: the name of its class, in Unicode's composed form.
         name: its path inside the root, for people.
         source: a path, or the bytes of the file.
     """
@@ -45,11 +46,12 @@ class Entry:
 
 @dataclass
 class Tree:
-    """What was found under a root: picture files, and what was passed over."""
+    """What was found under a root: picture files, what was passed over, what was decided."""
 
     root: str
     entries: list[Entry] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def is_split(self) -> bool:
@@ -94,8 +96,8 @@ def _files(folder: Path, seen: set[Path]) -> Iterator[Path]:
             continue
         if child.is_dir():
             yield from _files(child, seen)
-        elif child.is_file():
-            yield child
+        elif child.is_file() or child.suffix.lower() in SUFFIXES:
+            yield child  # a pipe or a link to nothing will be named when it cannot be read
 
 
 def _folders(root: Path) -> list[Path]:
@@ -121,23 +123,26 @@ def arrange(
         folders: the folders inside the root, two levels deep, for naming those without pictures.
 
     Raises:
-        DataError: no picture lies in a class folder.
+        DataError: no picture lies in a class folder, or the name of one cannot be written.
     """
     tree = Tree(root)
     pictures, others = _sorted_out(members)
     if others:
         kinds = ", ".join(f"{kind or 'no suffix'} {n}" for kind, n in sorted(others.items()))
-        tree.problems.append(f"{others.total()} files are not pictures: {kinds}")
+        tree.problems.append(f"{others.total()} files are not pictures: {printable(kinds)}")
+    if heic := others[".heic"] + others[".heif"]:
+        tree.notes.append(f"HEIC pictures ({heic:,}) are not read: save them as JPEG or PNG")
     split = _looks_split([parts for parts, _ in pictures])
     tree.problems += _place(tree, pictures, split)
     if not tree.entries:
-        raise DataError(f"no pictures in class folders under {root}", remedy=LAYOUT)
+        found = "".join(f"; {each}" for each in (*tree.problems, *tree.notes))
+        raise DataError(f"no pictures in class folders under {root}{found}", remedy=LAYOUT)
     depth = 2 if split else 1
     seen = {tuple(entry.name.split("/")[:depth]) for entry in tree.entries}
     for name in folders:
         parts = tuple(name.split("/"))
         if len(parts) == depth and parts not in seen and (not split or parts[0].lower() in SPLITS):
-            tree.problems.append(f"class {name} has no pictures: left out")
+            tree.problems.append(f"class {printable(name)} has no pictures: left out")
     return tree
 
 
@@ -179,14 +184,30 @@ def _looks_split(paths: list[tuple[str, ...]]) -> bool:
 
 def _place(tree: Tree, pictures: list[Found], split: bool) -> list[str]:
     stray: Counter[str] = Counter()
+    labels: dict[str, str] = {}
     depth = 1 if split else 0
     for parts, source in pictures:
         head = SPLITS.get(parts[0].lower(), "") if split else ""
         if len(parts) < depth + 2 or (split and not head):
             stray[parts[0] if len(parts) > 1 else "the root"] += 1
             continue
-        tree.entries.append(Entry(head, parts[depth], "/".join(parts), source))
+        folder = parts[depth]
+        if folder not in labels:
+            labels[folder] = written(folder, "class folder")
+        tree.entries.append(Entry(head, labels[folder], "/".join(parts), source))
+    tree.notes += _joined_spellings(labels)
     return [
-        f"{count} pictures in {place} belong to no class: left out"
+        f"{count} pictures in {printable(place)} belong to no class: left out"
         for place, count in sorted(stray.items())
+    ]
+
+
+def _joined_spellings(labels: Mapping[str, str]) -> list[str]:
+    # macOS writes é as two characters, Linux and Windows as one; a person sees one name. Folders
+    # that were copied from one to the other are one class, between splits and within.
+    spelled = Counter(labels.values())
+    return [
+        f"folders called {name} in {count} Unicode forms are one class"
+        for name, count in sorted(spelled.items())
+        if count > 1
     ]

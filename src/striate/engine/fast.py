@@ -22,19 +22,8 @@ from torch import nn
 
 from striate import ops
 from striate.graph import Graph, Node, Operator
-from striate.pytorch.layers import ChannelsLast, SlicedConv2d
+from striate.pytorch.modules.layout import ChannelsLast, SlicedConv2d
 from striate.pytorch.recipe import Recipe
-
-MONOTONE: tuple[type[Operator], ...] = (
-    ops.ReLU,
-    ops.ReLU6,
-    ops.ELU,
-    ops.Sigmoid,
-    ops.HardSigmoid,
-    ops.Tanh,
-    ops.ScaledTanh,
-)
-"""Elementwise functions that never fall, whatever their settings."""
 
 FRESH: tuple[type[Operator], ...] = (
     ops.Conv,
@@ -82,7 +71,7 @@ def _movable(graph: Graph, pool: Node) -> Node | None:
     activation = graph[pool.inputs[0]]
     alone = graph.consumers[activation.name] == (pool.name,)
     exits = {graph.nodes[-1].name, *(each.node for each in graph.auxiliary)}
-    if not isinstance(activation.operator, MONOTONE) or not alone:
+    if not activation.operator.rises or not alone:
         return None
     return None if exits & {activation.name, pool.name} else activation
 

@@ -10,7 +10,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from striate.fused.layer import Activation
-from striate.pytorch.layers import Add, ChannelsLast
+from striate.pytorch.modules.layout import ChannelsLast
+from striate.pytorch.modules.merging import Add
 
 
 def are_original(

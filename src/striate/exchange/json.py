@@ -15,11 +15,14 @@ from math import isinf
 from typing import Any
 
 from striate.errors import GraphError, SettingError, StriateError, did_you_mean
+from striate.exchange.fields import is_number
 from striate.graph import Auxiliary, Graph, Node, Operator
 from striate.graph.settings import made, settings_of, shown
 from striate.ops import OPERATORS
 
 FORMAT, VERSION = "striate-graph", 1
+
+LONGEST_NAME = 500
 
 _BY_NAME = {operator.__name__: operator for operator in OPERATORS}
 
@@ -106,7 +109,7 @@ def _read_operator(kind: type[Operator], data: object, where: str) -> Operator:
 def _read_exit(data: object, where: str) -> Auxiliary:
     entry = _object(data, where, ("node",), ("weight",))
     weight = entry.get("weight", 1.0)
-    if type(weight) not in (int, float) or not 0 < weight < float("inf"):
+    if not is_number(weight) or weight <= 0:
         raise _wrong(weight, f"{where}.weight", "a number above 0")
     return Auxiliary(_text(entry["node"], f"{where}.node"), float(weight))
 
@@ -141,7 +144,7 @@ def _list(data: object, where: str) -> list[object]:
 
 
 def _text(data: object, where: str) -> str:
-    if not isinstance(data, str):
+    if not isinstance(data, str) or len(data) > LONGEST_NAME:
         raise _wrong(data, where, "a text")
     return data
 

@@ -2,7 +2,8 @@
 
 A built library is kept in the user's cache folder under a key of everything that shaped it:
 source, headers, flags, compiler and processor. It is built beside its place and renamed there,
-so that any number of processes may start at once and none sees half a file.
+so that any number of processes may start at once and none sees half a file. Its name carries the
+checksum of its content, which is compared before it is loaded; the folder has to be ours alone.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import logging
 import os
 import platform
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -24,6 +26,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from striate.errors import SettingError, StriateError
+from striate.files import read_bytes
 
 SOURCES = Path(__file__).with_name("csrc")
 FLAGS = (
@@ -38,6 +41,8 @@ FLAGS = (
 # Compilers name "this very processor" differently; the last resort is their default target.
 NATIVE = ("-march=native", "-mcpu=native", "")
 BUILD_SECONDS = 300
+LARGEST = 1 << 28
+"""Bytes of a library; ours have some hundred thousand."""
 Made = TypeVar("Made")
 Mode = Literal["off", "on", "require"]
 
@@ -115,14 +120,40 @@ def cache_folder() -> Path:
     """Where built libraries and measured choices are kept; made if it is missing.
 
     `$XDG_CACHE_HOME/striate/fused`, else the platform's own cache folder; where that cannot be
-    written (a read-only home), a private folder that ends with the process.
+    written (a read-only home) or others could write to it, a private folder that ends with the
+    process.
     """
     folder = _cache_home() / "striate" / "fused"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        trouble = _trouble(folder.parent) or _trouble(folder)
+        if not trouble and folder.stat().st_mode & 0o077:
+            folder.chmod(0o700)
     except OSError:
         return _temporary_folder()
+    if trouble:
+        _note_folder(trouble)
+        return _temporary_folder()
     return folder if os.access(folder, os.W_OK) else _temporary_folder()
+
+
+def _trouble(folder: Path) -> str:
+    """Why others could put a library into `folder`, in words; empty where only we can."""
+    found = folder.lstat()
+    if not hasattr(os, "geteuid"):  # Windows: the home's own rights hold
+        return ""
+    if not stat.S_ISDIR(found.st_mode):
+        return f"{folder} is a link, not a folder"
+    if found.st_uid != os.geteuid():
+        return f"{folder} belongs to another user"
+    if found.st_mode & 0o022:
+        return f"others may write to {folder} (chmod 700 mends it, once its content is removed)"
+    return ""
+
+
+@cache
+def _note_folder(trouble: str) -> None:
+    _log.warning("Built kernels are not kept, and are built anew each time: %s", trouble)
 
 
 def _cache_home() -> Path:
@@ -184,14 +215,9 @@ def _library(name: str, defines: tuple[tuple[str, int], ...]) -> ctypes.CDLL | U
     try:
         command = compiler()
         flags = [*FLAGS, *(f"-D{key}={value}" for key, value in defines)]
-        target = cache_folder() / f"{name}-{_key(name, command, flags)}.so"
-        if target.exists():
-            try:
-                return ctypes.CDLL(str(target))
-            except OSError:  # damaged by a full disk or an interrupted copy: build it again
-                pass
-        _build(SOURCES / f"{name}.cpp", command, flags, target)
-        return ctypes.CDLL(str(target))
+        stem = cache_folder() / f"{name}-{_key(name, command, flags)}"
+        found = _kept(stem)
+        return found or ctypes.CDLL(str(_build(SOURCES / f"{name}.cpp", command, flags, stem)))
     except Unavailable as reason:
         return reason
     except (OSError, subprocess.SubprocessError) as error:
@@ -207,9 +233,27 @@ def _key(name: str, command: tuple[str, ...], flags: list[str]) -> str:
     return digest.hexdigest()[:24]
 
 
-def _build(source: Path, command: tuple[str, ...], flags: list[str], target: Path) -> None:
-    _remove_remains(target.parent)
-    handle, temporary = tempfile.mkstemp(prefix=target.stem, suffix=".tmp", dir=target.parent)
+def _kept(stem: Path) -> ctypes.CDLL | None:
+    """The library built before, if it is whole; what is damaged is removed."""
+    for path in sorted(stem.parent.glob(f"{stem.name}-*.so")):
+        with suppress(OSError, Unavailable):
+            if not path.is_symlink() and path == _named(stem, path):
+                return ctypes.CDLL(str(path))
+        with suppress(OSError):  # damaged by a full disk, a kill or an interrupted copy
+            path.unlink()
+    return None
+
+
+def _named(stem: Path, content: Path) -> Path:
+    """The place of a library: what it was built from, and the checksum of what came out."""
+    digest = hashlib.sha256(read_bytes(content, Unavailable, most=LARGEST)).hexdigest()
+    return stem.with_name(f"{stem.name}-{digest[:32]}.so")
+
+
+def _build(source: Path, command: tuple[str, ...], flags: list[str], stem: Path) -> Path:
+    """Build a library, and return its place."""
+    _remove_remains(stem.parent)
+    handle, temporary = tempfile.mkstemp(prefix=stem.name, suffix=".tmp", dir=stem.parent)
     os.close(handle)
     complaint = ""
     try:
@@ -219,8 +263,9 @@ def _build(source: Path, command: tuple[str, ...], flags: list[str], target: Pat
                 arguments, capture_output=True, text=True, timeout=BUILD_SECONDS, check=False
             )
             if done.returncode == 0:
+                target = _named(stem, Path(temporary))
                 os.replace(temporary, target)
-                return
+                return target
             complaint = complaint or done.stderr
         raise Unavailable(
             f"{command[0]} could not build {source.name}", where=complaint[-2000:].strip()

@@ -16,14 +16,15 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cache, partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
+from striate.files import read_text
 from striate.fused import build
 from striate.fused.layer import Activation, Pool
 
@@ -247,9 +248,26 @@ def _file() -> Path:
 
 def _read() -> dict[str, Choice]:
     try:
-        return {key: Choice(**value) for key, value in json.loads(_file().read_text()).items()}
-    except (OSError, ValueError, TypeError, AttributeError):  # none yet, or damaged: measure again
+        content = json.loads(read_text(_file(), build.Unavailable))
+    except (build.Unavailable, ValueError, RecursionError):  # none yet, or damaged: measure again
         return {}
+    entries = content.items() if isinstance(content, dict) else ()
+    return {key: Choice(**value) for key, value in entries if _is_choice(key, value)}
+
+
+def _is_choice(key: str, value: Any) -> bool:
+    """Whether an entry of the file is one that was measured; a damaged one is measured again."""
+    try:
+        named = json.loads(key)
+    except (ValueError, RecursionError):
+        return False
+    if not (named and isinstance(named, list) and isinstance(value, dict)):
+        return False
+    if {*value} != {field.name for field in fields(Choice)}:
+        return False
+    numbers = (value[name] for name in ("fused_ms", "plain_ms", "margin"))
+    fit = all(type(each) in (int, float) and 0 <= each < 1e12 for each in numbers)
+    return fit and isinstance(value["layer"], str)
 
 
 def _can_write() -> bool:

@@ -14,6 +14,12 @@ from striate.graph.walk import way
 if TYPE_CHECKING:
     from striate.graph.graph import Node
 
+MOST_NODES = 30_000
+"""More operators than this in a text, or in a block that is repeated, are a slip of the pen."""
+
+MOST_NUMBERS, MOST_AXES = 1 << 60, 32
+"""Of one value: beyond any memory, and as many as NumPy and PyTorch both take."""
+
 NAME = re.compile(r"[A-Za-z_]\w*(\.\w+)*", re.ASCII)
 
 
@@ -52,10 +58,21 @@ def _check_node(node: Node, *, is_last: bool) -> None:
 def inferred(node: Node, nodes: Sequence[Node], specs: Mapping[str, Spec]) -> Spec:
     """The spec of `node`; a `ShapeError` or `SettingError` gains its name and the way to it."""
     try:
-        return node.operator.shape(*(specs[name] for name in node.inputs))
+        spec = node.operator.shape(*(specs[name] for name in node.inputs))
+        _check_size(spec)
+        return spec
     except (ShapeError, SettingError) as error:
         raise type(error)(
             error.what.replace("{self}", node.name),
             where=way(nodes, specs, node),
             remedy=error.remedy,
         ) from None
+
+
+def _check_size(spec: Spec) -> None:
+    if spec.rank > MOST_AXES:
+        raise ShapeError(f"{{self}} has {spec.rank} axes", remedy=f"At most {MOST_AXES} are read.")
+    if spec.size > MOST_NUMBERS:
+        raise ShapeError(
+            "{self} would hold more than 10^18 numbers", remedy="No machine can; make it smaller."
+        )

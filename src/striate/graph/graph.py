@@ -5,17 +5,18 @@ A `Graph` is immutable, holds no weight, knows no engine, and is legal from its 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from striate.errors import UnknownNameError, did_you_mean
+from striate.errors import GraphError, UnknownNameError, did_you_mean
 from striate.graph.check import checked_specs
 from striate.graph.operator import Operator, Weight
+from striate.graph.settings import shown
 from striate.graph.spec import Spec
-from striate.graph.walk import ordered
+from striate.graph.walk import ordered, reached
 
 if TYPE_CHECKING:
     from striate.pytorch import Network
@@ -43,10 +44,20 @@ class Auxiliary:
     Args:
         node: the name of the node whose value leaves.
         weight: what its loss is multiplied by.
+
+    Raises:
+        GraphError: the weight is no finite number of 0 or more.
     """
 
     node: str
     weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if type(self.weight) not in (int, float) or not 0 <= self.weight < 1e300:
+            raise GraphError(
+                f"the weight of the exit {self.node} is {shown(self.weight)}",
+                remedy="Give a number of 0 or more; 0.3 is usual.",
+            )
 
 
 @dataclass(frozen=True)
@@ -67,6 +78,10 @@ class Graph:
     def __post_init__(self) -> None:
         object.__setattr__(self, "nodes", ordered(self.nodes, self.auxiliary))
         object.__setattr__(self, "_specs", checked_specs(self.nodes))
+
+    def __reduce__(self) -> tuple[type[Graph], tuple[object, ...]]:
+        """What pickle and copy make the graph from again: specs are inferred, and checked, anew."""
+        return Graph, (self.nodes, self.auxiliary)
 
     @property
     def specs(self) -> Mapping[str, Spec]:
@@ -133,6 +148,19 @@ class Graph:
         from striate.initialize import initialize
 
         return lower(self, initialize(self, seed=seed))
+
+    def ancestors(self, names: Iterable[str]) -> frozenset[str]:
+        """The nodes of these names and all that they depend on."""
+        return reached(names, lambda name: self[name].inputs)
+
+    def descendants(self, names: Iterable[str]) -> frozenset[str]:
+        """The nodes of these names and all that depend on them."""
+        return reached(names, self.consumers.__getitem__)
+
+    def upto(self, name: str) -> Graph:
+        """The part of the network that computes one node and ends there, without side exits."""
+        others = self.ancestors([name]) - {name}
+        return Graph((*(node for node in self if node.name in others), self[name]))
 
     def input_specs(self, node: Node) -> tuple[Spec, ...]:
         """The specs that reach `node`."""

@@ -211,14 +211,30 @@ class Operator(ABC):
     """Settings with a number per axis that may have one for the channels too."""
     is_input: ClassVar[bool] = False
     """Whether pictures come in here."""
-    only_moves: ClassVar[bool] = False
-    """Whether every output is one input number, or a constant."""
     is_random: ClassVar[bool] = False
     """Whether training draws noise."""
     is_loss: ClassVar[bool] = False
     """Whether it compares its input with a target and returns one number a picture."""
     is_penalty: ClassVar[bool] = False
     """Whether its output says how far off each class is: as scores, the smallest wins."""
+
+    # Traits: what others need to know of an operator, each a promise that a test keeps.
+    elementwise: ClassVar[bool] = False
+    """Whether one function, the same everywhere, makes each number of its one input."""
+    rises: ClassVar[bool] = False
+    """Whether it is elementwise and never falls, whatever its settings, in training too."""
+    bends: ClassVar[bool] = False
+    """Whether it is an activation: not linear, each input number in one output at its position."""
+    rectifies: ClassVar[bool] = False
+    """Whether it bends upward: positive inputs raise it by more than negative ones lower it."""
+    passes_on: ClassVar[bool] = False
+    """Whether its value is that of its input once training is over."""
+    only_moves: ClassVar[bool] = False
+    """Whether every output is one input number, or a constant."""
+    normalizes: ClassVar[bool] = False
+    """Whether shifting and scaling all of its input changes nothing in training (epsilon aside)."""
+    gives_shares: ClassVar[bool] = False
+    """Whether its outputs are positive and sum to 1 over the channels."""
 
     @abstractmethod
     def shape(self, *inputs: Spec) -> Spec:
@@ -251,6 +267,10 @@ class Operator(ABC):
     def draw(self, generator: np.random.Generator, *inputs: Array) -> Array:
         """Noise for one training call. Only operators that are `is_random` have any."""
         raise NotImplementedError(f"{type(self).__name__} draws no noise")
+
+    def evaluated(self) -> Operator:
+        """The operator that stands in for it once training is over."""
+        return self
 
     @abstractmethod
     def forward(self, call: Call) -> Array:

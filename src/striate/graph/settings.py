@@ -123,7 +123,10 @@ def nearest(name: str, known: Mapping[str, Setting]) -> str:
 
 def shown(value: object) -> str:
     """`value`, short enough for a message."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no whole number of thousands of digits
+        text = "a number of thousands of digits"
     return text if len(text) <= 40 else f"{text[:39]}…"
 
 
@@ -144,6 +147,8 @@ def _fitted(hint: Any, value: object) -> Any:
         return _fitted_float(value)
     if hint is NoneType or hint is None:
         return None if value is None else _MISFIT
+    if hint is int and type(value) is int and abs(value) >= 1 << 63:
+        return _MISFIT
     return value if type(value) is hint else _MISFIT
 
 
@@ -182,6 +187,8 @@ def _kinds(hint: Any) -> list[str]:
         return [str(each) for each in get_args(hint)]
     if get_origin(hint) is tuple:
         inner = get_args(hint)[0]
+        if inner is float:
+            return ["one number per class (1+2+0.5)"]
         return ["pairs of whole numbers" if get_origin(inner) is tuple else "several of them"]
     words = {int: "a whole number", float: "a number", bool: "yes or no", str: "a word"}
     return [words.get(hint, "nothing" if hint is NoneType else str(hint))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from striate.errors import GraphError, did_you_mean
@@ -66,6 +66,17 @@ def _visit(target: str, by_name: Mapping[str, Node], found: dict[str, Node]) -> 
             raise GraphError(f"{name} depends on itself", remedy="A network has no cycles.")
         open_.add(name)
         waiting += [(each, name) for each in reversed(missing)]
+
+
+def reached(names: Iterable[str], onward: Callable[[str], Iterable[str]]) -> frozenset[str]:
+    """`names`, and whatever can be reached from them by going `onward`."""
+    waiting, found = list(names), set[str]()
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += onward(name)
+    return frozenset(found)
 
 
 def way(nodes: Iterable[Node], specs: Mapping[str, object], last: Node) -> str:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from striate.errors import GraphError, SettingError, ShapeError, StriateError, did_you_mean
+from striate.errors import (
+    GraphError,
+    NotationError,
+    SettingError,
+    ShapeError,
+    StriateError,
+    did_you_mean,
+)
 from striate.graph import Assembly, Graph
-from striate.graph.check import NAME
+from striate.graph.check import MOST_NODES, NAME
 from striate.graph.settings import check_axes
 from striate.notation import values
 from striate.notation.faults import fault, placed
@@ -12,8 +19,11 @@ from striate.notation.forms import AUX, PASS
 from striate.notation.reading import Reading, operator_of
 from striate.notation.syntax import Chain, Element, Merge, Reference, Repeat, Span, Word, Written
 
-MOST_NODES = 100_000
-"""More operators than this are taken for a slip of the pen."""
+
+def too_many(text: str, operators: int) -> NotationError:
+    """What to say about a text of that many operators."""
+    what = f"the text stands for {operators:,} operators, more than {MOST_NODES:,}"
+    return fault(text, Span(0, min(len(text), 1)), what, "Write a smaller network.")
 
 
 class Assembler:
@@ -219,7 +229,7 @@ class Assembler:
             weight = None
         key = arguments[0].key
         right = len(arguments) == 1 and (key is None or key.text.lower() == "weight")
-        if not right or not isinstance(weight, int | float) or weight <= 0:
+        if not right or not isinstance(weight, int | float) or not 0 < weight < 1e300:
             raise fault(
                 self.text,
                 written.span,
@@ -255,8 +265,9 @@ class Assembler:
 
     def _count(self, chains: tuple[Chain, ...]) -> None:
         """Refuse texts that stand for more operators than anybody means."""
-        for chain in chains:
-            self._size(chain)
+        total = sum(map(self._size, chains))
+        if total > MOST_NODES:
+            raise too_many(self.text, total)
 
     def _size(self, chain: Chain) -> int:
         total = 0

@@ -42,6 +42,7 @@ FORMS = (
     _form("DECONV", "TransposedConv", "out_channels kernel", "TRANSPOSEDCONV CONVTRANSPOSE"),
     _form("FC", "Dense", "out_features", "DENSE LINEAR FULLYCONNECTED"),
     _form("FLATTEN", "Flatten"),
+    _form("PIXELSHUFFLE", "PixelShuffle", "upscale_factor"),
     _form("MAXPOOL", "MaxPool", "kernel", "POOL MAXPOOLING"),
     _form("AVGPOOL", "AveragePool", "kernel", "AVERAGEPOOL MEANPOOL AVGPOOLING"),
     _form("L2POOL", "L2Pool", "kernel"),
@@ -61,6 +62,7 @@ FORMS = (
     _form("SILU", "SiLU", "", "SWISH"),
     _form("HARDSWISH", "HardSwish"),
     _form("HARDSIGMOID", "HardSigmoid"),
+    _form("SOFTPLUS", "Softplus"),
     _form("SIGMOID", "Sigmoid", "", "LOGISTIC"),
     _form("TANH", "Tanh"),
     _form("STANH", "ScaledTanh", "", "SCALEDTANH"),
@@ -99,14 +101,15 @@ FORMS = (
     _form("SIGMOIDCROSSENTROPY", "SigmoidCrossEntropy", "", "BCE"),
     _form("SQUAREDERROR", "SquaredError", "", "MSE"),
     _form("LOGLOSS", "LogLoss", "", "NLL"),
-    _form("HINGE", "Hinge"),
+    _form("HINGE", "Hinge", "p"),
     _form("MAPLOSS", "MapLoss"),
+    _form("CTC", "CTC"),
 )
 
 PASS, AUX = "PASS", "AUX"
 """Words that are no operators: a branch that changes nothing, and a side exit."""
 
-SHORT = {"padding": "pad"}
+SHORT = {"padding": "pad", "class_weights": "weights"}
 """Settings with a shorter name in the notation."""
 
 PADDING_WORDS = ("valid", "same", "full")

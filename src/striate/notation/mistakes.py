@@ -109,6 +109,11 @@ MISTAKES = (
         at_bracket=True,
     ),
     Mistake(
+        "; ends a chain, but a bracket is open here",
+        "Close it before, and go on from a named node after it: ; @name -> RELU.",
+        ("INPUT 5 -> [RELU; TANH]*2", "INPUT 5 -> { RELU; TANH } ADD"),
+    ),
+    Mistake(
         "a bracket [ cannot be closed by }",
         "Repetition is written [ A -> B ]*3, branches { A | B } ADD.",
         ("INPUT 5 -> [RELU }",),
@@ -284,9 +289,9 @@ def explained(text: str, error: UnexpectedInput) -> NotationError:
     if mistake is None:
         what = f"{shown} cannot stand here"
         return fault(text, _visible(text, span), what, _fitting(error))
-    if mistake.at_bracket:
-        start = open_brackets(text)[-1]
-        span = Span(start, start + 1)
+    opened = open_brackets(text[: span.start]) if mistake.at_bracket else []
+    if opened:
+        span = Span(opened[-1], opened[-1] + 1)
     shown = shown if len(shown) <= 40 else f"{shown[:39]}…"
     return fault(text, _visible(text, span), mistake.what.replace("{found}", shown), mistake.remedy)
 
@@ -304,6 +309,8 @@ def clue_of(text: str, error: UnexpectedInput) -> tuple[Clue, Span]:
     if kind in CLOSING and before not in DANGLING:
         opened = open_brackets(text[:start])
         before = f"open {text[opened[-1]]}" if opened else "none open"
+        if opened and kind == "SEMICOLON" and opened[-1] not in open_brackets(text):
+            before = before.replace("open", "closed later")
     return (before, kind), Span(start, start + len(error.token))
 
 

@@ -6,8 +6,9 @@ from lark import UnexpectedInput
 
 from striate.errors import NotationError, SettingError
 from striate.graph import Graph, Operator
+from striate.graph.check import MOST_NODES
 from striate.notation import syntax
-from striate.notation.assembling import Assembler
+from striate.notation.assembling import Assembler, too_many
 from striate.notation.faults import fault, placed
 from striate.notation.mistakes import BRACKETS, explained
 from striate.notation.reading import operator_of
@@ -66,6 +67,9 @@ def _read(text: str) -> tuple[tuple[Chain, ...], str]:
             f"a text of {len(text):,} characters is no network",
             remedy=f"Write it in {LONGEST:,} or fewer; [ ... ]*n repeats a block.",
         )
+    steps = sum(map(text.count, ("->", "→", "|", ";")))
+    if steps > MOST_NODES:  # said before the seconds that reading them takes
+        raise too_many(text, steps)
     _check_depth(text)
     try:
         return syntax.read(text), text

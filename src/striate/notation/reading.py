@@ -179,7 +179,8 @@ def signature(form: Form) -> str:
         if name == "padding":
             parts.append(f"[{'|'.join(PADDING_WORDS)}|pad=…]")
         elif name not in form.positional:
-            parts.append(f"{name}=…" if setting.required else f"[{name}={_default(setting)}]")
+            word = SHORT.get(name, name)
+            parts.append(f"{word}=…" if setting.required else f"[{word}={_default(setting)}]")
     return " ".join(parts)
 
 

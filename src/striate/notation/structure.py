@@ -30,7 +30,7 @@ class Structure:
         self._nesting: dict[str, int] = {}
         for node in graph:
             self._place(node)
-        self.main = self._needed(graph.nodes[-1].name)
+        self.main = graph.ancestors([graph.nodes[-1].name])
 
     def _place(self, node: Node) -> None:
         above = self._common(tuple(name for name in node.inputs if name not in self._free))
@@ -70,29 +70,12 @@ class Structure:
             name = self.dominator[name]
         return most
 
-    def _needed(self, output: str) -> set[str]:
-        found: set[str] = set()
-        waiting = [output]
-        while waiting:
-            name = waiting.pop()
-            if name not in found:
-                found.add(name)
-                waiting += self.graph[name].inputs
-        return found
-
     def leaves(self, exit_: str) -> set[str]:
         """The nodes of the main way that a side exit starts from."""
-        found: set[str] = set()
-        seen: set[str] = set()
-        waiting = [exit_]
-        while waiting:
-            name = waiting.pop()
-            if name in self.main:
-                found.add(name)
-            elif name not in seen:
-                seen.add(name)
-                waiting += self.graph[name].inputs
-        return found
+        if exit_ in self.main:
+            return {exit_}
+        aside = self.graph.ancestors([exit_]) - self.main
+        return {name for each in aside for name in self.graph[each].inputs if name in self.main}
 
     def implied(self, node: Node) -> bool:
         """Whether the only reader of `node` would put it there by itself."""

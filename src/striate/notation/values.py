@@ -38,8 +38,9 @@ def _unquoted(text: str) -> object:
 
 
 def _shaped(value: object, setting: Setting) -> object:
-    """One number is a row of one where only rows are taken: INPUT 10, table=5."""
-    for shaped in (value, (value,), ((value,),)):
+    """One number is a row of one where only rows are taken: INPUT 10, table=5, weights=1+2."""
+    row = value[0] if isinstance(value, tuple) and len(value) == 1 else value
+    for shaped in (value, row, (value,), ((value,),)):
         if setting.accepts(shaped):
             return shaped
     return value
@@ -80,6 +81,13 @@ def _single(text: str) -> int | float:
 
 def _short(text: str) -> str:
     return text if len(text) <= 20 else f"{text[:17]}…"
+
+
+def write_setting(value: object, setting: Setting, axes: int = 1) -> str:
+    """The canonical text of a setting: 1+2+0.5 for numbers per class, else `write`."""
+    if isinstance(value, tuple) and setting.accepts((0.5,) * 5):
+        return "+".join(map(write, value))
+    return write(value, axes)
 
 
 def write(value: object, axes: int = 1) -> str:

@@ -38,7 +38,7 @@ def operator_text(operator: Operator, *, axes: int = 2) -> str:
         if name == "padding" and value in PADDING_WORDS:
             parts.append(str(value))
         else:
-            later.append(f"{SHORT.get(name, name)}={values.write(value)}")
+            later.append(f"{SHORT.get(name, name)}={values.write_setting(value, setting)}")
     given = list(form.positional)
     while given and getattr(operator, given[-1]) is None:
         given.pop()

@@ -18,7 +18,7 @@ from typing import TypeAlias
 import numpy as np
 
 from striate.graph import Graph, Node
-from striate.ops import BatchNorm, Conv, Dense, Dropout, NoisyReLU, ReLU, TransposedConv
+from striate.ops import BatchNorm, Conv, Dense, TransposedConv
 from striate.ops.arrays import Array, Weights
 
 Own: TypeAlias = Mapping[str, Array]
@@ -45,12 +45,15 @@ def folded(graph: Graph, weights: Weights) -> tuple[Graph, dict[str, dict[str, A
     >>> [node.name for node in folded(graph, initialize(graph))[0]]
     ['input', 'conv1', 'relu1', 'flatten1', 'fc1']
     """
-    nodes = {node.name: _evaluated(node) for node in _scoring(graph)}
+    nodes = {
+        node.name: replace(node, operator=node.operator.evaluated())
+        for node in graph.upto(graph.scores.name)
+    }
     found = {name: dict(weights[name]) for name in nodes if name in weights}
     scores = graph.scores.name
     for name in list(nodes):
         node = nodes[name]
-        if isinstance(node.operator, Dropout):
+        if node.operator.passes_on:
             scores = _removed(nodes, node, scores)
         elif isinstance(node.operator, BatchNorm) and _folds(nodes, node, scores):
             before = nodes[node.inputs[0]]
@@ -59,21 +62,6 @@ def folded(graph: Graph, weights: Weights) -> tuple[Graph, dict[str, dict[str, A
             scores = _removed(nodes, node, scores)
     last = nodes.pop(scores)
     return Graph((*nodes.values(), last)), found
-
-
-def _scoring(graph: Graph) -> list[Node]:
-    """The nodes that the scores need, in order."""
-    needed = {graph.scores.name}
-    for node in reversed(graph.nodes):
-        if node.name in needed:
-            needed |= set(node.inputs)
-    return [node for node in graph if node.name in needed]
-
-
-def _evaluated(node: Node) -> Node:
-    """A node as it is without noise."""
-    noisy = isinstance(node.operator, NoisyReLU)
-    return replace(node, operator=ReLU()) if noisy else node
 
 
 def _removed(nodes: dict[str, Node], gone: Node, scores: str) -> str:

@@ -17,8 +17,7 @@ import numpy as np
 
 from striate.errors import GraphError, ShapeError
 from striate.graph import Graph, Node, Reach, Routes, Spec
-from striate.ops import Conv, Dense, Dropout, Flatten, Input
-from striate.ops.activation.elementwise import Elementwise
+from striate.ops import Conv, Dense, Flatten, Input
 from striate.ops.arrays import Array
 
 Weights: TypeAlias = dict[str, dict[str, Array]]
@@ -50,11 +49,10 @@ def convolutional(
     >>> large.specs["fc1"].shape, own["fc1"]["weight"].shape
     ((10, 3, 4), (10, 2, 3, 3))
     """
-    kept = _needed(graph)
     alias: dict[str, str] = {}
     flattened: dict[str, tuple[int, ...]] = {}
     nodes = []
-    for node in kept:
+    for node in graph.upto(graph.scores.name):
         inputs = tuple(alias.get(each, each) for each in node.inputs)
         before = [flattened[each] for each in node.inputs if each in flattened]
         if isinstance(node.operator, Flatten):
@@ -76,15 +74,6 @@ def convolutional(
         nodes.append(Node(node.name, operator, inputs))
     large = Graph(tuple(nodes))
     return large, _reshaped(large, weights)
-
-
-def _needed(graph: Graph) -> list[Node]:
-    """The nodes that the scores depend on."""
-    wanted = {graph.scores.name}
-    for node in reversed(graph.nodes):
-        if node.name in wanted:
-            wanted.update(node.inputs)
-    return [node for node in graph if node.name in wanted]
 
 
 def _map(graph: Graph, node: Node) -> tuple[int, ...]:
@@ -120,7 +109,7 @@ def _check(graph: Graph, node: Node, before: Sequence[tuple[int, ...]]) -> None:
         remedy = "At the borders of a crop it reads zeros; train with padding valid."
         raise _refusal(node, "pads its input", remedy)
     spread = any(n > 1 for spatial in before for n in spatial)
-    if spread and not isinstance(node.operator, Elementwise | Dropout):
+    if spread and not node.operator.elementwise:
         remedy = "Between FLATTEN and FC only activations and DROPOUT may stand."
         raise _refusal(node, "works on the units of a flattened map", remedy)
 

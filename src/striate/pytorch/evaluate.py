@@ -13,9 +13,11 @@ from torch import Tensor, nn
 from striate.graph import Graph, Node, Operator, Spec
 from striate.ops import Dropout, NoisyReLU, StochasticPool
 from striate.ops.arrays import Weights
-from striate.pytorch import pools
-from striate.pytorch.losses import loss_of_exit, picture_loss
+from striate.ops.loss.loss_operator import nothing_counts
+from striate.passes.attach_loss import loss_of
+from striate.pytorch.losses import BatchLoss
 from striate.pytorch.modules import ABSENT, recipe
+from striate.pytorch.modules.special_pooling import StochasticPool as StochasticPoolModule
 from striate.pytorch.plan import reads
 from striate.pytorch.tree import place
 from striate.pytorch.weights import load_weights
@@ -25,7 +27,7 @@ Array = NDArray[Any]
 
 def _stochastic_pool(pool: StochasticPool, x: Tensor, share: Tensor) -> Tensor:
     axes = pool.field(Spec(tuple(x.shape[1:])))
-    module = pools.StochasticPool(
+    module = StochasticPoolModule(
         tuple(axis.kernel for axis in axes), tuple(axis.stride for axis in axes)
     )
     return module.drawn(module.cells(x), share)
@@ -77,7 +79,7 @@ def values_and_gradients(
     """
     modules = _modules(graph, weights, dtype, training)
     wanted = torch.from_numpy(np.asarray(target))
-    wanted = wanted.to(dtype) if wanted.is_floating_point() else wanted.long()
+    wanted = wanted.to(dtype) if wanted.is_floating_point() else wanted
     pictures = [x] if isinstance(x, np.ndarray) else list(x)
     leaves = [torch.tensor(each, dtype=dtype, requires_grad=True) for each in pictures]
     values = dict(zip((node.name for node in graph.inputs), leaves, strict=True))
@@ -85,7 +87,7 @@ def values_and_gradients(
     for node in graph:
         if node.name not in values:
             inputs = [values[name] for name in reads(graph, node)]
-            values[node.name] = _value(node, inputs, modules, wanted, drawn)
+            values[node.name] = _value(graph, node, inputs, modules, wanted, drawn)
     return _differentiated(graph, modules, values, _total(graph, values, wanted))
 
 
@@ -127,6 +129,7 @@ def _modules(
 
 
 def _value(
+    graph: Graph,
     node: Node,
     inputs: list[Tensor],
     modules: Mapping[str, nn.Module],
@@ -134,7 +137,7 @@ def _value(
     noise: Mapping[str, Array],
 ) -> Tensor:
     if node.operator.is_loss:
-        return picture_loss(node.operator)(inputs[0], target, "none")
+        return BatchLoss(loss_of(graph, node.inputs[0])).by_picture(inputs[0], target)[0]
     if node.name in noise:
         drawn = torch.from_numpy(noise[node.name]).to(inputs[0].dtype)
         return NOISY[type(node.operator)](node.operator, inputs[0], drawn)
@@ -146,14 +149,16 @@ def _value(
 
 
 def _total(graph: Graph, values: Mapping[str, Tensor], target: Tensor) -> Tensor:
+    loss = BatchLoss(loss_of(graph, graph.scores.name))
+    losses, weights = loss.by_picture(values[graph.scores.name], target)
+    if not weights.any():
+        raise nothing_counts()
     if graph.loss:
-        total = values[graph.loss.name].mean()
-    else:
-        loss = picture_loss(loss_of_exit(graph, graph.scores.name))
-        total = loss(values[graph.scores.name], target, "mean")
+        losses = values[graph.loss.name]
+    total = weights @ losses / weights.sum()
     for side in graph.auxiliary:
-        loss = picture_loss(loss_of_exit(graph, side.node))
-        total = total + side.weight * loss(values[side.node], target, "mean")
+        loss = BatchLoss(loss_of(graph, side.node))
+        total = total + side.weight * loss(values[side.node], target)
     return total
 
 

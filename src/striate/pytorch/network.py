@@ -8,9 +8,9 @@ from dataclasses import replace
 from torch import Tensor, nn
 
 from striate.graph import Graph
-from striate.pytorch.layers import Probabilities
 from striate.pytorch.losses import leaves_as_logarithms
 from striate.pytorch.modules import ABSENT, recipe
+from striate.pytorch.modules.activation import Probabilities
 from striate.pytorch.plan import Call, Plan
 from striate.pytorch.recipe import Recipe
 from striate.pytorch.tree import place

@@ -63,7 +63,7 @@ def planned(
         converted: inputs that have a module.
         grouped: which nodes one call computes; None for one call per node.
     """
-    needed = _needed(graph, exits)
+    needed = graph.ancestors(exits)
     nodes = [
         node
         for node in graph
@@ -129,14 +129,3 @@ def reads(graph: Graph, node: Node) -> tuple[str, ...]:
 def _reads(graph: Graph, unit: Unit) -> tuple[str, ...]:
     """The values a unit needs."""
     return reads(graph, unit.nodes[0]) + unit.more
-
-
-def _needed(graph: Graph, exits: Sequence[str]) -> set[str]:
-    found: set[str] = set()
-    waiting = list(exits)
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += graph[name].inputs
-    return found

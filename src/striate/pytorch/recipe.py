@@ -15,7 +15,7 @@ class Recipe:
     """A module class with its settings.
 
     Args:
-        kind: a class of `torch.nn`, or one of `striate.pytorch.layers`.
+        kind: a class of `torch.nn`, or one of `striate.pytorch.modules`.
         arguments, settings: what it is called with.
     """
 

@@ -13,7 +13,7 @@ from torch import nn
 
 from striate.errors import GraphError
 from striate.graph import Graph, Node
-from striate.pytorch import arranging, layers
+from striate.pytorch.modules import merging
 from striate.pytorch.network import recipes
 from striate.pytorch.plan import reads
 from striate.pytorch.recipe import Recipe
@@ -46,12 +46,12 @@ def source(graph: Graph, name: str = "Network") -> str:
 
 
 INLINE: dict[type[nn.Module], str] = {
-    layers.Add: " + ",
-    layers.Multiply: " * ",
-    layers.Divide: " / ",
-    layers.Concat: ", ",
-    arranging.Difference: " - ",
-    arranging.MatrixProduct: " @ ",
+    merging.Add: " + ",
+    merging.Multiply: " * ",
+    merging.Divide: " / ",
+    merging.Concat: ", ",
+    merging.Subtract: " - ",
+    merging.MatMul: " @ ",
 }
 """Layers that are written where they happen, and what joins their inputs."""
 
@@ -112,7 +112,7 @@ def _attribute(name: str) -> str:
 
 
 def _forward(graph: Graph, made: dict[str, Recipe]) -> Iterator[str]:
-    main = _needed(graph, graph.scores.name)
+    main = graph.ancestors([graph.scores.name])
     steps = [node for node in graph if node.name in made]
     plain = [node for node in steps if node.name in main]
     beside = [node for node in steps if node.name not in main]
@@ -134,7 +134,7 @@ def _forward(graph: Graph, made: dict[str, Recipe]) -> Iterator[str]:
 
 def _statement(graph: Graph, node: Node, layer: Recipe, variables: dict[str, str]) -> str:
     read = [variables[name] for name in reads(graph, node)]
-    if layer.kind is layers.Concat:
+    if layer.kind is merging.Concat:
         value = f"torch.cat(({', '.join(read)}), dim=1)"
     elif layer.kind in INLINE:
         value = INLINE[layer.kind].join(read)
@@ -170,17 +170,6 @@ def _free(name: str, used: object) -> str:
     while word in taken:
         word += "_"
     return word
-
-
-def _needed(graph: Graph, name: str) -> set[str]:
-    found: set[str] = set()
-    waiting = [name]
-    while waiting:
-        each = waiting.pop()
-        if each not in found:
-            found.add(each)
-            waiting += graph[each].inputs
-    return found
 
 
 def _check_names(made: dict[str, Recipe]) -> None:

@@ -42,8 +42,7 @@ class Backward:
 
     def reach(self, names: Iterable[str]) -> Backward:
         """Compute the gradients by these nodes' outputs and weights; returns itself."""
-        wanted = set(names)
-        needed = _descendants(self.trace, wanted)
+        needed = self.trace.graph.descendants(names)
         for node in reversed(self.trace.graph.nodes):
             if node.name in needed and node.name in self.trace.values:
                 self._node(node.name)
@@ -100,17 +99,7 @@ def _loss_seeds(trace: Trace) -> dict[str, Array]:
             remedy="Pass target=the right classes to run, or an error to backward.",
         )
     trace.reach([node.name, *(each.node for each in trace.graph.auxiliary)])
-    pictures = len(trace.values[node.name])
-    seeds = {node.name: np.full(pictures, 1 / pictures)}
+    seeds = {node.name: trace.loss_shares}
     for side in trace.exits:
         seeds[side.node] = seeds.get(side.node, 0.0) + side.gradient()
     return seeds
-
-
-def _descendants(trace: Trace, names: set[str]) -> set[str]:
-    """These nodes and all that depend on them."""
-    found = set(names)
-    for node in trace.graph:
-        if not found.isdisjoint(node.inputs):
-            found.add(node.name)
-    return found

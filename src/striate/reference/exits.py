@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from striate.graph import Call, Graph, Operator
-from striate.ops import CrossEntropy, LogLoss, Softmax
-
-Array = NDArray[Any]
+from striate.graph import Call, Graph
+from striate.ops.arrays import Array
+from striate.ops.loss.loss_operator import LossOperator
+from striate.passes.attach_loss import loss_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +24,17 @@ class SideExit:
 
     node: str
     weight: float
-    operator: Operator
+    operator: LossOperator
     call: Call
+
+    @property
+    def loss(self) -> float:
+        """The mean over the batch, times the weight."""
+        return self.weight * float(self.operator.shares(self.call) @ self.call.y)
 
     def gradient(self) -> Array:
         """The gradient that the exit's loss adds to its node, for the mean over the batch."""
-        pictures = len(self.call.x)
-        error = np.full(pictures, self.weight / pictures)
+        error = self.weight * self.operator.shares(self.call)
         return self.operator.backward(self.call, error).inputs[0]
 
 
@@ -43,18 +43,8 @@ def side_exits(graph: Graph, values: Mapping[str, Array], target: Array) -> tupl
     found = []
     for each in graph.auxiliary:
         if each.node in values:
-            operator = _loss_of(graph, each.node)
+            operator = loss_of(graph, each.node)
             call = Call((values[each.node],), target=target)
             call = call.with_output(operator.forward(call))
             found.append(SideExit(each.node, each.weight, operator, call))
     return tuple(found)
-
-
-def _loss_of(graph: Graph, name: str) -> Operator:
-    """The main loss, in the form that suits how the side exit itself ends."""
-    main = graph.loss.operator if graph.loss else CrossEntropy()
-    if not isinstance(main, CrossEntropy | LogLoss):
-        return main
-    if isinstance(graph[name].operator, Softmax):
-        return LogLoss()
-    return main if isinstance(main, CrossEntropy) else CrossEntropy()

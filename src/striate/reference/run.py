@@ -9,7 +9,7 @@ import numpy as np
 from striate.errors import SettingError, ShapeError, WeightsError, did_you_mean
 from striate.graph import Call, Graph, Node
 from striate.ops.arrays import Array, Weights
-from striate.passes.attach_loss import with_loss
+from striate.passes.attach_loss import loss_of, with_loss
 from striate.reference.backward import Backward
 from striate.reference.exits import SideExit, side_exits
 
@@ -56,7 +56,7 @@ class Trace:
         Raises:
             SettingError: a loss without a target, or noise without a generator.
         """
-        needed = _ancestors(self.graph, names)
+        needed = self.graph.ancestors(names)
         for node in self.graph:
             if node.name in needed and node.name not in self.values:
                 self._evaluate(node)
@@ -78,8 +78,10 @@ class Trace:
     def loss(self) -> float:
         """The training loss: the mean over the batch, side exits added by their weights.
 
+        Pictures count by what their targets weigh: see `striate.ops.loss.loss_operator`.
+
         Raises:
-            SettingError: there was no target.
+            SettingError: there was no target, or none that counts.
         """
         node = self.graph.loss
         if node is None or self.target is None:
@@ -87,9 +89,18 @@ class Trace:
                 "there is no loss without a target", remedy="Pass target=the right classes."
             )
         self.reach([node.name, *(each.node for each in self.graph.auxiliary)])
-        main = self.values[node.name].mean()
-        sides = (exit_.weight * exit_.operator.forward(exit_.call).mean() for exit_ in self.exits)
-        return float(main + sum(sides))
+        main = self.loss_shares @ self.values[node.name]
+        return float(main) + sum(side.loss for side in self.exits)
+
+    @property
+    def loss_shares(self) -> Array:
+        """The share (N,) of each picture in the mean over the batch.
+
+        Raises:
+            SettingError: no target counts.
+        """
+        node = self.graph.nodes[-1]
+        return loss_of(self.graph, self.graph.scores.name).shares(self.calls[node.name])
 
     def backward(self, error: Array | Mapping[str, Array] | None = None) -> Backward:
         """The gradient of the loss by every node's output and every weight.
@@ -150,8 +161,9 @@ def run(
         weights: node -> weight name -> array.
         x: one picture (C, H, W) or a batch (N, C, H, W); for several inputs one array each.
         training: use batch statistics and noise.
-        target: class numbers (N,), or wanted values shaped as the scores. With a target a graph
-            without a loss gets the usual one, as node "loss".
+        target: class numbers (N,), one per position (N, H, W) where the scores are a map, or
+            wanted values shaped as the scores; for one picture without a batch axis it may lack
+            that too. With a target a graph without a loss gets the usual one, as node "loss".
         rng: the generator of the noise; `noise` gives it by node instead.
 
     Raises:
@@ -177,7 +189,7 @@ def prepared(
     inputs = _checked_inputs(graph, [x] if isinstance(x, np.ndarray) else list(x))
     if target is not None:
         graph = with_loss(graph)
-        target = np.atleast_1d(np.asarray(target))
+        target = _batched(np.asarray(target), graph, inputs[0])
     return Trace(graph, weights, inputs, training=training, target=target, rng=rng, noise=noise)
 
 
@@ -251,12 +263,9 @@ def _checked_inputs(graph: Graph, given: Sequence[Array]) -> list[Array]:
     return checked
 
 
-def _ancestors(graph: Graph, names: Iterable[str]) -> set[str]:
-    """These nodes and all they depend on."""
-    waiting, found = list(names), set[str]()
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += graph[name].inputs
-    return found
+def _batched(target: Array, graph: Graph, x: Array) -> Array:
+    """`target` with its batch axis, which that of a single picture may lack."""
+    scores = graph.specs[graph.scores.name]
+    alone = target.shape in (scores.shape, scores.spatial) and len(x) == 1
+    # A target of one number may be the class of the only picture.
+    return target[None] if alone and target.shape != (1,) else target

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import torch
 from torch import nn, optim
 
 from striate.errors import ModelFileError, RunError
+from striate.exchange import fields
 from striate.exchange.arrays import read_arrays, write_arrays
 from striate.training.events import Row
 from striate.training.patience import Progress
@@ -80,33 +81,76 @@ def load_state(path: Path, module: nn.Module, optimizer: optim.Optimizer) -> Pos
         arrays, metadata = read_arrays(path)
         if metadata.get("format") != FORMAT:
             raise RunError(f"{path} holds no state of a run")
-        position = _position(metadata["position"])
+        position = _position(metadata.get("position"))
         weights = {key: _tensor(arrays, f"weights.{key}") for key in module.state_dict()}
         module.load_state_dict(weights)
         _load_optimizer(optimizer, arrays)
     except ModelFileError as error:
         raise RunError(error.what, remedy=error.remedy) from None
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except RunError as error:
+        raise RunError(f"{path} is damaged, or of another run", remedy=str(error)) from None
+    except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
         raise RunError(f"{path} is damaged, or of another run", remedy=str(error)) from None
     return position
 
 
-def _position(fields: Mapping[str, Any]) -> Position:
-    return replace(
-        Position(**fields),
-        progress=Progress(**fields["progress"]),
-        history=tuple(Row(**row) for row in fields["history"]),
+_PROGRESS = fields.fields_of(
+    Progress,
+    best_accuracy=fields.NUMBER,
+    best_loss=fields.ANY_NUMBER,
+    lowest_error=fields.ANY_NUMBER,
+)
+_ROW = fields.fields_of(Row, validation_loss=fields.or_none(fields.ANY_NUMBER))
+_POSITION = fields.fields_of(Position, progress=fields.TABLE, history=fields.LIST)
+
+
+def _position(data: object) -> Position:
+    """The position, each field of its kind.
+
+    Raises:
+        RunError: a field is missing, unknown or of another kind.
+    """
+    found = fields.checked(data, _POSITION, "the position", RunError)
+    progress = fields.checked(found["progress"], _PROGRESS, "the progress", RunError)
+    rows = [fields.checked(each, _ROW, "an epoch's row", RunError) for each in found["history"]]
+    position = Position(
+        **found | {"progress": Progress(**progress), "history": tuple(Row(**row) for row in rows)}
     )
+    at_work = position.step and position.pictures and position.seconds > 0
+    if position.finished and not (at_work and rows):
+        raise RunError("a run that is finished has made no step")
+    return position
 
 
 def _load_optimizer(optimizer: optim.Optimizer, arrays: Mapping[str, np.ndarray]) -> None:
     whole = optimizer.state_dict()
+    weights = [each for group in optimizer.param_groups for each in group["params"]]
     state: dict[int, dict[str, torch.Tensor]] = {}
     for key in arrays:
         if key.startswith("optimizer."):
             _, number, name = key.split(".")
             state.setdefault(int(number), {})[name] = _tensor(arrays, key)
+    for place, own in state.items():
+        _check_state(optimizer, weights[place], own)
     optimizer.load_state_dict({**whole, "state": state})
+
+
+def _check_state(
+    optimizer: optim.Optimizer, weight: torch.Tensor, own: Mapping[str, torch.Tensor]
+) -> None:
+    """Refuse what the kernels of an optimizer would read beyond: they ask for no size.
+
+    Raises:
+        ValueError: an array is missing, unknown, or of another shape than its weight.
+    """
+    adam = isinstance(optimizer, optim.Adam | optim.AdamW)
+    wanted = {"step", "exp_avg", "exp_avg_sq"} if adam else {"momentum_buffer"}
+    if {*own} != wanted:
+        raise ValueError(f"The optimizer keeps {sorted(wanted)}, not {sorted(own)}.")
+    for name, tensor in own.items():
+        fits = tensor.numel() == 1 if name == "step" else tensor.shape == weight.shape
+        if not fits or tensor.dtype != torch.float32:
+            raise ValueError(f"{name} of a weight {tuple(weight.shape)} is {tuple(tensor.shape)}.")
 
 
 def _tensor(arrays: Mapping[str, np.ndarray], key: str) -> torch.Tensor:

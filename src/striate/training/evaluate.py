@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from striate.data import Batches, DataSet, Preprocessing
+from striate.data.names import printable
 from striate.engine import pays
 from striate.errors import DataError
 from striate.graph import Graph
+from striate.memory import check
 from striate.model import Model, probabilities
 from striate.pytorch import loss_function
 
@@ -88,6 +90,7 @@ def evaluate(
             f"the pictures are {data.shape}, but the model takes {model.preprocessing.shape}"
         )
     chosen = data.with_classes(model.classes).split(split)
+    check(model.graph, min(BATCH, len(chosen)))
     if module is None:
         module = model.frozen(fused=pays(model.graph, len(chosen), training=False))
     device = next((each.device for each in module.parameters()), "cpu")
@@ -108,7 +111,7 @@ def evaluate(
         tuple(
             Mistake(
                 int(k),
-                chosen.paths[k] if chosen.paths else None,
+                printable(chosen.paths[k]) if chosen.paths else None,
                 model.classes[truths[k]],
                 model.classes[guesses[k]],
                 float(said[k, guesses[k]]),

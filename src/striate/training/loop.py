@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from striate.data import Batches, DataSet, Preprocessing, suited_fill
+from striate.data.ink import measure_ink
 from striate.engine import lower, optimizer, pays
 from striate.errors import InterruptedRunError, NumbersError, SettingError
 from striate.fused.build import cache_folder, mode
@@ -333,10 +334,11 @@ def _threads(work: int) -> Iterator[None]:
 
 
 def _preprocessing(data: DataSet, recipe: Recipe) -> Preprocessing:
+    ink = measure_ink(data.train)
     if recipe.normalize:
-        return Preprocessing(*data.shape, mean=data.mean, std=data.std)
+        return Preprocessing(*data.shape, mean=data.mean, std=data.std, ink=ink)
     channels = len(data.mean)
-    return Preprocessing(*data.shape, mean=(0.0,) * channels, std=(1.0,) * channels)
+    return Preprocessing(*data.shape, mean=(0.0,) * channels, std=(1.0,) * channels, ink=ink)
 
 
 def _optimizer(

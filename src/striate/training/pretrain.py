@@ -29,7 +29,6 @@ from striate.errors import GraphError, NumbersError
 from striate.graph import Graph, Node, Window
 from striate.initialize import initialize
 from striate.ops import Conv, Input
-from striate.ops.activation.elementwise import Elementwise
 from striate.ops.arrays import Weights
 from striate.pytorch import load_weights, weights_of
 
@@ -116,23 +115,11 @@ def _power(x: Tensor) -> float:
     return float(x.square().mean())
 
 
-def _until(graph: Graph, name: str) -> Graph:
-    """The part of the graph that computes one node."""
-    needed, waiting = set(), [name]
-    while waiting:
-        each = waiting.pop()
-        if each not in needed:
-            needed.add(each)
-            waiting += graph[each].inputs
-    others = [node for node in graph if node.name in needed and node.name != name]
-    return Graph((*others, graph[name]))
-
-
 def _prefix(graph: Graph, name: str, weights: Weights) -> nn.Module:
     """Everything up to one node, fixed."""
     if not graph[name].inputs:
         return nn.Identity()
-    part = _until(graph, name)
+    part = graph.upto(name)
     own = {node.name: weights[node.name] for node in part if node.name in weights}
     return lower(part, own, fused=False).eval()
 
@@ -150,7 +137,7 @@ class _Coder(nn.Module):
         chain += [
             Node(reader.name, reader.operator, (node.name,))
             for reader in readers
-            if isinstance(reader.operator, Elementwise)
+            if reader.operator.elementwise and not reader.operator.is_random
         ]
         self.name = node.name
         self.encoder = lower(Graph(tuple(chain)), fused=False)

@@ -10,6 +10,7 @@ from typing import Any, get_args, get_type_hints
 from striate.data import Augment
 from striate.engine.optimizers import OPTIMIZERS
 from striate.errors import SettingError, did_you_mean
+from striate.graph.settings import shown
 
 SCHEDULES = ("constant", "step", "cosine", "onecycle")
 
@@ -109,8 +110,8 @@ class Recipe:
         for name in settings:
             if name not in types:
                 raise SettingError(
-                    f"a recipe has no setting {name}",
-                    remedy=did_you_mean(name, types) or f"There are: {', '.join(types)}.",
+                    f"a recipe has no setting {shown(name)}",
+                    remedy=did_you_mean(str(name), types) or f"There are: {', '.join(types)}.",
                 )
         return cls(**{name: _read(name, value, types[name]) for name, value in settings.items()})
 
@@ -150,7 +151,8 @@ def _read(name: str, value: Any, kind: Any) -> Any:
         if word is not None:
             return word
     elif str in kinds:
-        return str(value)
+        if isinstance(value, str | int | float):
+            return str(value)
     elif not isinstance(value, bool):
         for each in (int, float):
             if each in kinds:
@@ -160,7 +162,9 @@ def _read(name: str, value: Any, kind: Any) -> Any:
                 except (ValueError, TypeError, OverflowError):
                     continue
     wanted = " or ".join(getattr(each, "__name__", str(each)) for each in kinds)
-    raise SettingError(f"{name} is {value!r}", remedy=f"It needs {_PLAIN.get(wanted, wanted)}.")
+    raise SettingError(
+        f"{name} is {shown(value)}", remedy=f"It needs {_PLAIN.get(wanted, wanted)}."
+    )
 
 
 _PLAIN = {"int": "a whole number", "float": "a number", "bool": "yes or no"}
@@ -169,6 +173,6 @@ _PLAIN = {"int": "a whole number", "float": "a number", "bool": "yes or no"}
 def _one_of(name: str, value: str, known: Any) -> None:
     if value not in known:
         raise SettingError(
-            f"{name} is {value!r}",
+            f"{name} is {shown(value)}",
             remedy=did_you_mean(value, known) or f"There are: {', '.join(known)}.",
         )

@@ -13,7 +13,9 @@ from typing import Any
 
 from striate.data import DataSet, load
 from striate.errors import DataError, RunError
+from striate.exchange import fields
 from striate.graph import Graph
+from striate.memory import check, enough
 from striate.notation import parse, text
 from striate.ops import CrossEntropy
 from striate.passes.attach_loss import with_loss
@@ -64,6 +66,7 @@ def train(
     pictures = data if isinstance(data, DataSet) else loaded(network, data, data_dir, chosen)
     check_fit(network, pictures)
     kind = Path(pictures.name).name
+    check(network, min(chosen.batch_size, len(pictures.train)), training=True)
     # Made before its folder, so that a request that is refused leaves nothing behind.
     first = first_weights(network, chosen)
     session = Session(network, pictures, chosen, RunFolder(Path()), on_event or _deaf, first)
@@ -120,15 +123,21 @@ def read_config(config: Mapping[str, Any], path: Path) -> tuple[Graph, Recipe, s
     """Network, recipe and data of a config.yaml.
 
     Raises:
-        RunError: an entry is missing.
+        RunError: an entry is missing, or of another kind.
     """
-    for key in ("network", "data", "recipe"):
-        if key not in config:
-            raise RunError(f"{path} has no entry {key}")
-    if not isinstance(config["recipe"], dict):
-        raise RunError(f"the recipe in {path} is no list of settings")
+    fields.checked(config, _CONFIG, str(path), RunError, others=True)
     recipe = Recipe.from_dict(config["recipe"])
-    return parse(str(config["network"])), recipe, str(config["data"])
+    return parse(config["network"]), recipe, config["data"]
+
+
+_CONFIG = {
+    "network": fields.TEXT,
+    "data": fields.PATH,
+    "recipe": fields.TABLE,
+    "name": fields.PATH.optional,
+    "data_dir": fields.or_none(fields.PATH).optional,
+    "data_sha256": fields.TEXT.optional,
+}
 
 
 def ended(graph: Graph, recipe: Recipe) -> Graph:
@@ -178,7 +187,8 @@ def check_fit(graph: Graph, data: DataSet) -> None:
 
 
 def _run(session: Session) -> Result:
-    with _stopping(session):
+    batch = min(session.recipe.batch_size, len(session.data.train))
+    with _stopping(session), enough(session.graph, batch, training=True):
         return session.run()
 
 

@@ -62,7 +62,7 @@ def with_svm_head(
     if missing:
         raise DataError(f"{data.name} has no training picture of {model.classes[min(missing)]}")
     weight, bias = _solved(features, labels, penalty, seed)
-    kept = _needed(model.graph, head.inputs[0])
+    kept = model.graph.upto(head.inputs[0])
     new = Node(head.name, Dense(len(model.classes)), head.inputs)
     graph = Graph((*kept, new, Node("loss", Hinge(), (new.name,))))
     own = {node.name: model.weights[node.name] for node in kept if node.name in model.weights}
@@ -76,7 +76,7 @@ def with_svm_head(
 def _head(graph: Graph) -> Node:
     """The dense layer that makes the scores, before any softmax."""
     node = graph.scores
-    if node.operator.label == "softmax":
+    if node.operator.gives_shares:
         node = graph[node.inputs[0]]
     if not isinstance(node.operator, Dense):
         raise GraphError(
@@ -86,18 +86,10 @@ def _head(graph: Graph) -> Node:
     return node
 
 
-def _needed(graph: Graph, end: str) -> list[Node]:
-    wanted = {end}
-    for node in reversed(graph.nodes):
-        if node.name in wanted:
-            wanted.update(node.inputs)
-    return [node for node in graph if node.name in wanted]
-
-
 def _features(model: Model, data: DataSet, head: Node) -> tuple[NDArray[Any], NDArray[Any]]:
-    kept = _needed(model.graph, head.inputs[0])
+    kept = model.graph.upto(head.inputs[0])
     weights = {node.name: model.weights[node.name] for node in kept if node.name in model.weights}
-    module = lower(Graph(tuple(kept)), weights, fused=False)
+    module = lower(kept, weights, fused=False)
     module.eval()
     rows, labels = [], []
     with torch.inference_mode():

@@ -25,6 +25,8 @@ from striate.analysis.why.sight import padding_note, seen
 from striate.analysis.why.stored import Stored
 from striate.errors import ExplanationError
 from striate.graph import Call, Graph, Node, Ref
+from striate.memory import check
+from striate.passes.attach_loss import loss_of
 from striate.reference import Backward, Factor, Number, Product, behind, prepared
 from striate.reference.products import constant
 
@@ -63,6 +65,7 @@ class Inquiry:
     def __init__(self, model: Subject, picture: object, target: object = None) -> None:
         self._network = network_of(model)
         self._graph = self._network.graph
+        check(self._graph, 1, number=8)
         self._picture = picture_of(self._network, picture)
         self._trace = prepared(self._graph, self._network.weights, self._picture.exact)
         self._stored = Stored(self._graph, self._network.weights, self._picture.rounded)
@@ -234,11 +237,13 @@ class Inquiry:
 
     def _formula(self, number: Number) -> str:
         node = self._graph[number.node]
-        text = node.operator.formula(number.index, *self._graph.input_specs(node))
+        specs, target = self._graph.input_specs(node), self._trace.target
+        text = node.operator.formula(number.index, *specs)
+        if node.operator.is_loss and target is not None and target.ndim > 1:
+            text = loss_of(self._graph, self._network.scores).wanted_formula(*specs)
         names = "|".join(map(re.escape, self._graph.weights(node)))
         if names:
             text = re.sub(rf"(?<![\w.])({names})\[", rf"{node.name}.\1[", text)
-        target = self._trace.target
         if node.operator.is_loss and target is not None and target.ndim == 1:
             text = text.replace("[target]", f"[{int(target[0])}]")
         return _with_names(text, node)
@@ -265,16 +270,10 @@ class Inquiry:
                     yield reader, Ref(slot, number.index)
 
     @cached_property
-    def _leading(self) -> set[str]:
+    def _leading(self) -> frozenset[str]:
         """The nodes that the loss depends on."""
         loss = self._graph.loss
-        if loss is None:
-            return set()
-        found = {loss.name}
-        for node in reversed(self._graph.nodes):
-            if node.name in found:
-                found.update(node.inputs)
-        return found
+        return self._graph.ancestors([] if loss is None else [loss.name])
 
     @cached_property
     def _backward(self) -> Backward:
@@ -305,7 +304,9 @@ class Inquiry:
             if target is None:
                 scores = self._trace.reach([self._network.scores]).values[self._network.scores][0]
                 penalty = self._graph[self._network.scores].operator.is_penalty
-                target = np.array([int(scores.argmin() if penalty else scores.argmax())])
+                target = loss_of(self._graph, self._network.scores).predicted_target(
+                    -scores if penalty else scores
+                )
             self._trace.target = self._stored.target = target
         return loss
 
@@ -315,7 +316,7 @@ class Inquiry:
         if target is None:
             return ""
         if target.ndim > 1:
-            return "wanted values"
+            return "wanted values" if target.dtype.kind == "f" else "a class per position"
         unit = int(target[0])
         return classes[unit] if unit < len(classes) else str(unit)
 

@@ -46,13 +46,13 @@ class Stored:
         """The output of a node."""
         if name not in self._values:
             node = self._graph[name]
-            self._values[name] = self._loss(node) if node.operator.is_loss else self._run(node)
+            self._values[name] = self._loss(node) if node.operator.is_loss else self._run(name)
         return self._values[name]
 
-    def _run(self, node: Node) -> Array:
+    def _run(self, name: str) -> Array:
         from striate.pytorch.evaluate import last_value
 
-        part = _up_to(self._graph, node)
+        part = self._graph.upto(name)
         return last_value(part, self._own(part), self._x)
 
     def _loss(self, node: Node) -> Array:
@@ -70,25 +70,13 @@ class Stored:
 
         from striate.pytorch.evaluate import values_and_gradients
 
-        part = _up_to(self._graph, self._graph.nodes[-1])
+        part = self._graph.upto(self._graph.nodes[-1].name)
         return values_and_gradients(part, self._own(part), self._x, self._wanted, torch.float32)
 
     @property
     def _wanted(self) -> Array:
         wanted = np.asarray(self.target)
-        return wanted.astype(np.float32) if wanted.ndim > 1 else wanted
+        return wanted.astype(np.float32) if wanted.dtype.kind == "f" else wanted
 
     def _own(self, graph: Graph) -> Weights:
         return {node.name: self._weights[node.name] for node in graph if graph.weights(node)}
-
-
-def _up_to(graph: Graph, node: Node) -> Graph:
-    """The part of a graph that `node` depends on, without side exits."""
-    waiting, found = [node.name], set[str]()
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += graph[name].inputs
-    last = [each for each in graph if each.name in found and each != node]
-    return Graph((*last, node))

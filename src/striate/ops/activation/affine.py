@@ -46,6 +46,7 @@ class Affine(Operator):
     """
 
     label: ClassVar[str] = "affine"
+    elementwise: ClassVar[bool] = True
 
     scale: float = 1.0
     shift: float = 0.0

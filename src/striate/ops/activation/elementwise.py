@@ -28,6 +28,8 @@ from striate.ops.arrays import Array
 class Elementwise(Operator):
     """An activation without weights; a subclass gives `function`, `derivative` and `symbol`."""
 
+    elementwise: ClassVar[bool] = True
+    bends: ClassVar[bool] = True
     symbol: ClassVar[str]
     """How the function is written: σ in σ(conv1[0,2,3])."""
 

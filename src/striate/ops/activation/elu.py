@@ -40,6 +40,8 @@ class ELU(Elementwise):
 
     label: ClassVar[str] = "elu"
     symbol: ClassVar[str] = "elu"
+    rises: ClassVar[bool] = True
+    rectifies: ClassVar[bool] = True
 
     alpha: float = 1.0
 

@@ -49,6 +49,7 @@ class GELU(Elementwise):
 
     label: ClassVar[str] = "gelu"
     symbol: ClassVar[str] = "gelu"
+    rectifies: ClassVar[bool] = True
 
     approximate: bool = False
 

@@ -33,6 +33,7 @@ class HardSigmoid(Elementwise):
 
     label: ClassVar[str] = "hardsigmoid"
     symbol: ClassVar[str] = "hardsigmoid"
+    rises: ClassVar[bool] = True
 
     def function(self, x: Array) -> Array:
         return np.minimum(np.maximum(x + 3, 0), 6) / 6

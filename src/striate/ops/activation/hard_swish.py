@@ -32,6 +32,7 @@ class HardSwish(Elementwise):
 
     label: ClassVar[str] = "hardswish"
     symbol: ClassVar[str] = "hardswish"
+    rectifies: ClassVar[bool] = True
 
     def function(self, x: Array) -> Array:
         return x * np.minimum(np.maximum(x + 3, 0), 6) / 6

@@ -40,6 +40,7 @@ class LeakyReLU(Elementwise):
 
     label: ClassVar[str] = "lrelu"
     symbol: ClassVar[str] = "lrelu"
+    rectifies: ClassVar[bool] = True
 
     slope: float = 0.01
 

@@ -57,6 +57,8 @@ class Maxout(Operator):
     """
 
     label: ClassVar[str] = "maxout"
+    bends: ClassVar[bool] = True
+    rectifies: ClassVar[bool] = True
 
     pieces: int = 2
 

@@ -42,6 +42,7 @@ from striate.graph import (
     Use,
 )
 from striate.ops import checked
+from striate.ops.activation.relu import ReLU
 from striate.ops.arrays import Array
 
 
@@ -58,6 +59,9 @@ class NoisyReLU(Operator):
 
     label: ClassVar[str] = "noisyrelu"
     is_random: ClassVar[bool] = True
+    elementwise: ClassVar[bool] = True
+    bends: ClassVar[bool] = True
+    rectifies: ClassVar[bool] = True
 
     sigma: float = 1.0
 
@@ -76,6 +80,9 @@ class NoisyReLU(Operator):
     def draw(self, generator: np.random.Generator, *inputs: Array) -> Array:
         (x,) = inputs
         return (self.sigma * generator.standard_normal(x.shape)).astype(x.dtype)
+
+    def evaluated(self) -> ReLU:
+        return ReLU()
 
     def forward(self, call: Call) -> Array:
         return np.maximum(_heard(call), 0)

@@ -58,6 +58,8 @@ class PReLU(Operator):
     """
 
     label: ClassVar[str] = "prelu"
+    bends: ClassVar[bool] = True
+    rectifies: ClassVar[bool] = True
 
     shared: bool = True
 

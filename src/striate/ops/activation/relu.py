@@ -32,6 +32,8 @@ class ReLU(Elementwise):
 
     label: ClassVar[str] = "relu"
     symbol: ClassVar[str] = "relu"
+    rises: ClassVar[bool] = True
+    rectifies: ClassVar[bool] = True
 
     def function(self, x: Array) -> Array:
         return np.maximum(x, 0)

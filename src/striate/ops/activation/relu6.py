@@ -30,6 +30,8 @@ class ReLU6(Elementwise):
 
     label: ClassVar[str] = "relu"
     symbol: ClassVar[str] = "relu6"
+    rises: ClassVar[bool] = True
+    rectifies: ClassVar[bool] = True
 
     def function(self, x: Array) -> Array:
         return np.clip(x, 0, 6)

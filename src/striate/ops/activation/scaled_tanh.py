@@ -42,6 +42,7 @@ class ScaledTanh(Elementwise):
 
     label: ClassVar[str] = "stanh"
     symbol: ClassVar[str] = "stanh"
+    rises: ClassVar[bool] = True
 
     amplitude: float = 1.7159
     slope: float = 2 / 3

@@ -34,6 +34,7 @@ class Sigmoid(Elementwise):
 
     label: ClassVar[str] = "sigmoid"
     symbol: ClassVar[str] = "σ"
+    rises: ClassVar[bool] = True
 
     def function(self, x: Array) -> Array:
         return logistic(x)

@@ -32,6 +32,7 @@ class SiLU(Elementwise):
 
     label: ClassVar[str] = "silu"
     symbol: ClassVar[str] = "silu"
+    rectifies: ClassVar[bool] = True
 
     def function(self, x: Array) -> Array:
         return x * logistic(x)

@@ -48,6 +48,7 @@ class Softmax(Operator):
     """Normalized exponentials over the units or channels. Shape: any, unchanged."""
 
     label: ClassVar[str] = "softmax"
+    gives_shares: ClassVar[bool] = True
 
     def shape(self, *inputs: Spec) -> Spec:
         return inputs[0]

@@ -32,6 +32,7 @@ class Tanh(Elementwise):
 
     label: ClassVar[str] = "tanh"
     symbol: ClassVar[str] = "tanh"
+    rises: ClassVar[bool] = True
 
     def function(self, x: Array) -> Array:
         return np.tanh(x)

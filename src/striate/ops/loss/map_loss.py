@@ -7,9 +7,10 @@ first term pulls the right penalty down; the second pushes the others up, in pro
 likely each makes its class. j is the penalty of one more class, rubbish: classes whose penalty
 is far above it are left alone, and the network cannot shrink everything to one point.
 
-The gradient, with p[k] = e^(-y[k]) / (e⁻ʲ + Σ_m e^(-y[m])):
+It is a cross-entropy, Σ_k q[k] · -log p[k], with p[k] = e^(-y[k]) / (e⁻ʲ + Σ_m e^(-y[m])) and all
+of q at the right class; the target may also be shares q of classes. The gradient:
 
-    ∂L/∂y[k] = [k = t] - p[k]
+    ∂L/∂y[k] = q[k] - p[k] · Σ_m q[m]
 
 Source: LeCun, Bottou, Bengio and Haffner, "Gradient-Based Learning Applied to Document
 Recognition", 1998, equation 9 (maximum a posteriori).
@@ -23,97 +24,95 @@ Recognition", 1998, equation 9 (maximum a posteriori).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
-from typing import ClassVar, final
+from math import isfinite, prod
+from typing import final
 
 import numpy as np
 
 from striate.errors import SettingError
-from striate.graph import (
-    Call,
-    Cost,
-    Factor,
-    Gradients,
-    Index,
-    Operator,
-    Reach,
-    Ref,
-    Spec,
-    Term,
-    Use,
-)
+from striate.graph import Cost, Factor, Index, Ref, Spec, Term
 from striate.ops.arrays import Array
-from striate.ops.loss.target import class_scores, one_hot, score_names
+from striate.ops.loss.class_loss import check_smoothing
+from striate.ops.loss.row_loss import RowLoss, over_places, per_place, unless_one
+from striate.ops.loss.target import Rows, score_names
 
 
 @final
 @dataclass(frozen=True)
-class MapLoss(Operator):
+class MapLoss(RowLoss):
     """LeNet-5's discriminative loss over penalties.
 
     Args:
         j: the penalty of the rubbish class.
+        smoothing: the share of the target spread over all classes (but rubbish).
 
-    Shapes: penalties (classes,) and a class index, or shares (classes,) -> one number.
+    Shapes: penalties (classes, *positions), and class numbers (*positions) or shares of classes
+    (classes, *positions) -> one number.
     """
 
-    label: ClassVar[str] = "loss"
-    numbered: ClassVar[bool] = False
-    is_loss: ClassVar[bool] = True
-
     j: float = 1.0
+    smoothing: float = 0.0
 
     def __post_init__(self) -> None:
         if not isfinite(self.j):
             raise SettingError(f"j is {self.j}", remedy="It is a penalty: a number, such as 1.")
-
-    def shape(self, *inputs: Spec) -> Spec:
-        return class_scores(inputs[0])
+        check_smoothing(self.smoothing)
 
     def cost(self, *inputs: Spec) -> Cost:
         return Cost(other=3 * inputs[0].size)
 
-    def field(self, *inputs: Spec) -> Reach:
-        return Reach.EVERYTHING
+    def losses(self, given: Rows) -> Array:
+        q = self._wanted(given)
+        losses: Array = (q * given.scores).sum(axis=1) + q.sum(axis=1) * self._log_total(given)
+        return losses
 
-    def forward(self, call: Call) -> Array:
-        loss: Array = (one_hot(call) * call.x).sum(axis=1) + self._log_total(call.x)
-        return loss
+    def slopes(self, given: Rows) -> Array:
+        q = self._wanted(given)
+        likely = np.exp(-given.scores - self._log_total(given)[:, None])
+        slopes: Array = q - q.sum(axis=1, keepdims=True) * likely
+        return slopes
 
-    def backward(self, call: Call, error: Array) -> Gradients:
-        likely = np.exp(-call.x - self._log_total(call.x)[:, None])
-        return Gradients((error[:, None] * (one_hot(call) - likely),))
-
-    def terms(self, call: Call, index: Index) -> list[Term]:
-        (picture,) = index
-        cells = [Ref(0, (picture, k)) for k in range(call.x.shape[1])]
+    def row_terms(self, given: Rows, row: int, scores: Sequence[Ref]) -> list[Term]:
+        q, penalties = self._wanted(given)[row].tolist(), given.scores[row].tolist()
         found = [
-            Term((Factor(wanted, f"{wanted:g}"), Factor(call.x[cell.index], refs=(cell,))))
-            for cell, wanted in zip(cells, one_hot(call)[picture].tolist(), strict=True)
+            Term((Factor(wanted, f"{wanted:g}"), Factor(penalty, refs=(cell,))))
+            for wanted, penalty, cell in zip(q, penalties, scores, strict=True)
             if wanted
         ]
-        total = self._log_total(call.x[picture : picture + 1]).item()
-        label = f"log(exp(-{self.j:g}) + Σ exp(-({score_names(len(cells))})))"
-        return [*found, Term((Factor(total, label, tuple(cells)),))]
+        label = f"log(exp(-{self.j:g}) + Σ exp(-({score_names(len(scores))})))"
+        total = Factor(self._log_total(given)[row].item(), label, tuple(scores))
+        return [*found, Term((*unless_one(sum(q), given.scores.dtype), total))]
 
-    def uses(self, call: Call, ref: Ref) -> list[Use]:
-        picture, k = ref.index
-        total = self._log_total(call.x[picture : picture + 1]).item()
-        likely = np.exp(-call.x[ref.index] - total).item()
-        wanted = one_hot(call)[ref.index].item()
-        return [Use((picture,), (Factor(wanted - likely, f"({wanted:g} - p[{k}])", (ref,)),))]
+    def row_use(self, given: Rows, row: int, score: Ref) -> tuple[Factor, ...]:
+        k, q = score.index[1], self._wanted(given)[row]
+        likely = np.exp(-given.scores[row, k] - self._log_total(given)[row]).item()
+        wanted, total = q[k].item(), sum(q.tolist())
+        times = "".join(f"{each.label} · " for each in unless_one(total, q.dtype))
+        return (Factor(wanted - total * likely, f"({wanted:g} - {times}p[{k}])", (score,)),)
 
     def formula(self, index: Index, *inputs: Spec) -> str:
-        return f"{{0}}[target] + log(exp(-{self.j:g}) + Σ exp(-{{0}}[k]))"
+        if prod(inputs[0].spatial) == 1 and not self.smoothing:
+            return f"{{0}}[target] + log(exp(-{self.j:g}) + Σ exp(-{{0}}[k]))"
+        return self.wanted_formula(*inputs)
+
+    def wanted_formula(self, *inputs: Spec) -> str:
+        total = f"log(exp(-{self.j:g}) + Σ exp(-{{0}}[m]))"
+        return over_places(f"Σ q[k] · ({{0}}[k] + {total})", inputs[0])
 
     def gradient_formula(self, ref: Ref, *inputs: Spec) -> str:
-        k = ref.index[0]
+        place = ",".join(map(str, ref.index))
         total = f"(exp(-{self.j:g}) + Σ exp(-{{0}}[m]))"
-        return f"{{self}}.grad · ([target={k}] - exp(-{{0}}[{k}]) / {total})"
+        slope = f"{{self}}.grad · (q[{place}] - Σ q · exp(-{{0}}[{place}]) / {total})"
+        return per_place(slope, inputs[0])
 
-    def _log_total(self, y: Array) -> Array:
-        """log(e⁻ʲ + Σ e^(-y)), one number a picture."""
+    def _wanted(self, given: Rows) -> Array:
+        return given.smoothed(self.smoothing, 1 / given.scores.shape[1])
+
+    def _log_total(self, given: Rows) -> Array:
+        """log(e⁻ʲ + Σ e^(-y)), one number per row."""
+        y = given.scores
         least = np.minimum(y.min(axis=1), self.j)
         powers = np.exp(least[:, None] - y).sum(axis=1) + np.exp(least - self.j)
         return np.log(powers) - least

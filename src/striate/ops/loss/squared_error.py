@@ -2,7 +2,8 @@
 
     L = ½ Σ_k (y[k] - t[k])²        ∂L/∂y[k] = y[k] - t[k]
 
-for outputs y and wanted values t; a class number stands for 1 at the class and 0 elsewhere.
+for outputs y and wanted values t; a class number stands for 1 at the class and 0 elsewhere. Over
+a map or sequence, L is the mean of its positions.
 
 Source: Rumelhart, Hinton and Williams, "Learning representations by back-propagating errors",
 Nature 323, 1986, equation 3; Bouvrie, "Notes on Convolutional Neural Networks", 2006, equation 1.
@@ -15,66 +16,52 @@ Nature 323, 1986, equation 3; Bouvrie, "Notes on Convolutional Neural Networks",
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import final
 
-from striate.graph import (
-    Call,
-    Cost,
-    Factor,
-    Gradients,
-    Index,
-    Operator,
-    Reach,
-    Ref,
-    Spec,
-    Term,
-    Use,
-)
+from striate.graph import Cost, Factor, Index, Ref, Spec, Term
 from striate.ops.arrays import Array
-from striate.ops.loss.target import class_scores, one_hot
+from striate.ops.loss.row_loss import RowLoss, over_places, per_place
+from striate.ops.loss.target import Rows
 
 
 @final
 @dataclass(frozen=True)
-class SquaredError(Operator):
-    """Half the sum of squares. Shapes: (units,) and a class or wanted values -> one number."""
+class SquaredError(RowLoss):
+    """Half the sum of squares.
 
-    label: ClassVar[str] = "loss"
-    numbered: ClassVar[bool] = False
-    is_loss: ClassVar[bool] = True
-
-    def shape(self, *inputs: Spec) -> Spec:
-        return class_scores(inputs[0])
+    Shapes: (units, *positions), and class numbers (*positions) or wanted values
+    (units, *positions) -> one number.
+    """
 
     def cost(self, *inputs: Spec) -> Cost:
         return Cost(other=3 * inputs[0].size)
 
-    def field(self, *inputs: Spec) -> Reach:
-        return Reach.EVERYTHING
+    def losses(self, given: Rows) -> Array:
+        losses: Array = ((given.scores - given.wanted) ** 2).sum(axis=1) / 2
+        return losses
 
-    def forward(self, call: Call) -> Array:
-        loss: Array = ((call.x - one_hot(call)) ** 2).sum(axis=1) / 2
-        return loss
+    def slopes(self, given: Rows) -> Array:
+        slopes: Array = given.scores - given.wanted
+        return slopes
 
-    def backward(self, call: Call, error: Array) -> Gradients:
-        return Gradients((error[:, None] * (call.x - one_hot(call)),))
-
-    def terms(self, call: Call, index: Index) -> list[Term]:
-        cells = [(*index, k) for k in range(call.x.shape[1])]
-        distances = [_distance(call, cell) for cell in cells]
+    def row_terms(self, given: Rows, row: int, scores: Sequence[Ref]) -> list[Term]:
+        distances = [_distance(given, row, cell) for cell in scores]
         return [Term((Factor(0.5, "1/2"), distance, distance)) for distance in distances]
 
-    def uses(self, call: Call, ref: Ref) -> list[Use]:
-        return [Use(ref.index[:1], (_distance(call, ref.index),))]
+    def row_use(self, given: Rows, row: int, score: Ref) -> tuple[Factor, ...]:
+        return (_distance(given, row, score),)
 
     def formula(self, index: Index, *inputs: Spec) -> str:
-        return "1/2 · Σ ({0}[k] - target[k])²"
+        return over_places("1/2 · Σ ({0}[k] - target[k])²", inputs[0])
 
     def gradient_formula(self, ref: Ref, *inputs: Spec) -> str:
-        return f"{{self}}.grad · ({{0}}[{ref.index[0]}] - target[{ref.index[0]}])"
+        place = ",".join(map(str, ref.index))
+        return per_place(f"{{self}}.grad · ({{0}}[{place}] - target[{place}])", inputs[0])
 
 
-def _distance(call: Call, cell: Index) -> Factor:
-    wanted = one_hot(call)[cell].item()
-    return Factor(call.x[cell].item() - wanted, f"({{0}} - {wanted:g})", (Ref(0, cell),))
+def _distance(given: Rows, row: int, cell: Ref) -> Factor:
+    k = cell.index[1]
+    wanted = given.wanted[row, k].item()
+    return Factor(given.scores[row, k].item() - wanted, f"({{0}} - {wanted:g})", (cell,))

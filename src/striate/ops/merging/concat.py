@@ -40,6 +40,7 @@ class Concat(Rearrangement):
 
     label: ClassVar[str] = "concat"
     arity: ClassVar[tuple[int, int | None]] = (2, None)
+    only_moves: ClassVar[bool] = True
 
     axis: str | int = "channel"
 

@@ -73,6 +73,7 @@ class BatchNorm(Operator):
     """
 
     label: ClassVar[str] = "bn"
+    normalizes: ClassVar[bool] = True
 
     epsilon: float = 1e-5
     momentum: float = 0.1

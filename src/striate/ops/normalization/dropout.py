@@ -55,6 +55,8 @@ class Dropout(Operator):
 
     label: ClassVar[str] = "dropout"
     is_random: ClassVar[bool] = True
+    elementwise: ClassVar[bool] = True
+    passes_on: ClassVar[bool] = True
 
     rate: float = 0.5
 

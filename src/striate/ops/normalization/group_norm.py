@@ -48,6 +48,7 @@ class GroupNorm(Standardized):
     """
 
     label: ClassVar[str] = "groupnorm"
+    normalizes: ClassVar[bool] = True
 
     groups: int = 32
 

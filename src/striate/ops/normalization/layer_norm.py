@@ -48,6 +48,7 @@ class LayerNorm(Standardized):
     """
 
     label: ClassVar[str] = "layernorm"
+    normalizes: ClassVar[bool] = True
 
     over: Literal["all", "channels"] = "all"
 

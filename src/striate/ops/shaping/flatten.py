@@ -24,6 +24,7 @@ class Flatten(Rearrangement):
     """Shapes: any -> (product of all,)."""
 
     label: ClassVar[str] = "flatten"
+    only_moves: ClassVar[bool] = True
 
     def shape(self, *inputs: Spec) -> Spec:
         return Spec((inputs[0].size,))

@@ -1,0 +1,123 @@
+"""All verbs as one command, and the one place where a command ends: message and exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.metadata import version as installed
+from typing import Any
+
+import typer
+
+from striate.cli import (
+    bench,
+    evaluate,
+    export,
+    networks,
+    predict,
+    pretrain,
+    show,
+    svm,
+    terminal,
+    train,
+    verify,
+    why,
+)
+from striate.errors import InterruptedRunError, StriateError
+from striate.memory import is_shortage
+
+WRONG, INTERRUPTED, HUNG_UP = 2, 130, 141
+"""Exit codes beside 0, done, and 1, the answer is no. 130 and 141 are what a shell says of a
+program that Ctrl-C ended, or a pipe whose reader has left."""
+
+app = typer.Typer(
+    name="striate",
+    help="Convolutional networks you can see through: write one in a line, train it, "
+    "and ask why about any number in it.",
+    epilog="First: striate train   then: striate show 'INPUT 1x28x28 -> CONV 6 5x5 -> FC 10'",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for verb in (train, show, why, predict, evaluate, verify, networks, export, pretrain, svm, bench):
+    app.command(name=verb.__name__.rpartition(".")[2])(verb.run)
+
+_UsageError: type[Any] = typer.BadParameter.__mro__[2]
+"""What typer raises for words it does not know: ClickException, of the click it brings along."""
+
+
+@app.callback(invoke_without_command=True)
+def _options(
+    version: bool = typer.Option(False, "--version", help="Print the version.", is_eager=True),
+) -> None:
+    if version:
+        terminal.say(f"striate {installed('striate')}")
+        raise typer.Exit
+
+
+def run() -> int:
+    """The exit code of the command in `sys.argv`; a wrong request is one clear message."""
+    try:
+        code = app(standalone_mode=False) or 0
+        if code == INTERRUPTED:  # typer's form of KeyboardInterrupt
+            raise KeyboardInterrupt
+        sys.stdout.flush()
+    except SystemExit as leaving:
+        if isinstance(leaving.__context__, BrokenPipeError):  # rich, printing typer's help
+            return _hung_up()
+        raise
+    except InterruptedRunError as error:
+        return _ended(f"{error}", INTERRUPTED)
+    except KeyboardInterrupt:
+        return _ended("interrupted", INTERRUPTED)
+    except StriateError as error:
+        return _ended(f"striate: {error}", WRONG)
+    except _UsageError as error:
+        error.message = terminal.visible(error.message)
+        error.show()
+        return int(error.exit_code)
+    except BrokenPipeError:
+        return _hung_up()
+    except (MemoryError, RuntimeError) as error:
+        if not is_shortage(error):
+            raise
+        return _ended(f"striate: there is not enough memory: {error}".splitlines()[0], WRONG)
+    except OSError as error:
+        return _ended(f"striate: {_said(error)}", WRONG)
+    return int(code)
+
+
+def _said(error: OSError) -> str:
+    """What the system refused, with the file where it names one."""
+    reason = error.strerror or str(error)
+    return f"{error.filename}: {reason}" if error.filename is not None else reason
+
+
+def _ended(message: str, code: int) -> int:
+    """Say `message` if anybody reads it, and flush what was said before."""
+    for stream, text in ((sys.stdout, ""), (sys.stderr, f"{message}\n")):
+        try:
+            stream.write(terminal.visible(text))
+            stream.flush()
+        except OSError:
+            terminal.hush(stream)
+    return code
+
+
+def _hung_up() -> int:
+    """The reader (head, less) has left: nothing more to say, and nothing is wrong."""
+    terminal.hush(sys.stdout)
+    return HUNG_UP
+
+
+def reopen_closed() -> None:
+    """Give closed standard streams a place to go, or the next file opened would take their number.
+
+    And what an encoding cannot hold is written as an escape.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            mode = "w" if number else "r"
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]

@@ -1,0 +1,65 @@
+"""`--ink`: what the commands say and do of photographs of ink."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from striate.cli import terminal
+from striate.errors import DataError
+
+if TYPE_CHECKING:
+    from striate.data import DataSet
+    from striate.data.dataset import AnySplit
+    from striate.model import Model
+
+SAMPLE = 200
+HELP = (
+    "auto finds the ink of photographs and lays it out as in training (inverts, crops, centers); "
+    "keep takes pictures as they are."
+)
+
+
+def print_differences(path: str, found: Sequence[str], ink: str) -> None:
+    """Say on standard error what is otherwise in a picture than in training, if anything is."""
+    from striate.data.names import printable
+
+    if found:
+        remedy = "" if ink == "auto" else " (photographs of ink: try --ink auto)"
+        terminal.say(f"{printable(path)}: {'; '.join(found)}{remedy}", error=True)
+
+
+def common_differences(model: Model, data: DataSet, split: str) -> list[str]:
+    """What is otherwise than in training in most pictures of a split, of the first `SAMPLE`."""
+    pictures = data.split(split)
+    images = pictures.images[: min(SAMPLE, len(pictures))]
+    counts = Counter(each for image in images for each in model.preprocessing.differences(image))
+    return [
+        f"{each} ({count:,} of {len(images):,} pictures)"
+        for each, count in counts.most_common()
+        if count > len(images) / 2
+    ]
+
+
+def laid_out_data(model: Model, data: DataSet, split: str, ink: str) -> DataSet:
+    """The data with the ink of the pictures that are judged as in training, where asked for."""
+    from striate.data.ink import WAYS
+    from striate.data.preprocess import laid_out
+
+    if ink not in WAYS:
+        raise DataError(f"--ink is {' or '.join(WAYS)}, not {ink!r:.40}")
+    if ink == "keep":
+        return data
+    asked = {name: split in (name, "all") for name in ("train", "validation", "test")}
+
+    def laid(name: str, pictures: AnySplit) -> AnySplit:
+        return laid_out(pictures, model.preprocessing) if asked[name] else pictures
+
+    return replace(
+        data,
+        train=laid("train", data.train),
+        validation=data.validation and laid("validation", data.validation),
+        test=data.test and laid("test", data.test),
+    )

@@ -1,0 +1,151 @@
+"""Activations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from striate import ops
+from striate.graph import Operator, Spec
+from striate.pytorch.modules.making import Maker, plain, unless
+from striate.pytorch.recipe import Recipe
+
+
+class ScaledTanh(nn.Module):
+    """LeCun's hyperbolic tangent: amplitude · tanh(slope · x)."""
+
+    def __init__(self, amplitude: float, slope: float) -> None:
+        super().__init__()
+        self.amplitude = amplitude
+        self.slope = slope
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.amplitude * torch.tanh(self.slope * x)
+
+
+class Sine(nn.Module):
+    """The sine of each number."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.sin(x)
+
+
+class Cosine(nn.Module):
+    """The cosine of each number."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cos(x)
+
+
+class ExactHardsigmoid(nn.Hardsigmoid):
+    """The hard sigmoid; in float64 with a gradient of float64.
+
+    PyTorch's own gradient on a CPU is 1/6 rounded to float32, whatever the type of the numbers.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu6(x + 3) / 6 if x.dtype == torch.float64 else super().forward(x)
+
+
+class NoisyReLU(nn.Module):
+    """A rectifier with Gaussian noise before it while training."""
+
+    def __init__(self, sigma: float) -> None:
+        super().__init__()
+        self.sigma = sigma
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(x + self.sigma * torch.randn_like(x) if self.training else x)
+
+
+class Maxout(nn.Module):
+    """Of every few neighboring channels the largest number."""
+
+    def __init__(self, pieces: int) -> None:
+        super().__init__()
+        self.pieces = pieces
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.reshape(x.shape[0], -1, self.pieces, *x.shape[2:]).max(dim=2).values
+
+
+class Probabilities(nn.Softmax):
+    """Softmax at the exit of a network that is trained with the log-loss.
+
+    In training mode the logarithms leave, computed without the probabilities: -log of a
+    probability that was rounded to 0 would be infinite. They are what `nn.NLLLoss` takes.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            return F.log_softmax(x, dim=self.dim)
+        return F.softmax(x, dim=self.dim)
+
+
+def _leaky_relu(relu: ops.LeakyReLU, inputs: tuple[Spec, ...]) -> Recipe:
+    return Recipe(nn.LeakyReLU, (relu.slope,))
+
+
+def _prelu(prelu: ops.PReLU, inputs: tuple[Spec, ...]) -> Recipe:
+    return Recipe(nn.PReLU, () if prelu.shared else (inputs[0].channels,))
+
+
+def _noisy_relu(relu: ops.NoisyReLU, inputs: tuple[Spec, ...]) -> Recipe:
+    return Recipe(NoisyReLU, (relu.sigma,))
+
+
+def _elu(elu: ops.ELU, inputs: tuple[Spec, ...]) -> Recipe:
+    return Recipe(nn.ELU, (), unless({"alpha": 1.0}, {"alpha": elu.alpha}))
+
+
+def _gelu(gelu: ops.GELU, inputs: tuple[Spec, ...]) -> Recipe:
+    return Recipe(nn.GELU, (), {"approximate": "tanh"} if gelu.approximate else {})
+
+
+def _maxout(maxout: ops.Maxout, inputs: tuple[Spec, ...]) -> Recipe:
+    return Recipe(Maxout, (maxout.pieces,))
+
+
+def _scaled_tanh(tanh: ops.ScaledTanh, inputs: tuple[Spec, ...]) -> Recipe:
+    return Recipe(ScaledTanh, (tanh.amplitude, tanh.slope))
+
+
+def _softmax(softmax: ops.Softmax, inputs: tuple[Spec, ...]) -> Recipe:
+    return Recipe(nn.Softmax, (), {"dim": 1})
+
+
+class Affine(nn.Module):
+    """Every number times one number, plus another."""
+
+    def __init__(self, scale: float, shift: float) -> None:
+        super().__init__()
+        self.scale, self.shift = scale, shift
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.scale + self.shift
+
+
+ROWS: Mapping[type[Operator], Maker] = {
+    ops.Affine: lambda affine, inputs: Recipe(Affine, (affine.scale, affine.shift)),
+    ops.ReLU: plain(nn.ReLU),
+    ops.ReLU6: plain(nn.ReLU6),
+    ops.LeakyReLU: _leaky_relu,
+    ops.PReLU: _prelu,
+    ops.NoisyReLU: _noisy_relu,
+    ops.ELU: _elu,
+    ops.GELU: _gelu,
+    ops.SiLU: plain(nn.SiLU),
+    ops.HardSigmoid: plain(ExactHardsigmoid),
+    ops.HardSwish: plain(nn.Hardswish),
+    ops.Softplus: lambda op, inputs: Recipe(nn.Softplus, (op.beta, op.threshold)),
+    ops.Maxout: _maxout,
+    ops.Sigmoid: plain(nn.Sigmoid),
+    ops.Tanh: plain(nn.Tanh),
+    ops.ScaledTanh: _scaled_tanh,
+    ops.Sine: plain(Sine),
+    ops.Cosine: plain(Cosine),
+    ops.Softmax: _softmax,
+}

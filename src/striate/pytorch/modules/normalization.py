@@ -1,0 +1,84 @@
+"""Normalization and dropout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from striate import ops
+from striate.graph import Operator, Spec
+from striate.ops.normalization.spread_weight import spread_size
+from striate.pytorch.modules.making import Maker, unless
+from striate.pytorch.recipe import Recipe
+
+
+class ChannelNorm(nn.LayerNorm):
+    """Layer normalization over the channels at each place of a map."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+
+class Scale(nn.Module):
+    """The input times a learned weight, spread over it."""
+
+    def __init__(self, *size: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(size))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.weight
+
+
+class Shift(nn.Module):
+    """The input plus a learned weight, spread over it."""
+
+    def __init__(self, *size: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(size))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.weight
+
+
+def _batch_norm(bn: ops.BatchNorm, inputs: tuple[Spec, ...]) -> Recipe:
+    (x,) = inputs
+    kind = nn.BatchNorm1d if x.rank < 3 else nn.BatchNorm2d
+    given = {"eps": bn.epsilon, "momentum": bn.momentum}
+    return Recipe(kind, (x.channels,), unless({"eps": 1e-5, "momentum": 0.1}, given))
+
+
+def _local_response_norm(lrn: ops.LocalResponseNorm, inputs: tuple[Spec, ...]) -> Recipe:
+    given = {"alpha": lrn.alpha, "beta": lrn.beta, "k": lrn.k}
+    usual = {"alpha": 1e-4, "beta": 0.75, "k": 1.0}
+    return Recipe(nn.LocalResponseNorm, (lrn.size,), unless(usual, given))
+
+
+def _layer_norm(norm: ops.LayerNorm, inputs: tuple[Spec, ...]) -> Recipe:
+    (x,) = inputs
+    settings = unless({"eps": 1e-5}, {"eps": norm.epsilon})
+    if norm.over == "channels" and x.rank > 1:
+        return Recipe(ChannelNorm, (x.channels,), settings)
+    return Recipe(nn.LayerNorm, (x.shape[0] if x.rank == 1 else x.shape,), settings)
+
+
+def _group_norm(norm: ops.GroupNorm, inputs: tuple[Spec, ...]) -> Recipe:
+    settings = unless({"eps": 1e-5}, {"eps": norm.epsilon})
+    return Recipe(nn.GroupNorm, (norm.groups, inputs[0].channels), settings)
+
+
+def _dropout(dropout: ops.Dropout, inputs: tuple[Spec, ...]) -> Recipe:
+    return Recipe(nn.Dropout, (dropout.rate,))
+
+
+ROWS: Mapping[type[Operator], Maker] = {
+    ops.BatchNorm: _batch_norm,
+    ops.LocalResponseNorm: _local_response_norm,
+    ops.LayerNorm: _layer_norm,
+    ops.GroupNorm: _group_norm,
+    ops.Dropout: _dropout,
+    ops.Scale: lambda scale, inputs: Recipe(Scale, spread_size(scale.size, inputs[0])),
+    ops.Shift: lambda shift, inputs: Recipe(Shift, spread_size(shift.size, inputs[0])),
+}

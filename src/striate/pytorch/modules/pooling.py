@@ -1,0 +1,154 @@
+"""Pooling by the largest number or the mean: of windows, of shares of a map, of the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from striate import ops
+from striate.graph import Operator, Spec
+from striate.pytorch.modules.making import Maker, by_rank, short, sides, unless, window_settings
+from striate.pytorch.recipe import Recipe
+
+
+class PaddedMaxPool1d(nn.MaxPool1d):
+    """Max-pooling whose padding differs between the two ends or is wider than half the window."""
+
+    def __init__(
+        self,
+        kernel_size: int,
+        sides: tuple[int, ...],
+        stride: int | None = None,
+        dilation: int = 1,
+    ) -> None:
+        super().__init__(kernel_size, stride=stride, dilation=dilation)
+        self.sides = sides
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(F.pad(x, self.sides, value=float("-inf")))
+
+
+class PaddedMaxPool2d(nn.MaxPool2d):
+    """Max-pooling whose padding differs between opposite sides or is wider than half the window."""
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, int],
+        sides: tuple[int, ...],
+        stride: int | tuple[int, int] | None = None,
+        dilation: int | tuple[int, int] = 1,
+    ) -> None:
+        super().__init__(kernel_size, stride=stride, dilation=dilation)
+        self.sides = sides
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(F.pad(x, self.sides, value=float("-inf")))
+
+
+class SharedAvgPool1d(nn.AvgPool1d):
+    """Average pooling with any padding, each window divided by its own number of cells."""
+
+    cells: Tensor
+
+    def __init__(
+        self, kernel_size: int, sides: tuple[int, ...], cells: list[int], stride: int | None = None
+    ) -> None:
+        super().__init__(kernel_size, kernel_size if stride is None else stride)
+        self.sides = sides
+        self.taps = kernel_size
+        self.register_buffer("cells", torch.tensor(cells).float(), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(F.pad(x, self.sides)) * self.taps / self.cells
+
+
+class SharedAvgPool2d(nn.AvgPool2d):
+    """Average pooling with any padding, each window divided by its own number of cells."""
+
+    cells: Tensor
+
+    def __init__(
+        self,
+        kernel_size: int | tuple[int, int],
+        sides: tuple[int, ...],
+        cells: list[list[int]],
+        stride: int | tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__(kernel_size, stride, divisor_override=1)
+        self.sides = sides
+        self.register_buffer("cells", torch.tensor(cells).float(), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(F.pad(x, self.sides)) / self.cells
+
+
+def _max_pool(pool: ops.MaxPool, inputs: tuple[Spec, ...]) -> Recipe:
+    (x,) = inputs
+    axes = pool.field(x)
+    kernel = short(w.kernel for w in axes)
+    settings = unless({"stride": kernel, "dilation": 1}, window_settings(axes))
+    if all(w.before == w.after and 2 * w.before <= w.kernel for w in axes):
+        settings |= unless({"padding": 0}, {"padding": short(w.before for w in axes)})
+        settings |= unless({"ceil_mode": False}, {"ceil_mode": pool.ceil})
+        return Recipe(by_rank(x, nn.MaxPool1d, nn.MaxPool2d), (kernel,), settings)
+    # The overhang of a last, partly empty window is padded too, in place of ceil_mode: PyTorch
+    # decides by a padded size whether that window exists, we by the size without.
+    overhangs = [(w.before, w.overhang(n)) for w, n in zip(axes, x.spatial, strict=True)]
+    settings["sides"] = sides(overhangs)
+    return Recipe(by_rank(x, PaddedMaxPool1d, PaddedMaxPool2d), (kernel,), settings)
+
+
+def _average_pool(pool: ops.AveragePool, inputs: tuple[Spec, ...]) -> Recipe:
+    (x,) = inputs
+    axes = pool.field(x)
+    kernel = short(w.kernel for w in axes)
+    settings = unless({"stride": kernel}, {"stride": short(w.stride for w in axes)})
+    if all(w.before == w.after and 2 * w.before <= w.kernel for w in axes):
+        settings |= unless({"padding": 0}, {"padding": short(w.before for w in axes)})
+        settings |= unless({"ceil_mode": False}, {"ceil_mode": pool.ceil})
+        if settings.keys() & {"padding", "ceil_mode"} and not pool.include_padding:
+            settings["count_include_pad"] = False
+        return Recipe(by_rank(x, nn.AvgPool1d, nn.AvgPool2d), (kernel,), settings)
+    overhangs = [(w.before, w.overhang(n)) for w, n in zip(axes, x.spatial, strict=True)]
+    settings |= {"sides": sides(overhangs), "cells": _cells(pool, x)}
+    return Recipe(by_rank(x, SharedAvgPool1d, SharedAvgPool2d), (kernel,), settings)
+
+
+def _cells(pool: ops.AveragePool, x: Spec) -> list[Any]:
+    """How many cells the mean of each window divides by, by output position."""
+    by_axis = []
+    for window, size in zip(pool.field(x), x.spatial, strict=True):
+        include = pool.include_padding
+        first, end = (-window.before, size + window.after) if include else (0, size)
+        starts = [window.start(o) for o in range(window.outputs(size))]
+        by_axis.append([min(s + window.kernel, end) - max(s, first) for s in starts])
+    if len(by_axis) == 1:
+        return by_axis[0]
+    return [[row * column for column in by_axis[1]] for row in by_axis[0]]
+
+
+def _global_average_pool(pool: ops.GlobalAveragePool, inputs: tuple[Spec, ...]) -> Recipe:
+    return Recipe(by_rank(inputs[0], nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d), (1,))
+
+
+def _adaptive_average_pool(pool: ops.AdaptiveAveragePool, inputs: tuple[Spec, ...]) -> Recipe:
+    kind = by_rank(inputs[0], nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d)
+    return Recipe(kind, (pool.size,))
+
+
+def _adaptive_max_pool(pool: ops.AdaptiveMaxPool, inputs: tuple[Spec, ...]) -> Recipe:
+    kind = by_rank(inputs[0], nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d)
+    return Recipe(kind, (pool.size,))
+
+
+ROWS: Mapping[type[Operator], Maker] = {
+    ops.MaxPool: _max_pool,
+    ops.AveragePool: _average_pool,
+    ops.GlobalAveragePool: _global_average_pool,
+    ops.AdaptiveAveragePool: _adaptive_average_pool,
+    ops.AdaptiveMaxPool: _adaptive_max_pool,
+}
