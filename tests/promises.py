@@ -15,15 +15,29 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+import arranging_settings as arranging
 import loss_settings
+from drawn_specs import (
+    EITHER_SIGN,
+    EPSILONS,
+    FACTORS,
+    RATES,
+    Draw,
+    Setting,
+    alone,
+    numbers_an_axis,
+    paddings,
+    plain,
+    pools,
+    shapes,
+    spatial,
+)
 from specimens import Lines
 from striate import ops
-from striate.graph import Call, Operator, Padding, Ref, Spec, Weight, Window
+from striate.graph import Call, Operator, Ref, Spec, Weight
 from striate.graph.window import windows
 
 Array: TypeAlias = NDArray[Any]
-Setting: TypeAlias = tuple[Operator, tuple[Spec, ...]]
-Draw: TypeAlias = Callable[[st.SearchStrategy[Any]], Any]
 
 
 @dataclass(frozen=True)
@@ -91,10 +105,12 @@ def cases(
         values = suitable(kind, rng, shape)
         return np.round(values) if tied and kind not in DOMAIN else values
 
-    sizes = [(batch, *spec.shape) for spec in specs or (operator.shape(),)]
+    entering = (operator.shape(),) if operator.is_input else specs
+    sizes = [(batch, *spec.shape) for spec in entering]
     inputs = tuple(fixed(numbers(size).astype(dtype)) for size in sizes)
     weights = {n: weight(w, rng, dtype) for n, w in operator.weights(*specs).items()}
-    call = Call(inputs, weights, draw(st.booleans()) if training is None else training)
+    trains = draw(st.booleans()) if training is None else training
+    call = Call(inputs, weights, trains, given=entering, pictures=batch)
     if operator.is_random and call.training:
         call = replace(call, noise=fixed(operator.draw(rng, *inputs)))
     if operator.is_loss:
@@ -142,37 +158,6 @@ DOMAIN: Mapping[type[Operator], Callable[[np.random.Generator, tuple[int, ...]],
     ops.Divide: away_from_zero,
 }
 """What inputs are drawn from where any real number will not do."""
-
-
-@st.composite
-def shapes(draw: Draw, ranks: tuple[int, ...] = (1, 2, 3)) -> Spec:
-    """A spec with axes of different lengths."""
-    return Spec(tuple(draw(st.permutations([2, 3, 4, 5]))[: draw(st.sampled_from(ranks))]))
-
-
-@st.composite
-def paddings(draw: Draw, kernels: tuple[int, ...], most: int) -> Padding:
-    """Any way to say a padding of up to `most` on a side."""
-    cells = st.integers(0, most)
-    words: list[st.SearchStrategy[Any]] = [cells, st.tuples(*[cells] * len(kernels))]
-    words.append(st.tuples(*[st.tuples(cells, cells)] * len(kernels)))
-    return draw(st.one_of(st.just("valid"), *words))
-
-
-@st.composite
-def spatial(draw: Draw, axes: tuple[Window, ...]) -> tuple[int, ...]:
-    """Lengths, different an axis, in which the windows fit at least once."""
-    found: list[int] = []
-    for axis in axes:
-        least = max(1, axis.extent - axis.before - axis.after)
-        size = draw(st.integers(least, least + 5))
-        found.append(size + (size in found))
-    return tuple(found)
-
-
-def numbers_an_axis(rank: int, most: int) -> st.SearchStrategy[tuple[int, ...]]:
-    """Whole numbers from 1, one an axis."""
-    return st.tuples(*[st.integers(1, most)] * rank)
 
 
 @st.composite
@@ -231,18 +216,6 @@ def average_pool(draw: Draw) -> Setting:
 
 
 @st.composite
-def pools(draw: Draw) -> tuple[int, Any, Any, Padding, bool]:
-    """Rank, kernel, stride, padding and rounding. Sizes are rounded up only where PyTorch can."""
-    rank = draw(st.integers(1, 2))
-    kernel = draw(numbers_an_axis(rank, 4))
-    stride = draw(st.one_of(st.none(), numbers_an_axis(rank, 3)))
-    ceil = draw(st.booleans())
-    if ceil:
-        return rank, kernel, stride, draw(st.integers(0, min(kernel) // 2)), ceil
-    return rank, kernel, stride, draw(paddings(kernel, min(kernel) - 1)), ceil
-
-
-@st.composite
 def l2_pool(draw: Draw) -> Setting:
     rank, kernel, stride, pad, ceil = draw(pools())
     axes = windows(rank, kernel, stride or kernel, pad)
@@ -273,20 +246,6 @@ def subsample(draw: Draw) -> Setting:
 
 
 @st.composite
-def branches(draw: Draw, kind: Callable[[], Operator]) -> Setting:
-    """Two or three inputs of one size."""
-    return kind(), (draw(shapes()),) * draw(st.integers(2, 3))
-
-
-@st.composite
-def stacked(draw: Draw) -> Setting:
-    """Two or three inputs that differ in channels."""
-    spec = draw(shapes())
-    channels = draw(st.permutations([1, 2, 3]))[: draw(st.integers(2, 3))]
-    return ops.Concat(), tuple(Spec((c, *spec.spatial)) for c in channels)
-
-
-@st.composite
 def maxout(draw: Draw) -> Setting:
     """One to three pieces, and channels that they divide."""
     pieces, spec = draw(st.integers(1, 3)), draw(shapes())
@@ -313,21 +272,6 @@ def histogram_pool(draw: Draw) -> Setting:
     return made, (Spec((3, *draw(spatial(windows(rank, kernel, stride or kernel))))),)
 
 
-def alone(
-    operators: st.SearchStrategy[Any], ranks: tuple[int, ...] = (1, 2, 3)
-) -> st.SearchStrategy[Setting]:
-    """An operator that takes any shape of these ranks."""
-    return st.tuples(operators, st.tuples(shapes(ranks)))
-
-
-def plain(kind: Callable[[], Operator]) -> st.SearchStrategy[Setting]:
-    """An operator without settings that takes any shape."""
-    return alone(st.builds(kind))
-
-
-RATES = st.floats(0, 0.9)
-FACTORS = st.floats(0.1, 2.0)
-EPSILONS = st.floats(1e-3, 1.0)
 OVER = st.sampled_from(["all", "channels"])
 
 SETTINGS = Lines[st.SearchStrategy[Setting]]("tests/promises.py")
@@ -375,10 +319,27 @@ SETTINGS |= {
     ops.LayerNorm: alone(st.builds(ops.LayerNorm, OVER, epsilon=EPSILONS)),
     ops.GroupNorm: group_norm(),
     ops.Dropout: alone(st.builds(ops.Dropout, RATES)),
-    ops.Add: branches(ops.Add),
-    ops.Concat: stacked(),
-    ops.Multiply: branches(ops.Multiply),
-    ops.Divide: st.builds(lambda spec: (ops.Divide(), (spec, spec)), shapes()),
+    ops.Add: arranging.branches(ops.Add),
+    ops.Concat: arranging.stacked(),
+    ops.Multiply: arranging.branches(ops.Multiply),
+    ops.Divide: arranging.branches(ops.Divide, 2),
+    ops.Subtract: arranging.branches(ops.Subtract, 2),
+    ops.MatMul: arranging.matrices(),
+    ops.Stack: st.builds(lambda spec, n: (ops.Stack(), (spec,) * n), shapes(), st.integers(2, 3)),
+    ops.Affine: alone(st.builds(ops.Affine, EITHER_SIGN, st.floats(-1, 1))),
+    ops.Scale: arranging.spread_weights(ops.Scale),
+    ops.Shift: arranging.spread_weights(ops.Shift),
+    ops.Learned: st.builds(lambda spec: (ops.Learned(spec.shape), ()), shapes()),
+    ops.Constant: st.builds(lambda spec: (ops.Constant(spec.shape), ()), shapes()),
+    ops.Reshape: arranging.reshaped(),
+    ops.Permute: arranging.permuted(),
+    ops.Slice: arranging.sliced(),
+    ops.Pad: arranging.padded(),
+    ops.Flip: arranging.along(lambda draw, n, axis: ops.Flip(axis)),
+    ops.Roll: arranging.along(lambda draw, n, axis: ops.Roll(draw(st.integers(-4, 4)), axis)),
+    ops.Repeat: arranging.along(lambda draw, n, axis: ops.Repeat(draw(st.integers(1, 3)), axis)),
+    ops.Expand: arranging.expanded(),
+    ops.Unfold: arranging.unfolded(),
     ops.CrossEntropy: loss_settings.class_loss(ops.CrossEntropy, shapes()),
     ops.LogLoss: loss_settings.class_loss(ops.LogLoss, shapes()),
     ops.SquaredError: plain(ops.SquaredError),

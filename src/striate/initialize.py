@@ -126,7 +126,14 @@ SCHEMES: Mapping[str, tuple[Draw, str]] = {
 }
 """Every scheme, with the setting it has when none is written; none at all where that is empty."""
 
-STARTS = {"bias": 0.0, "gain": 1.0, "slope": 0.25, "statistic": 0.0, "statistic_one": 1.0}
+STARTS = {
+    "constant": 0.0,
+    "bias": 0.0,
+    "gain": 1.0,
+    "slope": 0.25,
+    "statistic": 0.0,
+    "statistic_one": 1.0,
+}
 """First values of what is no kernel, by role."""
 
 
@@ -167,6 +174,8 @@ def _first(
         return drawn(rng, weight, _usual(graph, node) if scheme == "usual" else scheme)
     if weight.role == "bias":
         return drawn(rng, weight, biases)
+    if weight.role == "value":
+        return 0.02 * rng.standard_normal(weight.shape)  # as Dosovitskiy et al., 2021
     return np.full(weight.shape, STARTS[weight.role])
 
 

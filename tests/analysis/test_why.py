@@ -17,7 +17,7 @@ from promises import SETTINGS
 from striate.analysis.why.explanation import Explanation
 from striate.analysis.why.inquiry import Inquiry, why
 from striate.graph import Assembly, Operator
-from striate.ops import OPERATORS, Conv, Dense, Input, Tanh
+from striate.ops import OPERATORS, Add, Conv, Dense, Input, Tanh
 
 
 def addresses(model: Model, rng: np.random.Generator) -> list[str]:
@@ -232,17 +232,19 @@ def test_factors_of_every_operator_can_be_asked(kind: type[Operator], data: st.D
     if any(spec != specs[0] for spec in specs):
         return
     made = Assembly()
-    source = made.add(Input(specs[0].shape))
-    it = made.add(operator, [source, *(made.add(Tanh(), [source]) for _ in specs[1:])], "it")
-    made.add(Dense(3), [it])
+    shape = specs[0].shape if specs else operator.shape().shape
+    source = made.add(Input(shape))
+    read = [source, *(made.add(Tanh(), [source]) for _ in specs[1:])] if specs else []
+    it = made.add(operator, read, "it")
+    made.add(Dense(3), [it if specs else made.add(Add(), [source, it])])
     graph = made.graph()
-    x = np.random.default_rng(data.draw(st.integers(0, 99))).standard_normal(specs[0].shape)
+    x = np.random.default_rng(data.draw(st.integers(0, 99))).standard_normal(shape)
     inquiry = Inquiry((graph, weights_of(graph)), x, target=1)
 
     def some(name: str, shape: tuple[int, ...]) -> str:
         return f"{name}[{','.join(str(data.draw(st.integers(0, n - 1))) for n in shape)}]"
 
-    asked = [some("it", graph.specs["it"].shape), f"{some('input', specs[0].shape)}.grad"]
+    asked = [some("it", graph.specs["it"].shape), f"{some('input', shape)}.grad"]
     for name, weight in graph.weights(graph["it"]).items():
         gradient = ".grad" if weight.trainable else ""
         asked.append(some(f"it.{name}", weight.shape) + gradient)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+import arranging_judges as arranging
 import loss_judges
 import torch
 from torch import Tensor
@@ -19,7 +20,7 @@ from torch.nn import functional as F  # noqa: N812
 from promises import Case
 from specimens import Lines
 from striate import ops
-from striate.graph import Padding
+from striate.graph import Padding, Spec
 from striate.ops.output import bitmaps
 
 
@@ -33,6 +34,8 @@ class Twin:
     training: bool
     noise: Tensor | None
     target: Tensor | None
+    specs: tuple[Spec, ...]
+    pictures: int
 
     @classmethod
     def of(cls, case: Case) -> Twin:
@@ -44,6 +47,8 @@ class Twin:
             call.training,
             None if call.noise is None else _tensor(call.noise),
             None if call.target is None else _tensor(call.target),
+            case.specs,
+            call.pictures,
         )
 
     @property
@@ -309,9 +314,26 @@ JUDGES |= {
     ops.LayerNorm: _layer_norm,
     ops.GroupNorm: _group_norm,
     ops.Dropout: _dropout,
-    ops.Add: lambda twin: torch.stack(twin.inputs).sum(dim=0),
-    ops.Concat: lambda twin: torch.cat(twin.inputs, dim=1),
-    ops.Multiply: lambda twin: _product(twin.inputs),
+    ops.Add: lambda twin: torch.stack(torch.broadcast_tensors(*twin.inputs)).sum(dim=0),
+    ops.Concat: lambda twin: torch.cat(twin.inputs, dim=arranging.dim(twin)),
+    ops.Multiply: lambda twin: _product(torch.broadcast_tensors(*twin.inputs)),
+    ops.Subtract: lambda twin: twin.inputs[0].sub(twin.inputs[1]),
+    ops.MatMul: lambda twin: torch.einsum("...ik,...kj->...ij", *twin.inputs),
+    ops.Stack: lambda twin: torch.stack(twin.inputs, dim=1),
+    ops.Affine: lambda twin: twin.operator.shift + twin.operator.scale * twin.x,
+    ops.Scale: lambda twin: arranging.spread(twin) * twin.x,
+    ops.Shift: lambda twin: arranging.spread(twin) + twin.x,
+    ops.Learned: arranging.repeated,
+    ops.Constant: arranging.repeated,
+    ops.Reshape: lambda twin: twin.x.flatten(1).unflatten(1, twin.operator.size),
+    ops.Permute: lambda twin: twin.x.permute(0, *(k + 1 for k in twin.operator.order)),
+    ops.Slice: arranging.sliced,
+    ops.Pad: arranging.padded,
+    ops.Flip: lambda twin: twin.x.flip(arranging.dim(twin)),
+    ops.Roll: lambda twin: twin.x.roll(twin.operator.shift, arranging.dim(twin)),
+    ops.Repeat: lambda twin: torch.cat([twin.x] * twin.operator.times, dim=arranging.dim(twin)),
+    ops.Expand: lambda twin: twin.x.expand(-1, *twin.operator.size),
+    ops.Unfold: arranging.unfolded,
     ops.Divide: lambda twin: twin.inputs[0].div(twin.inputs[1]),
     ops.CrossEntropy: loss_judges.cross_entropy,
     ops.LogLoss: loss_judges.log_loss,

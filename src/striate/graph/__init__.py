@@ -1,17 +1,16 @@
 """What a network is: specs, the operator contract, nodes, graphs. Standard library only."""
 
 from striate.graph.assembly import Assembly
+from striate.graph.field import Along, Field, Reach, Routes
 from striate.graph.graph import Auxiliary, Graph, Node
 from striate.graph.operator import (
     OUTPUT,
     Call,
     Cost,
     Factor,
-    Field,
     Gradients,
     Index,
     Operator,
-    Reach,
     Ref,
     Term,
     Use,
@@ -22,6 +21,7 @@ from striate.graph.window import Padding, Sizes, Window
 
 __all__ = [
     "OUTPUT",
+    "Along",
     "Assembly",
     "Auxiliary",
     "Call",
@@ -36,6 +36,7 @@ __all__ = [
     "Padding",
     "Reach",
     "Ref",
+    "Routes",
     "Sizes",
     "Spec",
     "Term",

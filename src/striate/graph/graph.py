@@ -104,8 +104,8 @@ class Graph:
 
     @cached_property
     def inputs(self) -> tuple[Node, ...]:
-        """The nodes that read nothing: where pictures come in."""
-        return tuple(node for node in self.nodes if not node.inputs)
+        """The nodes where pictures come in."""
+        return tuple(node for node in self.nodes if node.operator.is_input)
 
     @property
     def loss(self) -> Node | None:

@@ -17,12 +17,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from enum import Enum
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
+from striate.graph.field import Field
 from striate.graph.spec import Spec
-from striate.graph.window import Window
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,7 +43,8 @@ class Weight:
         shape: as PyTorch keeps it (output channels first).
         fan_in: connections into one output unit.
         fan_out: connections out of one input unit.
-        role: kernel, bias, gain (starts at one), statistic (learned by counting, not by gradient).
+        role: kernel, bias, gain (starts at one), value (a small Gaussian), statistic (learned by
+            counting, not by gradient), constant (not learned).
     """
 
     shape: tuple[int, ...]
@@ -55,7 +55,7 @@ class Weight:
     @property
     def trainable(self) -> bool:
         """Whether a gradient reaches it."""
-        return not self.role.startswith("statistic")
+        return not self.role.startswith(("statistic", "constant"))
 
     @property
     def size(self) -> int:
@@ -83,18 +83,6 @@ class Cost:
             self.connections + more.connections,
             self.other + more.other,
         )
-
-
-class Reach(Enum):
-    """How far one output sees, where it is not a window an axis."""
-
-    POINT = "only its own position"
-    EVERYTHING = "every position"
-    UNEVEN = "windows that differ from place to place"
-
-
-Field: TypeAlias = tuple[Window, ...] | Reach
-"""Spatial reach of one output: a window for each spatial axis, or a `Reach`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +154,8 @@ class Call:
         noise: what `Operator.draw` returned, for operators that are `is_random`, when training.
         target: what a loss compares with: class indices (N,) or an array shaped as its input.
         output: what `forward` returned; there for `backward`, `terms` and `uses`.
+        given: the specs of the inputs, where their axes have other names than usual.
+        pictures: the length of the batch, for operators without inputs.
     """
 
     inputs: tuple[Array, ...]
@@ -174,6 +164,13 @@ class Call:
     noise: Array | None = None
     target: Array | None = None
     output: Array | None = None
+    given: tuple[Spec, ...] = ()
+    pictures: int = 1
+
+    @property
+    def specs(self) -> tuple[Spec, ...]:
+        """The spec of each input."""
+        return self.given or tuple(Spec(x.shape[1:]) for x in self.inputs)
 
     @property
     def x(self) -> Array:
@@ -210,6 +207,10 @@ class Operator(ABC):
     """Whether unnamed nodes are counted (conv1, conv2) or plain (input, loss)."""
     arity: ClassVar[tuple[int, int | None]] = (1, 1)
     """Fewest and most inputs; None for any number."""
+    counts_channels: ClassVar[frozenset[str]] = frozenset()
+    """Settings with a number per axis that may have one for the channels too."""
+    is_input: ClassVar[bool] = False
+    """Whether pictures come in here."""
     is_random: ClassVar[bool] = False
     """Whether training draws noise."""
     is_loss: ClassVar[bool] = False
@@ -257,7 +258,11 @@ class Operator(ABC):
 
     @abstractmethod
     def field(self, *inputs: Spec) -> Field:
-        """What one output sees of the spatial axes of its inputs."""
+        """What one output sees of its inputs, all of them alike."""
+
+    def fields(self, *inputs: Spec) -> tuple[Field, ...]:
+        """The same for each input, where they differ."""
+        return (self.field(*inputs),) * len(inputs)
 
     def draw(self, generator: np.random.Generator, *inputs: Array) -> Array:
         """Noise for one training call. Only operators that are `is_random` have any."""

@@ -103,7 +103,8 @@ def check_axes(operator: type[Operator], values: Mapping[str, object], x: Spec, 
     rank = len(x.spatial)
     for key, value in values.items():
         counted = isinstance(value, tuple) and settings_of(operator)[key].per_axis
-        if counted and len(value) not in (1, rank):  # type: ignore[arg-type]
+        every = x.rank if key in operator.counts_channels else rank
+        if counted and len(value) not in (1, rank, every):  # type: ignore[arg-type]
             axes = "one spatial axis" if rank == 1 else f"{rank} spatial axes"
             raise ShapeError(
                 f"{key} of {name} has {len(value)} numbers, "  # type: ignore[arg-type]

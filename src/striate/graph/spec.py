@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
+
+from striate.errors import ShapeError, did_you_mean
 
 _AXES: tuple[tuple[str, ...], ...] = (
     (),
     ("unit",),
-    ("channel", "position"),
+    ("channel", "step"),
     ("channel", "row", "column"),
     ("channel", "depth", "row", "column"),
 )
@@ -20,16 +22,45 @@ class Spec:
 
     >>> str(Spec((6, 28, 28))), Spec((6, 28, 28)).axes
     ('6x28x28', ('channel', 'row', 'column'))
+    >>> Spec((28, 28, 6), ("row", "column", "channel")).axis("channel")
+    2
+
+    Args:
+        shape: the length of each axis.
+        names: a name for each axis, where the usual ones do not hold; they do not count when two
+            specs are compared.
     """
 
     shape: tuple[int, ...]
+    names: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def axes(self) -> tuple[str, ...]:
-        """A name for each axis: channel first, then the spatial ones; `unit` for a flat value."""
+        """A name for each axis; usually channel first, then the spatial ones, or `unit`."""
+        if self.names:
+            return self.names
         if len(self.shape) < len(_AXES):
             return _AXES[len(self.shape)]
         return ("channel", *(f"axis{k}" for k in range(1, len(self.shape))))
+
+    def axis(self, name: str | int) -> int:
+        """The number of the axis of that name, or of that number (negative from the end).
+
+        Raises:
+            ShapeError: there is no such axis.
+        """
+        if isinstance(name, int):
+            if -self.rank <= name < self.rank:
+                return name % self.rank
+        elif name in self.axes:
+            return self.axes.index(name)
+        elif name in GENERAL and self.rank:
+            return GENERAL[name] % self.rank
+        known = f"{self} has the axes {', '.join(self.axes)}, or 0 to {self.rank - 1}."
+        near = did_you_mean(str(name), self.axes) if isinstance(name, str) else ""
+        raise ShapeError(
+            f"{{self}} names the axis {name}, which {self} lacks", remedy=near or known
+        )
 
     @property
     def rank(self) -> int:
@@ -53,3 +84,7 @@ class Spec:
 
     def __str__(self) -> str:
         return "x".join(map(str, self.shape)) or "scalar"
+
+
+GENERAL = {"first": 0, "channel": 0, "last": -1}
+"""Words that name an axis of any value: of a flat one, `channel` is its only axis."""

@@ -25,6 +25,7 @@ class Structure:
         self.graph = graph
         self.dominator: dict[str, str | None] = {}
         self.cuts: list[str] = []
+        self._free: set[str] = set()  # what no picture reaches
         self._depth: dict[str, int] = {}
         self._nesting: dict[str, int] = {}
         for node in graph:
@@ -32,7 +33,9 @@ class Structure:
         self.main = graph.ancestors([graph.nodes[-1].name])
 
     def _place(self, node: Node) -> None:
-        above = self._common(node.inputs)
+        above = self._common(tuple(name for name in node.inputs if name not in self._free))
+        if not node.operator.is_input and self._free.issuperset(node.inputs):
+            self._free.add(node.name)
         self.dominator[node.name] = above
         self._depth[node.name] = 0 if above is None else self._depth[above] + 1
         nesting = 0

@@ -39,7 +39,10 @@ def operator_text(operator: Operator, *, axes: int = 2) -> str:
             parts.append(str(value))
         else:
             later.append(f"{SHORT.get(name, name)}={values.write_setting(value, setting)}")
-    first = [values.write(getattr(operator, n), _axes(form, n, axes)) for n in form.positional]
+    given = list(form.positional)
+    while given and getattr(operator, given[-1]) is None:
+        given.pop()
+    first = [values.write(getattr(operator, n), _axes(form, n, axes)) for n in given]
     return " ".join([parts[0], *first, *parts[1:], *later])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from striate.graph import Operator
+from striate.ops.activation.affine import Affine as Affine
 from striate.ops.activation.cosine import Cosine as Cosine
 from striate.ops.activation.elu import ELU as ELU
 from striate.ops.activation.gelu import GELU as GELU
@@ -34,12 +35,17 @@ from striate.ops.loss.squared_error import SquaredError as SquaredError
 from striate.ops.merging.add import Add as Add
 from striate.ops.merging.concat import Concat as Concat
 from striate.ops.merging.divide import Divide as Divide
+from striate.ops.merging.matmul import MatMul as MatMul
 from striate.ops.merging.multiply import Multiply as Multiply
+from striate.ops.merging.stack import Stack as Stack
+from striate.ops.merging.subtract import Subtract as Subtract
 from striate.ops.normalization.batch_norm import BatchNorm as BatchNorm
 from striate.ops.normalization.dropout import Dropout as Dropout
 from striate.ops.normalization.group_norm import GroupNorm as GroupNorm
 from striate.ops.normalization.layer_norm import LayerNorm as LayerNorm
 from striate.ops.normalization.local_response_norm import LocalResponseNorm as LocalResponseNorm
+from striate.ops.normalization.scale import Scale as Scale
+from striate.ops.normalization.shift import Shift as Shift
 from striate.ops.output.rbf import RBF as RBF
 from striate.ops.pooling.adaptive_average_pool import AdaptiveAveragePool as AdaptiveAveragePool
 from striate.ops.pooling.adaptive_max_pool import AdaptiveMaxPool as AdaptiveMaxPool
@@ -50,9 +56,20 @@ from striate.ops.pooling.l2_pool import L2Pool as L2Pool
 from striate.ops.pooling.max_pool import MaxPool as MaxPool
 from striate.ops.pooling.stochastic_pool import StochasticPool as StochasticPool
 from striate.ops.pooling.subsample import Subsample as Subsample
+from striate.ops.shaping.constant import Constant as Constant
+from striate.ops.shaping.expand import Expand as Expand
 from striate.ops.shaping.flatten import Flatten as Flatten
+from striate.ops.shaping.flip import Flip as Flip
 from striate.ops.shaping.input import Input as Input
+from striate.ops.shaping.learned import Learned as Learned
+from striate.ops.shaping.pad import Pad as Pad
+from striate.ops.shaping.permute import Permute as Permute
 from striate.ops.shaping.pixel_shuffle import PixelShuffle as PixelShuffle
+from striate.ops.shaping.repeat import Repeat as Repeat
+from striate.ops.shaping.reshape import Reshape as Reshape
+from striate.ops.shaping.roll import Roll as Roll
+from striate.ops.shaping.slice import Slice as Slice
+from striate.ops.shaping.unfold import Unfold as Unfold
 
 OPERATORS: tuple[type[Operator], ...] = tuple(
     each

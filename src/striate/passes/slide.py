@@ -16,7 +16,7 @@ from typing import TypeAlias
 import numpy as np
 
 from striate.errors import GraphError, ShapeError
-from striate.graph import Graph, Node, Reach, Spec
+from striate.graph import Graph, Node, Reach, Routes, Spec
 from striate.ops import Conv, Dense, Flatten, Input
 from striate.ops.arrays import Array
 
@@ -98,6 +98,8 @@ def _check(graph: Graph, node: Node, before: Sequence[tuple[int, ...]]) -> None:
     """Refuse what would answer otherwise in a larger picture."""
     specs = [graph.specs[each] for each in node.inputs]
     field = node.operator.field(*specs)
+    if isinstance(field, Routes):
+        raise _refusal(node, "moves positions", WHOLE)
     if isinstance(field, Reach):
         if field is not Reach.POINT:
             raise _refusal(node, "reads the whole map", WHOLE)

@@ -18,6 +18,7 @@ from striate.passes.attach_loss import loss_of
 from striate.pytorch.losses import BatchLoss
 from striate.pytorch.modules import ABSENT, recipe
 from striate.pytorch.modules.special_pooling import StochasticPool as StochasticPoolModule
+from striate.pytorch.plan import reads
 from striate.pytorch.tree import place
 from striate.pytorch.weights import load_weights
 
@@ -85,9 +86,29 @@ def values_and_gradients(
     drawn = noise if training and noise else {}
     for node in graph:
         if node.name not in values:
-            inputs = [values[name] for name in node.inputs]
+            inputs = [values[name] for name in reads(graph, node)]
             values[node.name] = _value(graph, node, inputs, modules, wanted, drawn)
     return _differentiated(graph, modules, values, _total(graph, values, wanted))
+
+
+@torch.no_grad()
+def last_value(graph: Graph, weights: Weights, x: Array) -> Array:
+    """The output of the last node of a part of a network, in float32, one module per node.
+
+    Args:
+        x: pictures (N, C, H, W) for the one input; a part without inputs has a value for each.
+
+    Raises:
+        WeightsError: the weights do not fit.
+    """
+    modules = _modules(graph, weights, torch.float32, training=False)
+    entering = torch.from_numpy(x)
+    values = {node.name: entering for node in graph.inputs}
+    for node in graph:
+        if node.name not in values:
+            values[node.name] = modules[node.name](*[values[n] for n in node.inputs] or [entering])
+    found: Array = values[graph.nodes[-1].name].numpy()
+    return found
 
 
 def _modules(
@@ -121,6 +142,8 @@ def _value(
         drawn = torch.from_numpy(noise[node.name]).to(inputs[0].dtype)
         return NOISY[type(node.operator)](node.operator, inputs[0], drawn)
     value: Tensor = modules[node.name](*inputs)
+    if not value.requires_grad:  # what is constant has a gradient too, for whoever asks
+        value.requires_grad_()
     # Some modules return what they got; a value needs a gradient of its own.
     return value.view_as(value) if any(value is each for each in inputs) else value
 

@@ -70,13 +70,13 @@ def planned(
         if node.name in needed and (type(node.operator) not in ABSENT or node.name in converted)
     ]
     calls = list((grouped or one_by_one)(graph, nodes, exits))
-    last_use = {name: k for k, unit in enumerate(calls) for name in _reads(unit)}
+    last_use = {name: k for k, unit in enumerate(calls) for name in _reads(graph, unit)}
     last_use |= dict.fromkeys(exits, len(calls))
     shelf = _Shelf([node.name for node in graph.inputs])
     steps = []
     for k, unit in enumerate(calls):
-        reads = tuple(shelf.slots[name] for name in _reads(unit))
-        dying = [name for name in dict.fromkeys(_reads(unit)) if last_use[name] == k]
+        reads = tuple(shelf.slots[name] for name in _reads(graph, unit))
+        dying = [name for name in dict.fromkeys(_reads(graph, unit)) if last_use[name] == k]
         write, drops = shelf.store(unit.nodes[-1].name, dying)
         paths = tuple(tuple(node.name.split(".")) for node in unit.nodes)
         steps.append(Step(unit.call, paths, reads, write, drops))
@@ -116,6 +116,16 @@ class _Shelf:
         return write, tuple(slot for slot in gone if slot != write)
 
 
-def _reads(unit: Unit) -> tuple[str, ...]:
-    """The values a unit needs; a converted input reads itself."""
-    return (unit.nodes[0].inputs or (unit.nodes[0].name,)) + unit.more
+def reads(graph: Graph, node: Node) -> tuple[str, ...]:
+    """What the module of a node is called with.
+
+    A converted input reads itself, and a value that is there without an input reads the pictures:
+    there is one of it for each of them.
+    """
+    without = node.name if node.operator.is_input else graph.inputs[0].name
+    return node.inputs or (without,)
+
+
+def _reads(graph: Graph, unit: Unit) -> tuple[str, ...]:
+    """The values a unit needs."""
+    return reads(graph, unit.nodes[0]) + unit.more

@@ -15,6 +15,7 @@ from striate.errors import GraphError
 from striate.graph import Graph, Node
 from striate.pytorch.modules import merging
 from striate.pytorch.network import recipes
+from striate.pytorch.plan import reads
 from striate.pytorch.recipe import Recipe
 
 WIDTH = 100
@@ -49,6 +50,8 @@ INLINE: dict[type[nn.Module], str] = {
     merging.Multiply: " * ",
     merging.Divide: " / ",
     merging.Concat: ", ",
+    merging.Subtract: " - ",
+    merging.MatMul: " @ ",
 }
 """Layers that are written where they happen, and what joins their inputs."""
 
@@ -118,19 +121,19 @@ def _forward(graph: Graph, made: dict[str, Recipe]) -> Iterator[str]:
     answer = "Tensor | tuple[Tensor, ...]" if graph.auxiliary else "Tensor"
     yield f"{SHIFT}def forward(self, {given}) -> {answer}:"
     for node in plain:
-        yield f"{2 * SHIFT}{_statement(node, made[node.name], variables)}"
+        yield f"{2 * SHIFT}{_statement(graph, node, made[node.name], variables)}"
     result = variables[graph.scores.name]
     if graph.auxiliary:
         yield f"{2 * SHIFT}if self.training:"
         for node in beside:
-            yield f"{3 * SHIFT}{_statement(node, made[node.name], variables)}"
+            yield f"{3 * SHIFT}{_statement(graph, node, made[node.name], variables)}"
         sides = ", ".join(variables[side.node] for side in graph.auxiliary)
         yield f"{3 * SHIFT}return {result}, {sides}"
     yield f"{2 * SHIFT}return {result}"
 
 
-def _statement(node: Node, layer: Recipe, variables: dict[str, str]) -> str:
-    read = [variables[name] for name in node.inputs]
+def _statement(graph: Graph, node: Node, layer: Recipe, variables: dict[str, str]) -> str:
+    read = [variables[name] for name in reads(graph, node)]
     if layer.kind is merging.Concat:
         value = f"torch.cat(({', '.join(read)}), dim=1)"
     elif layer.kind in INLINE:
@@ -147,7 +150,12 @@ def _variables(graph: Graph, plain: Sequence[Node], beside: Sequence[Node]) -> d
     for nodes in ([*graph.inputs[-1:], *plain], beside):
         following = [[node.name] for node in nodes[1:]] + [[]]
         for node, readers in zip(nodes, following, strict=False):
-            every = [r for r in graph.consumers[node.name] if not graph[r].operator.is_loss]
+            every = [
+                reader.name
+                for reader in graph
+                if node.name in reads(graph, reader) and not reader.operator.is_loss
+                if reader.name != node.name
+            ]
             if every == readers and node.name not in kept:
                 found[node.name] = "x"
     for node in graph:

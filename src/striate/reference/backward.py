@@ -46,7 +46,7 @@ class Backward:
         for node in reversed(self.trace.graph.nodes):
             if node.name in needed and node.name in self.trace.values:
                 self._node(node.name)
-                if node.name not in self._parts and node.inputs:
+                if node.name not in self._parts and not node.operator.is_input:
                     self._differentiate(node.name)
         return self
 

@@ -118,7 +118,7 @@ class Trace:
     def _evaluate(self, node: Node) -> None:
         operator = node.operator
         inputs = tuple(self.values[name] for name in node.inputs)
-        if not node.inputs:
+        if operator.is_input:
             inputs = (self._inputs[node.name],)
         call = Call(
             inputs,
@@ -126,6 +126,8 @@ class Trace:
             training=self.training,
             noise=self._drawn(node, inputs),
             target=self.target if operator.is_loss else None,
+            given=self.graph.input_specs(node),
+            pictures=len(next(iter(self._inputs.values()))),
         )
         self.calls[node.name] = call = call.with_output(operator.forward(call))
         self.values[node.name] = call.y

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from striate.graph import Call, Index, Node, Operator, Reach, Ref, Spec
+from striate.graph import Call, Index, Node, Operator, Ref, Spec
 from striate.graph import Factor as Local
 from striate.ops import sliding
 from striate.reference import Factor, Number
@@ -77,7 +77,7 @@ def _refs(node: Node, call: Call, number: Number) -> Iterator[Ref]:
 def _around(node: Node, call: Call, number: Number) -> Iterator[Index]:
     """Outputs at the place of `number`, whose formulas may show it."""
     axes = node.operator.field(*(Spec(x.shape[1:]) for x in call.inputs))
-    if number.weight or isinstance(axes, Reach):
+    if number.weight or not isinstance(axes, tuple):
         yield (0, *number.index, *[0] * call.y.ndim)[: call.y.ndim]
         return
     channel, *position = number.index

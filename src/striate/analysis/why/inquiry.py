@@ -91,7 +91,7 @@ class Inquiry:
 
     def _of_value(self, number: Number) -> Explanation:
         node = self._graph[number.node]
-        if not node.inputs:
+        if node.operator.is_input:
             return self._of_input(number)
         if node.operator.is_loss:
             self._need_target()

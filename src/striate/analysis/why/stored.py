@@ -50,14 +50,10 @@ class Stored:
         return self._values[name]
 
     def _run(self, name: str) -> Array:
-        import torch
+        from striate.pytorch.evaluate import last_value
 
-        from striate.engine import lower
-
-        module = lower(part := self._graph.upto(name), self._own(part), fast=False).eval()
-        with torch.no_grad():
-            value: Array = module(torch.from_numpy(self._x)).numpy()
-        return value
+        part = self._graph.upto(name)
+        return last_value(part, self._own(part), self._x)
 
     def _loss(self, node: Node) -> Array:
         import torch

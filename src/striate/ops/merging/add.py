@@ -1,17 +1,17 @@
-"""ADD: branches of one size, summed cell by cell.
+"""ADD: branches summed cell by cell; an axis of length 1 is spread over the others.
 
     y[c,i,j] = Σ_b x_b[c,i,j]
 
-The gradient passes whole into every branch: ∂L/∂x_b = e. This is how a residual network carries
-an error past any number of layers.
+The gradient passes whole into every branch, ∂L/∂x_b = e, summed over the places that a spread
+number stands at. This is how a residual network carries an error past any number of layers.
 
 Source: He, Zhang, Ren and Sun, "Deep Residual Learning for Image Recognition", CVPR 2016,
 arXiv:1512.03385, equation 1.
 
 >>> import numpy as np
 >>> from striate.graph import Call
->>> Add().forward(Call((np.array([[1.0, 2.0]]), np.array([[10.0, 20.0]])))).tolist()
-[[11.0, 22.0]]
+>>> Add().forward(Call((np.array([[1.0, 2.0]]), np.array([[10.0]])))).tolist()
+[[11.0, 12.0]]
 """
 
 from __future__ import annotations
@@ -19,61 +19,39 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-from striate.graph import (
-    Call,
-    Cost,
-    Factor,
-    Gradients,
-    Index,
-    Operator,
-    Reach,
-    Ref,
-    Spec,
-    Term,
-    Use,
-)
+import numpy as np
+
+from striate.graph import Factor, Term
 from striate.ops.arrays import Array
-from striate.ops.merging.branches import same
+from striate.ops.merging.broadcasting import Broadcasting
 
 
 @final
 @dataclass(frozen=True)
-class Add(Operator):
-    """The sum of two or more branches. Shape: that of each branch."""
+class Add(Broadcasting):
+    """The sum of two or more branches. Shape: that of each branch, or 1 along an axis."""
 
     label: ClassVar[str] = "add"
+    verb: ClassVar[str] = "adds"
     arity: ClassVar[tuple[int, int | None]] = (2, None)
 
-    def shape(self, *inputs: Spec) -> Spec:
-        return same(inputs, "adds")
-
-    def cost(self, *inputs: Spec) -> Cost:
-        return Cost(other=(len(inputs) - 1) * inputs[0].size)
-
-    def field(self, *inputs: Spec) -> Reach:
-        return Reach.POINT
-
-    def forward(self, call: Call) -> Array:
-        total = call.x
-        for branch in call.inputs[1:]:
+    def merged(self, *numbers: Array) -> Array:
+        total, *others = numbers
+        for branch in others:
             total = total + branch
         return total
 
-    def backward(self, call: Call, error: Array) -> Gradients:
-        return Gradients((error,) * len(call.inputs))
+    def slope(self, branch: int, *numbers: Array) -> Array:
+        return np.ones_like(numbers[0])
 
-    def terms(self, call: Call, index: Index) -> list[Term]:
-        return [
-            Term((Factor(x[index], refs=(Ref(branch, index),)),))
-            for branch, x in enumerate(call.inputs)
-        ]
+    def summands(self, *cells: Factor) -> list[Term]:
+        return [Term((cell,)) for cell in cells]
 
-    def uses(self, call: Call, ref: Ref) -> list[Use]:
-        return [Use(ref.index, (Factor(1.0, "1"),))]
+    def slopes(self, branch: int, *cells: Factor) -> tuple[Factor, ...]:
+        return (Factor(1.0, "1"),)
 
-    def formula(self, index: Index, *inputs: Spec) -> str:
-        place = ",".join(map(str, index))
-        return " + ".join(f"{{{branch}}}[{place}]" for branch in range(len(inputs)))
+    def written(self, *cells: str) -> str:
+        return " + ".join(cells)
 
-    def gradient_formula(self, ref: Ref, *inputs: Spec) -> str:
-        return f"{{self}}[{','.join(map(str, ref.index))}].grad"
+    def written_slope(self, branch: int, *cells: str) -> str:
+        return ""

@@ -1,9 +1,20 @@
-"""What operators that merge branches check about their inputs."""
+"""What operators that merge branches share: one size, or sizes that broadcast.
+
+Two axes fit where they are equally long, or where one has length 1: its number then stands at every
+place of the other (Harris et al., "Array programming with NumPy", Nature 585, 2020, figure 1). The
+gradient of such a number is the sum over all the places that it stands at.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import product
+
+import numpy as np
+
 from striate.errors import ShapeError
-from striate.graph import Spec
+from striate.graph import Along, Field, Index, Reach, Routes, Spec
+from striate.ops.arrays import Array
 
 
 def same(inputs: tuple[Spec, ...], verb: str) -> Spec:
@@ -19,3 +30,67 @@ def same(inputs: tuple[Spec, ...], verb: str) -> Spec:
             remedy="Give the branches equal channels (CONV with kernel 1) and equal strides.",
         )
     return inputs[0]
+
+
+def broadcast(inputs: tuple[Spec, ...], verb: str) -> Spec:
+    """The spec of branches whose axes are equally long, or 1.
+
+    Raises:
+        ShapeError: they differ otherwise.
+    """
+    ranks = {x.rank for x in inputs}
+    longest = [max(lengths) for lengths in zip(*(x.shape for x in inputs), strict=False)]
+    fits = len(ranks) == 1 and all(
+        n in (1, most) for x in inputs for n, most in zip(x.shape, longest, strict=True)
+    )
+    if not fits:
+        sizes = " and ".join(map(str, inputs))
+        raise ShapeError(
+            f"{{self}} {verb} maps of one size, but its inputs are {sizes}",
+            remedy="Give the branches equal channels (CONV with kernel 1) and equal strides; "
+            "an axis may also have length 1.",
+        )
+    widest = max(inputs, key=lambda x: x.size)
+    return Spec(tuple(longest), widest.names)
+
+
+def fields(inputs: tuple[Spec, ...], output: Spec) -> tuple[Field, ...]:
+    """What one output sees of each branch."""
+    return tuple(_field(x, output) for x in inputs)
+
+
+def _field(x: Spec, output: Spec) -> Field:
+    if x.shape == output.shape:
+        return Reach.POINT
+    pairs = enumerate(zip(x.shape, output.shape, strict=True))
+    return Routes(tuple(Along(k) if n == most else None for k, (n, most) in pairs))
+
+
+def cell(x: Array, index: Index) -> Index:
+    """The index in a branch of what stands at an index of the output; both batch axis first."""
+    picture, *place = index
+    return (picture, *(0 if n == 1 else i for i, n in zip(place, x.shape[1:], strict=True)))
+
+
+def places(shape: Index, output: Index, index: Index) -> Iterator[Index]:
+    """The indices of the output at which a number of a branch stands; the batch not counted."""
+    runs = (
+        range(most) if n != most else (i,) for i, n, most in zip(index, shape, output, strict=True)
+    )
+    return product(*runs)
+
+
+def summed(gradient: Array, x: Array) -> Array:
+    """The gradient of a branch from that of what was broadcast: the sum over all its places."""
+    axes = tuple(k for k, n in enumerate(x.shape) if k and n != gradient.shape[k])
+    return gradient.sum(axis=axes, keepdims=True) if axes else gradient
+
+
+def written(place: tuple[int | str, ...], spec: Spec) -> str:
+    """How the index in a branch is written, for an index of the output without the batch."""
+    return ",".join("0" if n == 1 else str(i) for i, n in zip(place, spec.shape, strict=True))
+
+
+def like(inputs: tuple[Array, ...]) -> Index:
+    """The shape of the output, batch axis first."""
+    return np.broadcast_shapes(*(x.shape for x in inputs))

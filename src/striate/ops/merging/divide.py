@@ -1,9 +1,10 @@
-"""DIV: the first branch divided by the second, cell by cell.
+"""DIV: the first branch divided by the second, cell by cell; an axis of length 1 is spread.
 
     y[c,i,j] = a[c,i,j] / b[c,i,j]
 
-The gradients: ∂L/∂a = e / b and ∂L/∂b = -e · a / b². Where b is zero the result is infinite or
-not a number, as everywhere in floating point.
+The gradients: ∂L/∂a = e / b and ∂L/∂b = -e · a / b², each summed over the places that a spread
+number stands at. Where b is zero the result is infinite or not a number, as
+everywhere in floating point.
 
 Source: the quotient rule; as a node of a graph: Baydin, Pearlmutter, Radul and Siskind,
 "Automatic Differentiation in Machine Learning: a Survey", JMLR 18, 2018, section 3.
@@ -22,72 +23,46 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-from striate.graph import (
-    Call,
-    Cost,
-    Factor,
-    Gradients,
-    Index,
-    Operator,
-    Reach,
-    Ref,
-    Spec,
-    Term,
-    Use,
-)
+import numpy as np
+
+from striate.graph import Factor, Term
 from striate.ops.arrays import Array
-from striate.ops.merging.branches import same
+from striate.ops.merging.broadcasting import Broadcasting
 
 
 @final
 @dataclass(frozen=True)
-class Divide(Operator):
-    """The quotient of exactly two branches. Shape: that of both."""
+class Divide(Broadcasting):
+    """The quotient of exactly two branches. Shape: that of both, or 1 along an axis."""
 
     label: ClassVar[str] = "div"
+    verb: ClassVar[str] = "divides"
     arity: ClassVar[tuple[int, int | None]] = (2, 2)
 
-    def shape(self, *inputs: Spec) -> Spec:
-        return same(inputs, "divides")
-
-    def cost(self, *inputs: Spec) -> Cost:
-        return Cost(other=inputs[0].size)
-
-    def field(self, *inputs: Spec) -> Reach:
-        return Reach.POINT
-
-    def forward(self, call: Call) -> Array:
-        above, below = call.inputs
+    def merged(self, *numbers: Array) -> Array:
+        above, below = numbers
         return above / below
 
-    def backward(self, call: Call, error: Array) -> Gradients:
-        above, below = call.inputs
-        return Gradients((error / below, -error * above / below**2))
+    def slope(self, branch: int, *numbers: Array) -> Array:
+        above, below = numbers
+        return -above / below**2 if branch else 1 / below
 
-    def terms(self, call: Call, index: Index) -> list[Term]:
-        return [Term((_above(call, index), _inverse(call, index)))]
+    def summands(self, *cells: Factor) -> list[Term]:
+        above, below = cells
+        return [Term((above, _inverse(below)))]
 
-    def uses(self, call: Call, ref: Ref) -> list[Use]:
-        inverse = _inverse(call, ref.index)
-        if ref.source == 0:
-            return [Use(ref.index, (inverse,))]
-        minus = Factor(-1.0, "-1")
-        return [Use(ref.index, (minus, _above(call, ref.index), inverse, inverse))]
+    def slopes(self, branch: int, *cells: Factor) -> tuple[Factor, ...]:
+        above, below = cells
+        inverse = _inverse(below)
+        return (Factor(-1.0, "-1"), above, inverse, inverse) if branch else (inverse,)
 
-    def formula(self, index: Index, *inputs: Spec) -> str:
-        place = ",".join(map(str, index))
-        return f"{{0}}[{place}] / {{1}}[{place}]"
+    def written(self, *cells: str) -> str:
+        return " / ".join(cells)
 
-    def gradient_formula(self, ref: Ref, *inputs: Spec) -> str:
-        place = ",".join(map(str, ref.index))
-        if ref.source == 0:
-            return f"{{self}}[{place}].grad / {{1}}[{place}]"
-        return f"-{{self}}[{place}].grad · {{0}}[{place}] / {{1}}[{place}]²"
+    def written_slope(self, branch: int, *cells: str) -> str:
+        above, below = cells
+        return f" · (-{above} / {below}²)" if branch else f" / {below}"
 
 
-def _above(call: Call, index: Index) -> Factor:
-    return Factor(call.inputs[0][index].item(), refs=(Ref(0, index),))
-
-
-def _inverse(call: Call, index: Index) -> Factor:
-    return Factor(1 / call.inputs[1][index].item(), "1/{0}", (Ref(1, index),))
+def _inverse(cell: Factor) -> Factor:
+    return Factor(float(np.float64(1) / cell.value), "1/{0}", cell.refs)

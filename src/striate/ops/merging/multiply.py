@@ -1,13 +1,14 @@
-"""MUL: branches of one size, multiplied cell by cell.
+"""MUL: branches multiplied cell by cell; an axis of length 1 is spread over the others.
 
     y[c,i,j] = Π_b x_b[c,i,j]
 
 The gradient of one branch is the error times the product of the others:
-∂L/∂x_b = e · Π_{a≠b} x_a. A branch that ends in a sigmoid is a gate: it says how much of the
-other passes.
+∂L/∂x_b = e · Π_{a≠b} x_a, summed over the places that a spread number stands at. A branch that ends
+in a sigmoid is a gate: it says how much of the other passes, of one cell or of a whole map.
 
 Source: Hochreiter and Schmidhuber, "Long Short-Term Memory", Neural Computation 9(8), 1997,
-section 4 (multiplicative gates).
+section 4 (multiplicative gates); Hu, Shen and Sun, "Squeeze-and-Excitation Networks", CVPR 2018,
+arXiv:1709.01507, equation 4 (one number for a map).
 
 >>> import numpy as np
 >>> from striate.graph import Call
@@ -18,78 +19,51 @@ section 4 (multiplicative gates).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import ClassVar, TypeVar, final
 
 import numpy as np
 
-from striate.graph import (
-    Call,
-    Cost,
-    Factor,
-    Gradients,
-    Index,
-    Operator,
-    Reach,
-    Ref,
-    Spec,
-    Term,
-    Use,
-)
+from striate.graph import Factor, Term
 from striate.ops.arrays import Array
-from striate.ops.merging.branches import same
+from striate.ops.merging.broadcasting import Broadcasting
+
+T = TypeVar("T")
 
 
 @final
 @dataclass(frozen=True)
-class Multiply(Operator):
-    """The product of two or more branches. Shape: that of each branch."""
+class Multiply(Broadcasting):
+    """The product of two or more branches. Shape: that of each branch, or 1 along an axis."""
 
     label: ClassVar[str] = "mul"
+    verb: ClassVar[str] = "multiplies"
     arity: ClassVar[tuple[int, int | None]] = (2, None)
 
-    def shape(self, *inputs: Spec) -> Spec:
-        return same(inputs, "multiplies")
+    def merged(self, *numbers: Array) -> Array:
+        return _product(numbers)
 
-    def cost(self, *inputs: Spec) -> Cost:
-        return Cost(other=(len(inputs) - 1) * inputs[0].size)
+    def slope(self, branch: int, *numbers: Array) -> Array:
+        return _product((np.ones_like(numbers[0]), *_others(numbers, branch)))
 
-    def field(self, *inputs: Spec) -> Reach:
-        return Reach.POINT
+    def summands(self, *cells: Factor) -> list[Term]:
+        return [Term(cells)]
 
-    def forward(self, call: Call) -> Array:
-        return _product(call.inputs, call.x)
+    def slopes(self, branch: int, *cells: Factor) -> tuple[Factor, ...]:
+        return _others(cells, branch)
 
-    def backward(self, call: Call, error: Array) -> Gradients:
-        branches = range(len(call.inputs))
-        return Gradients(tuple(error * _product(_others(call, b), call.x) for b in branches))
+    def written(self, *cells: str) -> str:
+        return " · ".join(cells)
 
-    def terms(self, call: Call, index: Index) -> list[Term]:
-        return [Term(tuple(_cell(call, branch, index) for branch in range(len(call.inputs))))]
-
-    def uses(self, call: Call, ref: Ref) -> list[Use]:
-        others = (branch for branch in range(len(call.inputs)) if branch != ref.source)
-        return [Use(ref.index, tuple(_cell(call, branch, ref.index) for branch in others))]
-
-    def formula(self, index: Index, *inputs: Spec) -> str:
-        place = ",".join(map(str, index))
-        return " · ".join(f"{{{branch}}}[{place}]" for branch in range(len(inputs)))
-
-    def gradient_formula(self, ref: Ref, *inputs: Spec) -> str:
-        place = ",".join(map(str, ref.index))
-        others = [f" · {{{b}}}[{place}]" for b in range(len(inputs)) if b != ref.source]
-        return f"{{self}}[{place}].grad{''.join(others)}"
+    def written_slope(self, branch: int, *cells: str) -> str:
+        return "".join(f" · {cell}" for cell in _others(cells, branch))
 
 
-def _cell(call: Call, branch: int, index: Index) -> Factor:
-    return Factor(call.inputs[branch][index], refs=(Ref(branch, index),))
+def _others(given: tuple[T, ...], branch: int) -> tuple[T, ...]:
+    return (*given[:branch], *given[branch + 1 :])
 
 
-def _others(call: Call, branch: int) -> tuple[Array, ...]:
-    return (*call.inputs[:branch], *call.inputs[branch + 1 :])
-
-
-def _product(arrays: tuple[Array, ...], like: Array) -> Array:
-    product = np.ones_like(like)
-    for each in arrays:
+def _product(arrays: tuple[Array, ...]) -> Array:
+    product, *others = arrays
+    for each in others:
         product = product * each
     return product

@@ -13,27 +13,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-import numpy as np
-
-from striate.graph import (
-    Call,
-    Cost,
-    Factor,
-    Gradients,
-    Index,
-    Operator,
-    Reach,
-    Ref,
-    Spec,
-    Term,
-    Use,
-)
+from striate.graph import Along, Routes, Spec
 from striate.ops.arrays import Array
+from striate.ops.shaping.rearrangement import Rearrangement
 
 
 @final
 @dataclass(frozen=True)
-class Flatten(Operator):
+class Flatten(Rearrangement):
     """Shapes: any -> (product of all,)."""
 
     label: ClassVar[str] = "flatten"
@@ -42,33 +29,9 @@ class Flatten(Operator):
     def shape(self, *inputs: Spec) -> Spec:
         return Spec((inputs[0].size,))
 
-    def cost(self, *inputs: Spec) -> Cost:
-        return Cost()
+    def field(self, *inputs: Spec) -> Routes:
+        return Routes((Along(0, even=False),) * inputs[0].rank)
 
-    def field(self, *inputs: Spec) -> Reach:
-        return Reach.POINT
-
-    def forward(self, call: Call) -> Array:
-        return call.x.reshape(len(call.x), -1)
-
-    def backward(self, call: Call, error: Array) -> Gradients:
-        return Gradients((error.reshape(call.x.shape),))
-
-    def terms(self, call: Call, index: Index) -> list[Term]:
-        cell = (index[0], *_place(index[1], call.x.shape[1:]))
-        return [Term((Factor(call.x[cell], refs=(Ref(0, cell),)),))]
-
-    def uses(self, call: Call, ref: Ref) -> list[Use]:
-        picture, *place = ref.index
-        unit = int(np.ravel_multi_index(place, call.x.shape[1:]))
-        return [Use((picture, unit), (Factor(1.0, "1"),))]
-
-    def formula(self, index: Index, *inputs: Spec) -> str:
-        return f"{{0}}[{','.join(map(str, _place(index[0], inputs[0].shape)))}]"
-
-    def gradient_formula(self, ref: Ref, *inputs: Spec) -> str:
-        return f"{{self}}[{int(np.ravel_multi_index(ref.index, inputs[0].shape))}].grad"
-
-
-def _place(unit: int, shape: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(int(n) for n in np.unravel_index(unit, shape))
+    def moved(self, arrays: tuple[Array, ...], specs: tuple[Spec, ...], constant: float) -> Array:
+        (x,) = arrays
+        return x.reshape(len(x), -1)

@@ -39,6 +39,7 @@ class Input(Operator):
     label: ClassVar[str] = "input"
     numbered: ClassVar[bool] = False
     arity: ClassVar[tuple[int, int | None]] = (0, 0)
+    is_input: ClassVar[bool] = True
 
     size: tuple[int, ...]
 

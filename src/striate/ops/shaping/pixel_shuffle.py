@@ -22,26 +22,15 @@ from dataclasses import dataclass
 from typing import ClassVar, final
 
 from striate.errors import ShapeError
-from striate.graph import (
-    Call,
-    Cost,
-    Factor,
-    Gradients,
-    Index,
-    Operator,
-    Reach,
-    Ref,
-    Spec,
-    Term,
-    Use,
-)
+from striate.graph import Along, Routes, Spec
 from striate.ops import checked
 from striate.ops.arrays import Array
+from striate.ops.shaping.rearrangement import Rearrangement
 
 
 @final
 @dataclass(frozen=True)
-class PixelShuffle(Operator):
+class PixelShuffle(Rearrangement):
     """Blocks of channels as blocks of pixels.
 
     Args:
@@ -51,7 +40,6 @@ class PixelShuffle(Operator):
     """
 
     label: ClassVar[str] = "shuffle"
-    only_moves: ClassVar[bool] = True
 
     upscale_factor: int
 
@@ -75,45 +63,11 @@ class PixelShuffle(Operator):
         side = self.upscale_factor
         return Spec((x.channels // block, x.spatial[0] * side, x.spatial[1] * side))
 
-    def cost(self, *inputs: Spec) -> Cost:
-        return Cost()
+    def field(self, *inputs: Spec) -> Routes:
+        return Routes((Along(None, even=False), Along(1, even=False), Along(2, even=False)))
 
-    def field(self, *inputs: Spec) -> Reach:
-        return Reach.UNEVEN
-
-    def forward(self, call: Call) -> Array:
-        r = self.upscale_factor
-        n, channels, h, w = call.x.shape
-        blocks = call.x.reshape(n, channels // r**2, r, r, h, w)
+    def moved(self, arrays: tuple[Array, ...], specs: tuple[Spec, ...], constant: float) -> Array:
+        (x,), r = arrays, self.upscale_factor
+        n, channels, h, w = x.shape
+        blocks = x.reshape(n, channels // r**2, r, r, h, w)
         return blocks.transpose(0, 1, 4, 2, 5, 3).reshape(n, -1, h * r, w * r)
-
-    def backward(self, call: Call, error: Array) -> Gradients:
-        r = self.upscale_factor
-        n, channels, height, width = error.shape
-        blocks = error.reshape(n, channels, height // r, r, width // r, r)
-        return Gradients((blocks.transpose(0, 1, 3, 5, 2, 4).reshape(call.x.shape),))
-
-    def terms(self, call: Call, index: Index) -> list[Term]:
-        cell = (index[0], *self._source(index[1:]))
-        return [Term((Factor(call.x[cell].item(), refs=(Ref(0, cell),)),))]
-
-    def uses(self, call: Call, ref: Ref) -> list[Use]:
-        return [Use((ref.index[0], *self._goal(ref.index[1:])), (Factor(1.0, "1"),))]
-
-    def formula(self, index: Index, *inputs: Spec) -> str:
-        return f"{{0}}[{','.join(map(str, self._source(index)))}]"
-
-    def gradient_formula(self, ref: Ref, *inputs: Spec) -> str:
-        return f"{{self}}[{','.join(map(str, self._goal(ref.index)))}].grad"
-
-    def _source(self, goal: Index) -> Index:
-        """Where the number at a place of the output comes from."""
-        r = self.upscale_factor
-        c, row, column = goal
-        return (c * r + row % r) * r + column % r, row // r, column // r
-
-    def _goal(self, source: Index) -> Index:
-        """The place of the output that a number goes to."""
-        r = self.upscale_factor
-        c, row, column = source
-        return c // r**2, row * r + c // r % r, column * r + c % r

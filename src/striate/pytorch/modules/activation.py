@@ -117,7 +117,19 @@ def _softmax(softmax: ops.Softmax, inputs: tuple[Spec, ...]) -> Recipe:
     return Recipe(nn.Softmax, (), {"dim": 1})
 
 
+class Affine(nn.Module):
+    """Every number times one number, plus another."""
+
+    def __init__(self, scale: float, shift: float) -> None:
+        super().__init__()
+        self.scale, self.shift = scale, shift
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.scale + self.shift
+
+
 ROWS: Mapping[type[Operator], Maker] = {
+    ops.Affine: lambda affine, inputs: Recipe(Affine, (affine.scale, affine.shift)),
     ops.ReLU: plain(nn.ReLU),
     ops.ReLU6: plain(nn.ReLU6),
     ops.LeakyReLU: _leaky_relu,

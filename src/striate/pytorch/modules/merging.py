@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from striate import ops
-from striate.graph import Operator
+from striate.graph import Operator, Spec
 from striate.pytorch.modules.making import Maker, plain
+from striate.pytorch.recipe import Recipe
 
 
 class Add(nn.Module):
@@ -44,9 +45,49 @@ class Concat(nn.Module):
         return torch.cat(branches, dim=1)
 
 
+class Stack(nn.Module):
+    """The inputs side by side on a new first axis."""
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        return torch.stack(inputs, dim=1)
+
+
+class ConcatAlong(nn.Module):
+    """The inputs laid end to end along one axis."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        return torch.cat(inputs, dim=self.dim)
+
+
+class Subtract(nn.Module):
+    """The second input taken from the first."""
+
+    def forward(self, left: Tensor, right: Tensor) -> Tensor:
+        return left - right
+
+
+class MatMul(nn.Module):
+    """The matrix product of two inputs."""
+
+    def forward(self, left: Tensor, right: Tensor) -> Tensor:
+        return left @ right
+
+
+def _concat(concat: ops.Concat, inputs: tuple[Spec, ...]) -> Recipe:
+    axis = inputs[0].axis(concat.axis)
+    return Recipe(ConcatAlong, (axis + 1,)) if axis else Recipe(Concat)
+
+
 ROWS: Mapping[type[Operator], Maker] = {
     ops.Add: plain(Add),
-    ops.Concat: plain(Concat),
+    ops.Concat: _concat,
     ops.Multiply: plain(Multiply),
     ops.Divide: plain(Divide),
+    ops.Subtract: plain(Subtract),
+    ops.MatMul: plain(MatMul),
+    ops.Stack: plain(Stack),
 }

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor, nn
 
 from striate import ops
 from striate.graph import Operator, Spec
+from striate.ops.normalization.spread_weight import spread_size
 from striate.pytorch.modules.making import Maker, unless
 from striate.pytorch.recipe import Recipe
 
@@ -17,6 +19,28 @@ class ChannelNorm(nn.LayerNorm):
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+
+class Scale(nn.Module):
+    """The input times a learned weight, spread over it."""
+
+    def __init__(self, *size: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(size))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.weight
+
+
+class Shift(nn.Module):
+    """The input plus a learned weight, spread over it."""
+
+    def __init__(self, *size: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(size))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.weight
 
 
 def _batch_norm(bn: ops.BatchNorm, inputs: tuple[Spec, ...]) -> Recipe:
@@ -55,4 +79,6 @@ ROWS: Mapping[type[Operator], Maker] = {
     ops.LayerNorm: _layer_norm,
     ops.GroupNorm: _group_norm,
     ops.Dropout: _dropout,
+    ops.Scale: lambda scale, inputs: Recipe(Scale, spread_size(scale.size, inputs[0])),
+    ops.Shift: lambda shift, inputs: Recipe(Shift, spread_size(shift.size, inputs[0])),
 }

@@ -1,17 +1,196 @@
-"""What changes the shape alone."""
+"""What moves numbers, spreads them, or brings in some that are there without an input."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
 
 from striate import ops
-from striate.graph import Operator
-from striate.pytorch.modules.making import Maker, plain
+from striate.errors import GraphError
+from striate.graph import Operator, Spec
+from striate.pytorch.modules.making import Maker, plain, sides
 from striate.pytorch.recipe import Recipe
+
+
+class Reshape(nn.Module):
+    """The same numbers with axes of these lengths, behind the batch."""
+
+    def __init__(self, *size: int) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.reshape(x.shape[0], *self.size)
+
+
+class Permute(nn.Module):
+    """The axes in another order, the batch being axis 0."""
+
+    def __init__(self, *order: int) -> None:
+        super().__init__()
+        self.order = order
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.permute(self.order)
+
+
+class Slice(nn.Module):
+    """A part of one axis."""
+
+    def __init__(self, dim: int, start: int, stop: int | None, step: int = 1) -> None:
+        super().__init__()
+        self.dim, self.part = dim, slice(start, stop, step)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[(slice(None),) * self.dim + (self.part,)]
+
+
+class Flip(nn.Module):
+    """One axis backwards."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flip(self.dim)
+
+
+class Roll(nn.Module):
+    """One axis shifted, its end coming in at its start."""
+
+    def __init__(self, shift: int, dim: int) -> None:
+        super().__init__()
+        self.shift, self.dim = shift, dim
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.roll(self.shift, self.dim)
+
+
+class Repeat(nn.Module):
+    """The input laid end to end with itself along one axis."""
+
+    def __init__(self, times: int, dim: int) -> None:
+        super().__init__()
+        self.times, self.dim = times, dim
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([x] * self.times, dim=self.dim)
+
+
+class Expand(nn.Module):
+    """Axes of length 1 made longer."""
+
+    def __init__(self, *size: int) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.expand(x.shape[0], *self.size)
+
+
+class Unfold(nn.Module):
+    """Every window as a column.
+
+    Args:
+        kernel_size, stride, dilation: one number per axis, over one or two axes.
+        sides: zeros around the input, as `torch.nn.functional.pad` counts them.
+    """
+
+    def __init__(
+        self,
+        kernel_size: tuple[int, ...],
+        stride: tuple[int, ...],
+        dilation: tuple[int, ...],
+        sides: tuple[int, ...],
+    ) -> None:
+        super().__init__()
+        self.kernel_size, self.stride, self.dilation = kernel_size, stride, dilation
+        self.sides = sides
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.pad(x, self.sides)
+        taps = (self.kernel_size, self.stride, self.dilation)
+        if x.dim() == 4:
+            kernel, stride, dilation = taps
+            return F.unfold(x, kernel, dilation=dilation, stride=stride)
+        kernel, stride, dilation = ((1, *each) for each in taps)
+        return F.unfold(x.unsqueeze(2), kernel, dilation=dilation, stride=stride)
+
+
+class Learned(nn.Module):
+    """A learned value, the same for every picture; called with anything that has their batch."""
+
+    def __init__(self, *size: int) -> None:
+        super().__init__()
+        self.value = nn.Parameter(torch.zeros(size))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.value.expand(x.shape[0], *self.value.shape)
+
+
+class Constant(nn.Module):
+    """A fixed value, the same for every picture; called with anything that has their batch."""
+
+    value: Tensor
+
+    def __init__(self, *size: int) -> None:
+        super().__init__()
+        self.register_buffer("value", torch.zeros(size))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.value.expand(x.shape[0], *self.value.shape)
+
+
+PADDINGS: Mapping[str, tuple[type[nn.Module], ...]] = {
+    "reflect": (nn.ReflectionPad1d, nn.ReflectionPad2d, nn.ReflectionPad3d),
+    "replicate": (nn.ReplicationPad1d, nn.ReplicationPad2d, nn.ReplicationPad3d),
+    "circular": (nn.CircularPad1d, nn.CircularPad2d, nn.CircularPad3d),
+    "": (nn.ConstantPad1d, nn.ConstantPad2d, nn.ConstantPad3d),
+}
+"""Modules for one, two and three padded axes."""
+
+
+def _pad(pad: ops.Pad, inputs: tuple[Spec, ...]) -> Recipe:
+    pairs = pad.pairs(inputs[0])
+    if len(pairs) > 1 and pairs[0] == (0, 0):
+        pairs = pairs[1:]
+    if len(pairs) > 3:
+        raise GraphError("PyTorch pads three axes at most", remedy="Pad fewer axes.")
+    around = sides(pairs)
+    if isinstance(pad.mode, str):
+        return Recipe(PADDINGS[pad.mode][len(pairs) - 1], (around,))
+    return Recipe(PADDINGS[""][len(pairs) - 1], (around, pad.mode))
+
+
+def _unfold(unfold: ops.Unfold, inputs: tuple[Spec, ...]) -> Recipe:
+    (x,) = inputs
+    axes = unfold.windows(x)
+    taps = (tuple(getattr(w, n) for w in axes) for n in ("kernel", "stride", "dilation"))
+    pairs = [(w.before, w.overhang(n)) for w, n in zip(axes, x.spatial, strict=True)]
+    return Recipe(Unfold, (*taps, sides(pairs)))
+
+
+def _slice(part: ops.Slice, inputs: tuple[Spec, ...]) -> Recipe:
+    steps = (part.step,) if part.step > 1 else ()
+    return Recipe(Slice, (inputs[0].axis(part.axis) + 1, part.start, part.stop, *steps))
+
 
 ROWS: Mapping[type[Operator], Maker] = {
     ops.Flatten: plain(nn.Flatten),
+    ops.Reshape: lambda shape, inputs: Recipe(Reshape, shape.size),
+    ops.Permute: lambda turn, inputs: Recipe(Permute, (0, *(k + 1 for k in turn.order))),
+    ops.Slice: _slice,
+    ops.Pad: _pad,
+    ops.Flip: lambda flip, inputs: Recipe(Flip, (inputs[0].axis(flip.axis) + 1,)),
+    ops.Roll: lambda roll, inputs: Recipe(Roll, (roll.shift, inputs[0].axis(roll.axis) + 1)),
+    ops.Repeat: lambda each, inputs: Recipe(Repeat, (each.times, inputs[0].axis(each.axis) + 1)),
+    ops.Expand: lambda expand, inputs: Recipe(Expand, expand.size),
+    ops.Unfold: _unfold,
+    ops.Learned: lambda learned, inputs: Recipe(Learned, learned.size),
+    ops.Constant: lambda constant, inputs: Recipe(Constant, constant.size),
     ops.PixelShuffle: lambda op, inputs: Recipe(nn.PixelShuffle, (op.upscale_factor,)),
 }

@@ -1,0 +1,108 @@
+"""PAD: cells put around the input: zeros, a constant, or its own cells again.
+
+    zero, a number      y outside is that number
+    reflect             … x[2] x[1] | x[0] x[1] x[2] …      mirrored at the border cell
+    replicate           … x[0] x[0] | x[0] x[1] x[2] …      the border cell repeated
+    circular            … x[n-2] x[n-1] | x[0] x[1] …       the other end
+
+The gradient of a cell is the sum of the errors of all its copies.
+
+Source: Dumoulin and Visin, arXiv:1603.07285, section 2; Liu et al., "Partial Convolution based
+Padding", arXiv:1811.11718, section 1 (the kinds compared).
+
+>>> import numpy as np
+>>> from striate.graph import Call
+>>> Pad(1, "reflect").forward(Call((np.array([[[5.0, 6.0, 7.0]]]),))).tolist()
+[[[6.0, 5.0, 6.0, 7.0, 6.0]]]
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+import numpy as np
+
+from striate.errors import SettingError, ShapeError
+from striate.graph import Along, Routes, Spec, Window
+from striate.graph.window import checked_padding, spread
+from striate.ops.arrays import Array
+from striate.ops.shaping.rearrangement import Rearrangement
+
+MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+"""Our words (PyTorch's), and NumPy's."""
+
+
+@final
+@dataclass(frozen=True)
+class Pad(Rearrangement):
+    """Args:
+        sides: cells on every side, or per axis, or (before, after) per axis: of the spatial axes,
+            or of all axes, channels first, where there are as many entries.
+        mode: a number to fill with, or reflect, replicate, circular.
+
+    Shapes: (C, *n) -> (C, *(before + n + after)).
+    """
+
+    label: ClassVar[str] = "pad"
+    counts_channels: ClassVar[frozenset[str]] = frozenset({"sides"})
+
+    sides: int | tuple[int, ...] | tuple[tuple[int, ...], ...]
+    mode: float | str = 0.0
+
+    def __post_init__(self) -> None:
+        given = self.sides if isinstance(self.sides, tuple) else (self.sides,)
+        if () in given:
+            raise SettingError("a side of {self} is nothing", remedy="Write PAD 2 or PAD 1x2.")
+        padding = checked_padding(tuple(map(_both, given)))
+        object.__setattr__(self, "sides", 0 if padding == "valid" else padding)
+        if isinstance(self.mode, str) and self.mode not in MODES:
+            raise SettingError(
+                f"padding is {self.mode}", remedy=f"Write a number, or {', '.join(MODES)}."
+            )
+
+    def shape(self, *inputs: Spec) -> Spec:
+        (x,) = inputs
+        sides = self.pairs(x)
+        for n, (before, after), axis in zip(x.shape, sides, x.axes, strict=True):
+            most = {"reflect": n - 1, "circular": n}.get(str(self.mode))
+            if most is not None and max(before, after) > most:
+                raise ShapeError(
+                    f"{{self}} pads {axis} by {max(before, after)}, more than {self.mode} can",
+                    remedy=f"With {n} cells it is {most} at most.",
+                )
+        grown = (before + n + after for n, (before, after) in zip(x.shape, sides, strict=True))
+        return Spec(tuple(grown), x.names)
+
+    def field(self, *inputs: Spec) -> Routes:
+        (x,) = inputs
+        plain = not isinstance(self.mode, str)
+        return Routes(
+            tuple(
+                Along(k, Window(1, before=before), even=plain or before == after == 0)
+                for k, (before, after) in enumerate(self.pairs(x))
+            )
+        )
+
+    @property
+    def filling(self) -> float:
+        return 0.0 if isinstance(self.mode, str) else self.mode
+
+    def moved(self, arrays: tuple[Array, ...], specs: tuple[Spec, ...], constant: float) -> Array:
+        (x,), sides = arrays, [(0, 0), *self.pairs(specs[0])]
+        if isinstance(self.mode, str):
+            return np.pad(x, sides, mode=MODES[self.mode])  # type: ignore[call-overload]
+        return np.pad(x, sides, constant_values=constant)
+
+    def pairs(self, x: Spec) -> list[tuple[int, int]]:
+        """(before, after) for each axis of the input, the channels first."""
+        counted = len(self.sides) if isinstance(self.sides, tuple) else 0
+        axes = x.rank if counted == x.rank or x.rank == 1 else x.rank - 1
+        given: tuple[int | tuple[int, ...], ...] = spread("sides", self.sides, axes)
+        return [(0, 0)] * (x.rank - axes) + [_both(side) for side in given]
+
+
+def _both(side: int | tuple[int, ...]) -> tuple[int, int]:
+    """Before and after, from one number for both, or two."""
+    before, *after = side if isinstance(side, tuple) else (side,)
+    return before, (after or [before])[0]

@@ -1,0 +1,116 @@
+"""Settings of operators that merge branches, move numbers or spread weights, at random."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import strategies as st
+
+from drawn_specs import Draw, Setting, numbers_an_axis, paddings, shapes, spatial
+from striate import ops
+from striate.graph import Operator, Spec
+from striate.graph.window import windows
+
+
+@st.composite
+def branches(draw: Draw, kind: Callable[[], Operator], most: int = 3) -> Setting:
+    """Two or more inputs of one size, some of their axes shrunk to 1."""
+    spec = draw(shapes())
+    count = draw(st.integers(2, most))
+    return kind(), tuple(
+        Spec(tuple(draw(st.sampled_from((n, n, 1))) for n in spec.shape)) for _ in range(count)
+    )
+
+
+@st.composite
+def stacked(draw: Draw) -> Setting:
+    """Two or three inputs that differ along one axis."""
+    spec, axis = draw(named_axis())
+    lengths = draw(st.permutations([1, 2, 3]))[: draw(st.integers(2, 3))]
+    at = spec.axis(axis)
+    return ops.Concat(axis), tuple(
+        Spec((*spec.shape[:at], n, *spec.shape[at + 1 :])) for n in lengths
+    )
+
+
+@st.composite
+def named_axis(draw: Draw) -> tuple[Spec, str | int]:
+    """A spec and one of its axes, by name or number."""
+    spec = draw(shapes())
+    number = draw(st.integers(-spec.rank, spec.rank - 1))
+    return spec, draw(st.sampled_from((spec.axes[number], number)))
+
+
+@st.composite
+def along(draw: Draw, make: Callable[[Draw, int, str | int], Operator]) -> Setting:
+    """An operator that works along one axis, made from the axis' length and its name."""
+    spec, axis = draw(named_axis())
+    return make(draw, spec.shape[spec.axis(axis)], axis), (spec,)
+
+
+@st.composite
+def sliced(draw: Draw) -> Setting:
+    """Parts that are counted from either end."""
+    spec, axis = draw(named_axis())
+    length = spec.shape[spec.axis(axis)]
+    start = draw(st.integers(0, length - 1))
+    stop = draw(st.one_of(st.none(), st.integers(start + 1, length)))
+    start -= length * draw(st.booleans())
+    return ops.Slice(start, stop, axis, draw(st.integers(1, 3))), (spec,)
+
+
+@st.composite
+def padded(draw: Draw) -> Setting:
+    """Every kind, of the spatial axes or of all."""
+    spec = draw(shapes((2, 3)))
+    mode = draw(st.sampled_from((0.0, 0.5, "reflect", "replicate", "circular")))
+    every = mode in (0.0, 0.5) and draw(st.booleans())
+    lengths = spec.shape if every else spec.spatial
+    sides = tuple(draw(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1))) for n in lengths)
+    return ops.Pad(sides, mode), (spec,)
+
+
+@st.composite
+def reshaped(draw: Draw) -> Setting:
+    """Axes split and joined."""
+    size = draw(st.permutations([2, 3, 4]))
+    shape = draw(st.sampled_from(((24,), (6, 4), (4, 6), (2, 12), (2, 3, 4), (4, 2, 3), (12, 2))))
+    return ops.Reshape(tuple(size)), (Spec(shape),)
+
+
+@st.composite
+def permuted(draw: Draw) -> Setting:
+    spec = draw(shapes())
+    return ops.Permute(tuple(draw(st.permutations(range(spec.rank))))), (spec,)
+
+
+@st.composite
+def expanded(draw: Draw) -> Setting:
+    spec = draw(shapes())
+    return ops.Expand(spec.shape), (Spec(tuple(draw(st.sampled_from((n, 1))) for n in spec.shape)),)
+
+
+@st.composite
+def unfolded(draw: Draw) -> Setting:
+    rank = draw(st.integers(1, 2))
+    kernel, stride, dilation = (draw(numbers_an_axis(rank, most)) for most in (3, 3, 2))
+    pad = draw(paddings(kernel, 2))
+    axes = windows(rank, kernel, stride, pad, dilation)
+    return ops.Unfold(kernel, stride, pad, dilation), (Spec((2, *draw(spatial(axes)))),)
+
+
+@st.composite
+def spread_weights(draw: Draw, kind: Callable[[Any], Operator]) -> Setting:
+    """One number per channel, or a weight of which some axes are spread."""
+    spec = draw(shapes())
+    size = tuple(draw(st.sampled_from((n, 1))) for n in spec.shape)
+    return kind(draw(st.sampled_from((None, size)))), (spec,)
+
+
+@st.composite
+def matrices(draw: Draw) -> Setting:
+    """Rows by columns, perhaps of several heads, one of them spread."""
+    rows, inner, columns, heads = draw(st.permutations([2, 3, 4, 5]))
+    both = draw(st.sampled_from((((), ()), ((heads,), (heads,)), ((1,), (heads,)))))
+    return ops.MatMul(), (Spec((*both[0], rows, inner)), Spec((*both[1], inner, columns)))

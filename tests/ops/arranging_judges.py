@@ -1,0 +1,65 @@
+"""The judges of what moves numbers, spreads them, or brings in some: PyTorch's functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+
+def dim(twin: Any) -> int:
+    """The dimension that the operator's axis is, by the rule that the spec states."""
+    axis, x = twin.operator.axis, twin.specs[0]
+    return (x.axes.index(axis) if isinstance(axis, str) else axis % x.rank) + 1
+
+
+def sliced(twin: Any) -> Tensor:
+    part, at = twin.operator, dim(twin)
+    places = range(twin.x.shape[at])[part.start : part.stop : part.step]
+    return twin.x.index_select(at, torch.tensor(list(places)))
+
+
+def padded(twin: Any) -> Tensor:
+    """One axis after the other, as a signal."""
+    pad, x = twin.operator, twin.x
+    given = pad.sides if isinstance(pad.sides, tuple) else (pad.sides,) * (x.ndim - 2)
+    axes = range(x.ndim - len(given), x.ndim)
+    mode, value = (pad.mode, None) if isinstance(pad.mode, str) else ("constant", pad.mode)
+    for at, side in zip(axes, given, strict=True):
+        last = x.movedim(at, -1)
+        signal = last.flatten(0, -2).unsqueeze(1)
+        pair = side if isinstance(side, tuple) else (side, side)
+        grown = F.pad(signal, pair, mode, value).squeeze(1)
+        x = grown.unflatten(0, last.shape[:-1]).movedim(-1, at)
+    return x
+
+
+def unfolded(twin: Any) -> Tensor:
+    """One window after the other, by `Tensor.unfold` of what is padded."""
+    unfold, rank = twin.operator, twin.x.ndim - 2
+    kernel, stride, dilation = (
+        list(n) if isinstance(n, tuple) else [n] * rank
+        for n in (unfold.kernel, unfold.stride, unfold.dilation)
+    )
+    given = 0 if unfold.padding == "valid" else unfold.padding
+    sides = given if isinstance(given, tuple) else (given,) * rank
+    pairs = [side if isinstance(side, tuple) else (side, side) for side in sides]
+    x = F.pad(twin.x, [n for pair in reversed(pairs) for n in pair])
+    for axis in range(rank):
+        extent = dilation[axis] * (kernel[axis] - 1) + 1
+        x = x.unfold(2 + axis, extent, stride[axis])[..., :: dilation[axis]]
+    x = x.permute(0, 1, *range(2 + rank, 2 + 2 * rank), *range(2, 2 + rank))
+    return x.flatten(1, 1 + rank).flatten(2)
+
+
+def spread(twin: Any) -> Tensor:
+    """The weight, shaped so that PyTorch spreads it."""
+    size = twin.operator.size or (twin.x.shape[1], *[1] * (twin.x.ndim - 2))
+    return twin.weights["weight"].reshape(size)
+
+
+def repeated(twin: Any) -> Tensor:
+    """The value once for each picture."""
+    return torch.stack([twin.weights["value"]] * twin.pictures)
