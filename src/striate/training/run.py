@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -127,7 +128,7 @@ def _prepared(
     network = ended(network, recipe)
     check(network, min(recipe.batch_size, len(pictures.train)), training=True)
     first = first_weights(network, recipe, subject.model)
-    origin = Origin(_source(data), None if data_dir is None else str(expanded(data_dir).resolve()))
+    origin = Origin(_source(data), _place(data, data_dir))
     check_fit(network, pictures, recipe)
     return Session(
         network,
@@ -304,6 +305,13 @@ def _adapted(subject: Subject, network: Graph) -> tuple[str, ...]:
     if was == now:
         return ()
     return (f"{subject.name} is fitted to the data: INPUT {now[0]}, {now[1]} classes",)
+
+
+def _place(data: DataSet | str | Path, data_dir: Path | str | None) -> str | None:
+    """Where named data sets lie, so that it is known in any folder; None for the user's cache."""
+    usual = os.environ.get("STRIATE_DATA") if isinstance(data, str) and named(data) else None
+    place = data_dir or usual
+    return str(expanded(place).resolve()) if place else None
 
 
 def _source(data: DataSet | str | Path) -> str:

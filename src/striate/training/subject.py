@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,11 +9,12 @@ from typing import Any
 
 from striate import lookup
 from striate.data import DataSet, Preprocessing
-from striate.errors import DataError, IdleSettingError
+from striate.errors import DataError, IdleSettingError, RunError
 from striate.graph import Graph
 from striate.model import Model
 from striate.networks import NETWORKS
 from striate.training.recipe import Recipe
+from striate.training.run_folder import RunFolder
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,7 @@ def subject_of(graph: Graph | Model | str, name: str = "") -> Subject:
         return Subject(graph, name or "network")
     if isinstance(graph, Model):
         return Subject(graph.graph, name or "network", model=graph)
+    _check_has_weights(Path(graph))
     found = lookup.subject_of(graph)
     called = name or lookup.name_of(graph)
     if isinstance(found, Graph):
@@ -78,10 +79,23 @@ def subject_of(graph: Graph | Model | str, name: str = "") -> Subject:
     path = Path(graph)
     if not path.is_dir():
         return Subject(found.graph, called, model=found, place=path.resolve())
-    again = f"striate train --resume {shlex.quote(str(path.resolve()))}"
+    again = RunFolder(path).resume_command
     notes = (f"this is a new run; the one in {path} goes on with: {again}",)
     called = name or re_numbered(path)
     return Subject(found.graph, called, False, found, (path / "best.safetensors").resolve(), notes)
+
+
+def _check_has_weights(path: Path) -> None:
+    """Refuse a run folder that holds no weights yet.
+
+    Raises:
+        RunError: it says how that run goes on.
+    """
+    run = RunFolder(path)
+    if len(str(path)) < lookup.LONGEST_NAME and run.config.is_file() and not run.best.exists():
+        raise RunError(
+            f"the run in {path} has no weights yet", remedy=f"Go on with it: {run.resume_command}"
+        )
 
 
 def re_numbered(run: Path) -> str:
