@@ -119,7 +119,7 @@ class Progress:
             self._write_over(text, "\n")
             self._over = 0
         else:
-            self._console.print(text, **style)
+            self._console.print(text, soft_wrap=True, **style)
 
     def _write_over(self, text: str, end: str = "") -> None:
         """Write in place of what was written last: \\r goes back to the beginning of the line."""

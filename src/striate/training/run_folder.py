@@ -98,8 +98,12 @@ class RunFolder:
         return f"striate train --resume {shlex.quote(str(self.path.resolve()))}"
 
     @contextlib.contextmanager
-    def writing(self, remedy: str = "") -> Iterator[None]:
+    def writing(self, remedy: str = "", place: Path | None = None) -> Iterator[None]:
         """Around what writes into the folder: a full, read-only or vanished disk has a remedy.
+
+        Args:
+            remedy: what to do; else to make room and go on.
+            place: the file, where errors of the system do not name it.
 
         Raises:
             RunError: it names the file, the reason, and how to go on.
@@ -111,7 +115,7 @@ class RunFolder:
         except ModelFileError as error:
             raise RunError(error.what, remedy=remedy) from None
         except OSError as error:
-            raise _unwritten(error, self.path, remedy) from None
+            raise _unwritten(error, place or self.path, remedy) from None
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:

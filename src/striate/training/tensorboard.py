@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 from striate.training.events import Row
@@ -23,33 +24,43 @@ DRAWN = (
 def curves(folder: RunFolder, step: int) -> Iterator[Callable[[Row], None]]:
     """A function that adds one epoch to the curves; points after `step` are forgotten first.
 
-    Events are written at once, in this thread: `SummaryWriter` writes them in another one, which a
-    full disk ends, and then waits for it.
+    Events are written at once, in this thread: tensorboardX's own writer does it in another one,
+    which a full disk ends, and then waits for it.
 
     Raises:
         RunError: the file cannot be written.
     """
-    from tensorboardX.event_file_writer import EventsWriter
     from tensorboardX.proto.event_pb2 import Event, SessionLog
+    from tensorboardX.record_writer import RecordWriter
     from tensorboardX.summary import scalar
 
-    with folder.writing():
-        writer = EventsWriter(str(folder.path / "events"), f".{step}")
-        if step:
-            begins = SessionLog(status=SessionLog.START)
-            writer.write_event(Event(wall_time=time.time(), step=step + 1, session_log=begins))
-        writer.flush()
+    now = time.time()
+    place = folder.path / f"events.out.tfevents.{now:.0f}.{socket.gethostname()}.{step}"
 
-    def draw(row: Row) -> None:
-        with folder.writing():
-            for name in DRAWN:
-                if getattr(row, name) is not None:
-                    point = scalar(name, getattr(row, name))
-                    writer.write_event(Event(wall_time=time.time(), step=row.step, summary=point))
+    def add(events: Iterable[Event]) -> None:
+        with folder.writing(place=place):
+            for event in events:
+                writer.write(event.SerializeToString())
             writer.flush()
 
+    def draw(row: Row) -> None:
+        points = {name: getattr(row, name) for name in DRAWN}
+        now = time.time()
+        add(
+            Event(wall_time=now, step=row.step, summary=scalar(name, value))
+            for name, value in points.items()
+            if value is not None
+        )
+
+    first = [Event(wall_time=now, file_version="brain.Event:2")]
+    if step:
+        begins = SessionLog(status=SessionLog.START)
+        first.append(Event(wall_time=now, step=step + 1, session_log=begins))
+    with folder.writing(place=place):
+        writer = RecordWriter(str(place))
     try:
+        add(first)
         yield draw
     finally:
-        with suppress(OSError):  # what could not be written was said by `draw`
+        with suppress(OSError):  # what could not be written was said by `add`
             writer.close()
