@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from small import digits
 
 from striate.data import DataSet, load
@@ -18,11 +19,12 @@ from striate.data.dataset import Split, carve, make
 from striate.errors import IdleSettingError, SettingError
 from striate.networks import NETWORKS
 from striate.notation import parse
-from striate.pytorch import weights_of
+from striate.passes.attach_loss import with_loss
+from striate.pytorch import loss_function, weights_of
 from striate.training import SETTINGS, Recipe, loop, train
 from striate.training import run as running
 from striate.training.requirements import OF_NETWORK, OF_RECIPE, check_network
-from striate.training.run import ended
+from striate.training.run import ended, read_config
 from striate.training.run_folder import RunFolder
 
 TEXT = "INPUT 1x8x8 -> CONV 2 3x3 -> RELU -> FC 10"
@@ -171,19 +173,28 @@ def test_a_refusal_names_both_settings_and_a_way_out(each: Any) -> None:
         ("FC 10 -> CROSSENTROPY", True),
         ("FC 10 -> CROSSENTROPY smoothing=0.3", True),
         ("FC 10 -> CROSSENTROPY smoothing=0.2", False),
-        ("FC 10 -> SOFTMAX", False),
-        ("FC 10 -> SOFTMAX -> LOGLOSS", False),
+        ("FC 10 -> CROSSENTROPY class_weights=1x1x1x1x1x1x1x1x1x2", True),
+        ("FC 10 -> SOFTMAX", True),
+        ("FC 10 -> SOFTMAX -> LOGLOSS", True),
+        ("FC 10 -> SIGMOIDCROSSENTROPY", True),
+        ("FC 84 -> RBF 10 -> MAPLOSS", True),
         ("FC 10 -> SQUAREDERROR", False),
         ("FC 10 -> HINGE", False),
-        ("FC 10 -> SIGMOIDCROSSENTROPY", False),
     ],
 )
 def test_smoothing_is_applied_or_refused(end: str, applies: bool) -> None:
     graph, recipe = parse(f"INPUT 1x8x8 -> {end}"), Recipe(smoothing=0.3)
     if applies:
-        loss = ended(graph, recipe).loss
-        assert loss is not None
-        assert loss.operator == type(loss.operator)(0.3)
+        made = ended(graph, recipe)
+        assert made.loss is not None
+        assert replace(made.loss.operator, smoothing=0) == replace(  # type: ignore[call-arg]
+            with_loss(graph).nodes[-1].operator,
+            smoothing=0,  # type: ignore[call-arg]
+        )
+        assert loss_function(made)(torch.eye(10), torch.arange(10)) > 0
+        config = {"network": str(made), "data": "digits", "recipe": recipe.to_dict()}
+        again, _, _ = read_config(config, Path("config.yaml"))
+        assert ended(again, recipe) == made
     else:
         with pytest.raises(IdleSettingError, match=r"smoothing is 0\.3"):
             ended(graph, recipe)

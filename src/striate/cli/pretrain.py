@@ -10,7 +10,6 @@ import typer
 
 from striate import lookup as networks
 from striate.cli import terminal
-from striate.data.catalog import expanded, named
 
 
 def run(
@@ -72,6 +71,8 @@ def run(
 
 def _next(network: str, data: str, data_dir: Path | None, target: Path) -> str:
     """The command that goes on from here, as it can be typed in any folder."""
+    from striate.data.catalog import named
+
     place = "" if data_dir is None else f" --data-dir {_absolute(data_dir)}"
     source = data if named(data) else _absolute(data)
     start = _absolute(target)
@@ -80,4 +81,6 @@ def _next(network: str, data: str, data_dir: Path | None, target: Path) -> str:
 
 
 def _absolute(path: Path | str) -> str:
+    from striate.data.catalog import expanded
+
     return shlex.quote(str(expanded(path).resolve()))

@@ -6,13 +6,15 @@ steps in an epoch, which the data decides. Each is asked as early as it can be a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from striate.errors import IdleSettingError
 from striate.graph import Graph
-from striate.ops import CrossEntropy
+from striate.ops import MapLoss, SigmoidCrossEntropy
+from striate.ops.loss.class_loss import ClassLoss
+from striate.passes.attach_loss import with_loss
 
 if TYPE_CHECKING:
     from striate.training.recipe import Recipe
@@ -92,12 +94,16 @@ OF_RECIPE = (
 """What the recipe alone can answer."""
 
 
+SMOOTHED = (ClassLoss, MapLoss, SigmoidCrossEntropy)
+"""Losses whose targets can be smoothed."""
+
+
 def _smooths(recipe: Recipe, graph: Graph) -> bool:
-    loss = graph.loss.operator if graph.loss is not None else None
-    given = loss.smoothing if isinstance(loss, CrossEntropy) else 0.0
-    is_free = isinstance(loss, CrossEntropy) and given in (0.0, recipe.smoothing)
-    plain = loss is None and graph.scores.operator.label != "softmax"
-    return not recipe.smoothing or is_free or plain
+    last = with_loss(graph).loss
+    if not recipe.smoothing or last is None:
+        return True
+    known = last.operator
+    return isinstance(known, SMOOTHED) and known.smoothing in (0.0, recipe.smoothing)
 
 
 def _has_biases(recipe: Recipe, graph: Graph) -> bool:
@@ -110,8 +116,8 @@ OF_NETWORK = (
         "smoothing",
         _smooths,
         "the network ends in {end}",
-        "Smoothing belongs to the cross-entropy of scores: end the network with its scores (FC), "
-        "which are trained with it and predict probabilities all the same, or leave it out.",
+        "Leave it out, or end the network with its scores (FC), or with a loss that has smoothing: "
+        "CROSSENTROPY, LOGLOSS, MAPLOSS, SIGMOIDCROSSENTROPY.",
     ),
     OfNetwork(
         "bias_initializer",
@@ -171,6 +177,6 @@ def check_length(recipe: Recipe, steps_per_epoch: int) -> None:
 
 
 def _end(graph: Graph) -> str:
-    names: Sequence[str] = [node.operator.label for node in graph.nodes[-2:]]
-    loss = graph.loss
-    return type(loss.operator).__name__.upper() if loss is not None else names[-1].upper()
+    last = graph.nodes[-1].operator
+    own = f" smoothing={last.smoothing:g}" if isinstance(last, SMOOTHED) else ""
+    return f"{type(last).__name__.upper()}{own}"

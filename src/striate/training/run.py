@@ -16,7 +16,6 @@ from striate.graph import Graph
 from striate.memory import check, enough
 from striate.model import Model
 from striate.notation import parse, text
-from striate.ops import CrossEntropy
 from striate.passes.attach_loss import with_loss
 from striate.training.events import Listener, Loading, Result
 from striate.training.first_weights import first_weights
@@ -34,7 +33,7 @@ from striate.training.interrupting import stopping
 from striate.training.loop import Origin, Session
 from striate.training.progress import shown
 from striate.training.recipe import Recipe
-from striate.training.requirements import check_network
+from striate.training.requirements import SMOOTHED, check_network
 from striate.training.run_folder import RunFolder
 from striate.training.subject import Subject, matched, started, subject_of
 
@@ -243,10 +242,7 @@ def read_config(config: Mapping[str, Any], path: Path) -> tuple[Graph, Recipe, s
     fields.checked(config, _CONFIG, str(path), RunError, others=True)
     recipe = Recipe.from_dict(config["recipe"])
     graph = parse(str(config["network"]))
-    smoothed = CrossEntropy(recipe.smoothing)
-    if recipe.smoothing and graph.loss is not None and graph.loss.operator == smoothed:
-        graph = _with_loss_in_place(graph, CrossEntropy())
-    return graph, recipe, str(config["data"])
+    return _with_smoothing(graph, recipe.smoothing, 0.0), recipe, str(config["data"])
 
 
 _CONFIG = {
@@ -268,15 +264,17 @@ def ended(graph: Graph, recipe: Recipe) -> Graph:
         IdleSettingError: the recipe smooths the targets of a loss that has no smoothing.
     """
     check_network(recipe, graph)
-    if not recipe.smoothing:
-        return with_loss(graph)
-    loss = CrossEntropy(recipe.smoothing)
-    return with_loss(graph, loss) if graph.loss is None else _with_loss_in_place(graph, loss)
+    return _with_smoothing(with_loss(graph), 0.0, recipe.smoothing)
 
 
-def _with_loss_in_place(graph: Graph, loss: CrossEntropy) -> Graph:
+def _with_smoothing(graph: Graph, before: float, after: float) -> Graph:
+    """The graph whose loss smooths its targets by `after` where it did by `before`."""
     *others, last = graph.nodes
-    return Graph((*others, replace(last, operator=loss)), graph.auxiliary)
+    loss = last.operator
+    if not isinstance(loss, SMOOTHED) or loss.smoothing != before or before == after:
+        return graph
+    changed = replace(last, operator=replace(loss, smoothing=after))
+    return Graph((*others, changed), graph.auxiliary)
 
 
 def _run(session: Session) -> Result:
