@@ -193,7 +193,9 @@ MISTAKES: dict[str, Callable[[Path], object]] = {
     "data source no name": lambda path: _with_metadata(path, about={"data": {"source": "a\0"}}),
     "recipe no table": lambda path: _with_metadata(path, about={"recipe": "fast"}),
     "a seed no number": lambda path: _with_metadata(path, about={"recipe": {"seed": "x"}}),
-    "a seed of 400 digits": lambda path: _with_metadata(path, about={"recipe": {"seed": 10**400}}),
+    "a seed of 1,000 digits": lambda path: _with_metadata(
+        path, about={"recipe": {"seed": 10**1001}}
+    ),
     "a share no number": lambda path: _with_metadata(path, about={"recipe": {"validation": []}}),
     "a class no text": lambda path: _with_metadata(path, classes=["a", "b", "c", "d", 5]),
     "a class that UTF-8 cannot hold": lambda path: _with_metadata(

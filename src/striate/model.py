@@ -42,7 +42,7 @@ _ABOUT = {"data": fields.TABLE.optional, "recipe": fields.TABLE.optional}
 _DATA = {"source": fields.PATH.optional, "sha256": fields.TEXT.optional}
 _RECIPE = {
     "validation": fields.or_none(fields.NUMBER).optional,
-    "seed": fields.COUNT.optional,
+    "seed": fields.SEED.optional,
 }
 
 

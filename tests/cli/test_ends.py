@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from striate import cli
-from striate.cli import terminal
+from striate.console import HIDDEN, visible
 from striate.data.preprocess import Preprocessing
 from striate.initialize import initialize
 from striate.model import Model
@@ -105,11 +105,9 @@ def test_ctrl_c_during_an_import_ends_at_once() -> None:
 
 
 def test_hidden_characters_are_made_visible() -> None:
-    assert terminal.visible(HOSTILE) == (
-        "red\\x1b[31m\\x07\\x9b2J \\u202egnp.exe\nforged \\ud800\\xff"
-    )
+    assert visible(HOSTILE) == ("red\\x1b[31m\\x07\\x9b2J \\u202egnp.exe\nforged \\ud800\\xff")
     seen = "café 日本 हिन्दी 👩\u200d🔬 tab\t\u00a0"
-    assert terminal.visible(seen) == seen
+    assert visible(seen) == seen
 
 
 @pytest.fixture
@@ -128,7 +126,7 @@ def hostile(tmp_path: Path) -> Path:
 def test_names_never_reach_a_terminal_raw(hostile: Path, words: str) -> None:
     done = _shell(f"cd {hostile} && $S predict model.safetensors p* --top 10 {words}")
     assert done.returncode == 0, done.stderr
-    assert not terminal.HIDDEN.search(done.stdout)
+    assert not HIDDEN.search(done.stdout)
     if words:
         [found] = json.loads(done.stdout)["predictions"]
         assert {"\x1b[31mred", "\u202eevil"} <= {each["class"] for each in found["ranking"]}
@@ -155,7 +153,7 @@ def test_names_never_reach_a_terminal_raw(hostile: Path, words: str) -> None:
 def test_errors_repeat_no_control_character(words: tuple[str, ...]) -> None:
     done = subprocess.run([*COMMAND, *words], capture_output=True, timeout=60)
     assert done.returncode == 2
-    assert not terminal.HIDDEN.search(done.stderr.decode())
+    assert not HIDDEN.search(done.stderr.decode())
 
 
 def test_only_one_place_prints() -> None:

@@ -69,6 +69,9 @@ TEXT = Field("a text", is_text)
 PATH = Field("the name of a file", _is_path)
 FLAG = Field("true or false", lambda value: isinstance(value, bool))
 COUNT = Field(f"a whole number from 0 to {LARGEST}", _is_count)
+SEED = Field(
+    "a whole number of 0 or more", lambda value: type(value) is int and 0 <= value <= 10**1000
+)
 NUMBER = Field("a finite number", is_number)
 ANY_NUMBER = Field("a number", lambda value: type(value) is float or is_number(value))
 TABLE = Field("a table of fields", lambda value: isinstance(value, Mapping))
