@@ -190,8 +190,8 @@ def test_numbered_classes_are_meant_by_name(striate: Striate, tmp_path: Path, ta
         (("--lr", "inf"), "learning_rate is inf"),
         (("--momentum", "0.9"), "momentum is 0.9, which does nothing where optimizer is adam"),
         (("seed=" + "9" * 5000,), "seed is"),
-        (("name=x",), "a recipe has no setting name"),
-        (("quiet=yes",), "a recipe has no setting quiet"),
+        (("name=x",), "a recipe has no setting 'name'"),
+        (("quiet=yes",), "a recipe has no setting 'quiet'"),
     ],
 )
 def test_odd_requests_are_answered(striate: Striate, words: tuple[str, ...], said: str) -> None:

@@ -7,7 +7,6 @@ Python; a notebook's `!striate train`, a pipe and a file get the lines of the ep
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,8 +15,8 @@ from types import TracebackType
 from typing import Any, Self, TextIO
 
 from rich import progress
-from rich.console import Console
 
+from striate.console import console, hush, visible
 from striate.training.events import Event, Listener, Loading, Row, Started, Stepped
 
 NOTES = 8
@@ -40,7 +39,7 @@ class Progress:
     def __init__(self, *, quiet: bool = False, to_error: bool = False) -> None:
         self._quiet = quiet
         self._stream = sys.stderr if to_error else sys.stdout
-        self._console = _console(self._stream)
+        self._console = console(error=to_error)
         self._epochs = 0
         self._last = 0.0
         self._over = 0
@@ -123,7 +122,7 @@ class Progress:
 
     def _write_over(self, text: str, end: str = "") -> None:
         """Write in place of what was written last: \\r goes back to the beginning of the line."""
-        self._stream.write(f"\r{text:<{self._over}}{end}")
+        self._stream.write(f"\r{visible(text):<{self._over}}{end}")
         self._stream.flush()
         self._over = len(text)
 
@@ -179,29 +178,3 @@ def duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest} s"
     return f"{minutes // 60} h {minutes % 60} min"
-
-
-def hush(stream: TextIO) -> None:
-    """Let whatever else is written to a standard stream vanish: its reader has left."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
-
-
-class _Console(Console):
-    """A console whose broken pipe is an error to be met, not the end of the program."""
-
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError
-
-
-def _console(stream: TextIO) -> Console:
-    width = shutil.get_terminal_size().columns if stream.isatty() else 200
-    return _Console(
-        file=stream,
-        width=width,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        force_jupyter=False,
-    )

@@ -8,6 +8,7 @@ from types import UnionType
 from typing import Any, get_args
 
 from striate.errors import SettingError
+from striate.graph.settings import shown
 
 LONGEST = 1000
 """Decimal digits of an integer that is read; Python itself refuses more than 4,300."""
@@ -31,11 +32,11 @@ def read(name: str, value: Any, kind: Any) -> Any:
         if found is not None:
             return found
     wanted = " or ".join(_PLAIN[each.__name__] for each in readers)
-    raise SettingError(f"{name} is {_shown(value)}", remedy=f"It needs {wanted}.")
+    raise SettingError(f"{name} is {shown(value)}", remedy=f"It needs {wanted}.")
 
 
 def _text(value: Any) -> str | None:
-    return None if value is None else str(value)
+    return str(value) if isinstance(value, str | int | float) else None
 
 
 def _word(value: Any) -> bool | None:
@@ -67,8 +68,3 @@ def _number(value: Any) -> float | None:
 
 
 _READERS: dict[Any, Any] = {str: _text, bool: _word, int: _integer, float: _number}
-
-
-def _shown(value: Any) -> str:
-    written = repr(value)
-    return written if len(written) <= 80 else f"{written[:77]}…"

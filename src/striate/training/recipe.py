@@ -90,7 +90,7 @@ class Recipe:
         for name, (least, most) in LIMITS.items():
             value = getattr(self, name)
             if value is not None and not least <= value <= most:
-                raise SettingError(f"{name} is {_shown(value)}", remedy=_range(least, most))
+                raise SettingError(f"{name} is {shown(value)}", remedy=_range(least, most))
         for name in ("momentum", "smoothing", "step_factor", "scale"):
             value = getattr(self, name)
             if value is not None and value >= 1:
@@ -190,13 +190,6 @@ def _range(least: float, most: float) -> str:
     if most > LARGEST_RATE:
         return f"It is a whole number of {least} or more."
     return f"It is a number of {least} or more, up to {most:,}."
-
-
-def _shown(value: float) -> str:
-    """A number, shortened where it has more digits than anybody reads."""
-    if isinstance(value, float) or value < 10**30:
-        return str(value)
-    return f"a number above 10^{value.bit_length() * 3 // 10 - 1}"
 
 
 def _check_share(share: float | int | None) -> None:
