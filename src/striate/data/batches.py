@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -115,6 +116,7 @@ class Batches:
             batch_size=None,
             num_workers=self.workers,
             collate_fn=_as_it_is,
+            worker_init_fn=_undisturbed,
         )
         for indices, decoded in zip(chosen, loader, strict=True):
             if isinstance(decoded, str):
@@ -159,6 +161,11 @@ class _Decoder(Dataset[Bytes | str]):
 
     def __len__(self) -> int:
         return len(self.pictures)
+
+
+def _undisturbed(worker: int) -> None:
+    # Ctrl-C reaches every process of a terminal: the run finishes its step, and needs its worker.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _as_it_is(decoded: Any) -> Any:
