@@ -123,9 +123,9 @@ def _four(folder: Path) -> list[Path]:
     return files
 
 
-def test_pretrain_prints_what_goes_on(striate: Striate, tmp_path: Path) -> None:
+@pytest.mark.parametrize("network", ["INPUT 1x9x8 -> CONV 2 3x3 -> RELU -> FC 2", "cnn_matlab"])
+def test_pretrain_prints_what_goes_on(striate: Striate, tmp_path: Path, network: str) -> None:
     pictures(tmp_path / "my pets", {"cat": 9, "dog": 8})
-    network = "INPUT 1x9x8 -> CONV 2 3x3 -> RELU -> FC 2"
     words = ("pretrain", network, "--data", "my pets", "--epochs", "1", "-o", "kernels.safetensors")
     (command,) = _next(striate(*words).out)
     assert striate(*command, "epochs=1").code == 0

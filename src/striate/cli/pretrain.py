@@ -10,6 +10,7 @@ import typer
 
 from striate import lookup as networks
 from striate.cli import terminal
+from striate.networks import NETWORKS
 
 
 def run(
@@ -32,13 +33,17 @@ def run(
     Example: striate pretrain lenet_adam --data mnist -o kernels.safetensors
     """
     from striate.training.first_weights import write_start
-    from striate.training.fit import loaded
+    from striate.training.fit import loaded, suited, surveyed
     from striate.training.pretrain import Layer, pretrain
     from striate.training.recipe import Recipe
 
     target = networks.checked_output(output)
-    graph = networks.graph_of(network)
-    pictures = loaded(graph, data, data_dir, Recipe(seed=seed))
+    graph, fits = networks.graph_of(network), networks.name_of(network) in NETWORKS
+    known = surveyed(data)
+    graph = suited(graph, known) if fits else graph
+    free = fits and known.channels is None
+    pictures = loaded(graph, data, data_dir, Recipe(seed=seed), gray_or_color=free)
+    graph = suited(graph, surveyed(pictures)) if fits else graph  # as striate train will
     layers: list[Layer] = []
 
     def told(layer: Layer) -> None:

@@ -216,7 +216,7 @@ def _refuse_with_resume(texts: list[str], settings: dict[str, Any], given: dict[
     if extra:
         raise SettingError(
             f"--resume goes on as the run began; it takes no {extra[0]}",
-            remedy=f"striate train --resume {given['resume']}",
+            remedy=f"striate train --resume {shlex.quote(str(given['resume']))}",
         )
 
 
