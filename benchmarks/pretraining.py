@@ -29,8 +29,8 @@ from striate.data import DataSet, load
 from striate.data.dataset import stratified
 from striate.notation import parse
 from striate.training import train
+from striate.training.first_weights import write_start
 from striate.training.pretrain import pretrain
-from striate.training.start import write_start
 from striate.training.versions import versions
 
 RESULT = Path(__file__).parent / "results" / "pretraining.json"

@@ -61,7 +61,7 @@ def main() -> None:
         signals[scheme] = signal(scheme, digits.test.images[:50] / 255)
         how = {"initializer": scheme, "epochs": 3 if given.fast else 8}
         with tempfile.TemporaryDirectory() as folder:
-            result = striate.train(NETWORK, digits, run=f"{folder}/run", **how)
+            result = striate.train(NETWORK, digits, run=f"{folder}/run", quiet=True, **how)
         losses[scheme] = [row.train_loss for row in result.history]
         print(
             f"{scheme:12} signal {signals[scheme][0]:.1e} in the first layer, "

@@ -60,7 +60,7 @@ def main() -> None:
     how = {"learning_rate": 0.01, "epochs": 2 if given.fast else 10}
     for network, text in NETWORKS.items():
         with tempfile.TemporaryDirectory() as folder:
-            result = striate.train(text, "digits", run=f"{folder}/run", **how)
+            result = striate.train(text, "digits", run=f"{folder}/run", quiet=True, **how)
             model = striate.Model.load(result.model)
         print(f"{network}: {result.test_accuracy:.0%} of the digits right")
         inputs = [model.preprocessing.normalize_array(each) for each in pictures.values()]

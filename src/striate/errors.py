@@ -35,6 +35,18 @@ class SettingError(StriateError):
     """An operator, recipe or command got a setting that cannot mean anything."""
 
 
+class IdleSettingError(SettingError):
+    """A setting that does nothing beside another one, or with this network.
+
+    Args:
+        setting: its name.
+    """
+
+    def __init__(self, what: str, *, setting: str, where: str = "", remedy: str = "") -> None:
+        super().__init__(what, where=where, remedy=remedy)
+        self.setting = setting
+
+
 class ShapeError(StriateError):
     """An operator does not fit the shape that reaches it."""
 

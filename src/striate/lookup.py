@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +86,8 @@ def picture_of(picture: str, model: Model, data_dir: Path | None = None) -> tupl
     from striate.data import load
 
     channels, height, width = model.preprocessing.shape
-    data = load(name, data_dir=data_dir, size=(height, width), channels=channels)
+    place = data_dir or _learned_from(model)[1]
+    data = load(name, data_dir=place, size=(height, width), channels=channels)
     pictures = data.split("test")
     if int(number) >= len(pictures):
         raise DataError(
@@ -97,27 +99,51 @@ def picture_of(picture: str, model: Model, data_dir: Path | None = None) -> tupl
     return height_width_channels, data.classes[int(pictures.labels[int(number)])]
 
 
-def data_of(model: Model, data: str, data_dir: Path | None) -> DataSet:
+def data_of(model: Model, data: str, data_dir: Path | None, *, judging: bool = False) -> DataSet:
     """The pictures called `data`, or those the model was trained on, as the model takes them.
+
+    Args:
+        judging: of other pictures than the model was trained on, none are set aside.
 
     Raises:
         StriateError: the model does not say, and nothing else is named.
     """
     from striate.data import load
 
-    source = data or str(model.about.get("data", {}).get("source", ""))
+    own, place = _learned_from(model)
+    source = data or own
     if not source:
         raise StriateError("which pictures?", remedy="Name them: --data mnist, or a folder.")
     recipe = model.about.get("recipe", {})
     channels, height, width = model.preprocessing.shape
     return load(
         source,
-        data_dir=data_dir,
+        data_dir=data_dir or place,
         size=(height, width),
         channels=channels,
         validation=recipe.get("validation"),
         seed=recipe.get("seed", 0),
+        judging=judging and not _is_same(source, own),
     )
+
+
+def _learned_from(model: Model) -> tuple[str, str | None]:
+    """Name or folder of the pictures a model was trained on, and where named ones lay."""
+    known = model.about.get("data")
+    if not isinstance(known, Mapping):
+        return "", None
+    place = known.get("data_dir")
+    there = isinstance(place, str) and Path(place).is_dir()
+    return str(known.get("source", "")), place if there else None
+
+
+def _is_same(source: str, other: str) -> bool:
+    """Whether two names, or two folders, are one."""
+    from striate.data.catalog import expanded, named
+
+    if named(source) or named(other) or not other:
+        return source == other
+    return expanded(source).resolve() == expanded(other).resolve()
 
 
 LONGEST_NAME = 255

@@ -126,7 +126,7 @@ def test_training_ends_in_what_to_type_next(striate: Striate) -> None:
     done = striate("train", SMALL, "epochs=1", "--batch-size", "200")
     assert done.code == 0
     assert "test accuracy" in done.out
-    assert "striate evaluate runs/network-digits-1" in done.out
+    assert f"striate evaluate {Path('runs/network-digits-1').resolve()}" in done.out
     assert Path("runs/network-digits-1/best.safetensors").is_file()
 
 

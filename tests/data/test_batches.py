@@ -31,15 +31,17 @@ def noisy(n: int = 53) -> Split:
 
 
 @pytest.mark.parametrize("shuffle", [True, False])
-@pytest.mark.parametrize("drop_last", [True, False])
-def test_every_picture_comes_once_with_its_label(shuffle: bool, drop_last: bool) -> None:
-    batches = Batches(numbered(), 10, shuffle=shuffle, seed=3, drop_last=drop_last)
+@pytest.mark.parametrize(("least", "sizes"), [(3, [10] * 5 + [3]), (4, [10] * 4 + [13])])
+def test_every_picture_comes_once_with_its_label(
+    shuffle: bool, least: int, sizes: list[int]
+) -> None:
+    batches = Batches(numbered(), 10, shuffle=shuffle, seed=3, least=least)
     epoch = list(batches.epoch(0))
-    assert len(epoch) == len(batches) == (5 if drop_last else 6)
-    assert [len(y) for _, y in epoch] == [10] * 5 + ([] if drop_last else [3])
+    assert len(epoch) == len(batches) == len(sizes)
+    assert [len(y) for _, y in epoch] == sizes
     seen = torch.cat([x[:, 0, 0, 0] for x, _ in epoch])
     assert torch.equal(seen.long() * 3, torch.cat([y for _, y in epoch]))
-    assert len(seen.unique()) == len(seen) == batches.pictures == (50 if drop_last else 53)
+    assert len(seen.unique()) == len(seen) == 53
     assert (seen.tolist() == sorted(seen.tolist())) != shuffle
     assert epoch[0][0].dtype == torch.uint8
     assert epoch[0][1].dtype == torch.int64

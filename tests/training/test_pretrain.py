@@ -7,15 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 from small import digits
 
 from striate.errors import GraphError, ModelFileError
 from striate.initialize import initialize
 from striate.notation import parse
 from striate.training import train
+from striate.training.first_weights import first_weights, read_start, write_start
 from striate.training.pretrain import Layer, pretrain
 from striate.training.recipe import Recipe
-from striate.training.start import first_weights, read_start, write_start
 
 TEXT = (
     "INPUT 1x8x8 -> { CONV 4 3x3 same | PASS } CONCAT -> RELU -> MAXPOOL 2"
@@ -58,9 +59,10 @@ def test_a_run_starts_from_the_file_and_keeps_the_rest(tmp_path: Path) -> None:
 def test_files_of_another_kind_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match="missing"):
         read_start(tmp_path / "nowhere.safetensors")
-    result = train(parse(TEXT), digits(), run=tmp_path / "run", epochs=1)
-    with pytest.raises(ModelFileError, match="no start file"):
-        read_start(result.model)
+    done = train(parse(TEXT), digits(), run=tmp_path / "run", epochs=1)
+    assert read_start(done.model).keys() == load_file(done.model).keys(), "a model has all weights"
+    with pytest.raises(ModelFileError, match="no first weights"):
+        read_start(done.folder / "resume.safetensors")
 
 
 def test_a_network_without_convolution_is_refused() -> None:

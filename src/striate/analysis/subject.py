@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -209,6 +210,8 @@ def target_of(network: Network, target: object) -> Array | None:
     """The target as a loss takes it, from a class name, a class number or wanted values.
 
     Where the scores are a map, class numbers are one per position.
+    Where every class is called by a number, a number is a name: the fourth of the classes 1, 2,
+    10 and 20 is the target 20, never the target 3.
 
     Raises:
         UnknownNameError: no class is called so.
@@ -218,11 +221,15 @@ def target_of(network: Network, target: object) -> Array | None:
         return None
     scores = network.graph.specs[network.scores]
     units = scores.channels
+    numbered = bool(network.classes) and all(name.isdecimal() for name in network.classes)
+    if numbered and isinstance(target, Integral):
+        target = str(target)
     if isinstance(target, str) and target in network.classes:
         return np.array([network.classes.index(target)])
-    if isinstance(target, str) and not (target.isascii() and target.isdigit()):
-        near = did_you_mean(target, network.classes)
+    if isinstance(target, str) and (numbered or not (target.isascii() and target.isdigit())):
+        near = "" if numbered else did_you_mean(target, network.classes)
         known = ", ".join(network.classes[:12]) or f"0 to {units - 1}"
+        known += ". Classes that are numbers are meant by name, not by place" if numbered else ""
         raise UnknownNameError(
             f"no class is called {target!r}", remedy=near or f"There are: {known}."
         )

@@ -21,7 +21,11 @@ WORST = 10
 def run(
     file: Annotated[str, typer.Argument(help=networks.FILE_HELP)],
     data: Annotated[
-        str, typer.Option(help="A data set's name or a folder; else what it was trained on.")
+        str,
+        typer.Option(
+            help="A data set's name or a folder, all of it where it is not split; else the test "
+            "pictures of what it was trained on."
+        ),
     ] = "",
     data_dir: Annotated[
         Path | None, typer.Option(help="Where named data sets lie; else STRIATE_DATA.")
@@ -38,7 +42,7 @@ def run(
     from striate.training import evaluate
 
     model = networks.model_of(file)
-    pictures = networks.data_of(model, data, data_dir)
+    pictures = networks.data_of(model, data, data_dir, judging=True)
     laid_out = inks.laid_out_data(model, pictures, split, ink)
     answer = evaluate(model, laid_out, split=split)
     inks.print_differences(pictures.name, inks.common_differences(model, laid_out, split), ink)
@@ -52,6 +56,10 @@ def run(
             terminal.say(f"note: {note}", error=True)
 
 
+def _share(right: int, pictures: int) -> str:
+    return f"{right / pictures:.1%}" if pictures else "no pictures"
+
+
 def _print(answer: Evaluation, worst: int) -> None:
     out = terminal.console()
     wrong = len(answer.mistakes)
@@ -61,7 +69,7 @@ def _print(answer: Evaluation, worst: int) -> None:
         style="bold",
     )
     rows = [
-        (name, *(terminal.count(int(n)) for n in row), f"{row[k] / max(1, row.sum()):.1%}")
+        (name, *(terminal.count(int(n)) for n in row), _share(int(row[k]), int(row.sum())))
         for k, (name, row) in enumerate(zip(answer.classes, answer.confusion, strict=True))
     ]
     out.print("\nTrue classes down, answers across:")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from striate import lookup as networks
 from striate.cli import terminal
+from striate.networks import NETWORKS
 
 
 def run(
@@ -30,14 +32,18 @@ def run(
 
     Example: striate pretrain lenet_adam --data mnist -o kernels.safetensors
     """
+    from striate.training.first_weights import write_start
+    from striate.training.fit import loaded, suited, surveyed
     from striate.training.pretrain import Layer, pretrain
     from striate.training.recipe import Recipe
-    from striate.training.run import loaded
-    from striate.training.start import write_start
 
     target = networks.checked_output(output)
-    graph = networks.graph_of(network)
-    pictures = loaded(graph, data, data_dir, Recipe(seed=seed))
+    graph, fits = networks.graph_of(network), networks.name_of(network) in NETWORKS
+    known = surveyed(data)
+    graph = suited(graph, known) if fits else graph
+    free = fits and known.channels is None
+    pictures = loaded(graph, data, data_dir, Recipe(seed=seed), gray_or_color=free)
+    graph = suited(graph, surveyed(pictures)) if fits else graph  # as striate train will
     layers: list[Layer] = []
 
     def told(layer: Layer) -> None:
@@ -65,10 +71,21 @@ def run(
         ]
         terminal.print_json({"schema_version": 1, "start": str(target), "layers": found})
     else:
-        terminal.say(
-            f"wrote {target}\n\nNext:\n  striate train {_quoted(network)} --start {target}"
-        )
+        terminal.say(f"wrote {target}\n\nNext:\n  {_next(network, data, data_dir, target)}")
 
 
-def _quoted(network: str) -> str:
-    return f'"{network}"' if any(each.isspace() for each in network) else network
+def _next(network: str, data: str, data_dir: Path | None, target: Path) -> str:
+    """The command that goes on from here, as it can be typed in any folder."""
+    from striate.data.catalog import named
+
+    place = "" if data_dir is None else f" --data-dir {_absolute(data_dir)}"
+    source = data if named(data) else _absolute(data)
+    start = _absolute(target)
+    subject = _absolute(network) if Path(network).exists() else shlex.quote(network)
+    return f"striate train {subject} --data {source}{place} --start {start}"
+
+
+def _absolute(path: Path | str) -> str:
+    from striate.data.catalog import expanded
+
+    return shlex.quote(str(expanded(path).resolve()))

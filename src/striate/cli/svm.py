@@ -32,7 +32,7 @@ def run(
     target = networks.checked_output(output)
     model = networks.model_of(file)
     pictures = networks.data_of(model, data, data_dir)
-    found = with_svm_head(model, pictures, penalty=penalty)
+    found = with_svm_head(model, pictures, penalty=penalty, on_progress=_tell)
     found.model.save(target)
     if as_json:
         figures = {"split": found.split, "before": found.before, "after": found.after}
@@ -41,3 +41,7 @@ def run(
         terminal.say(
             f"{found.before:.2%} before, {found.after:.2%} after ({found.split}): {target}"
         )
+
+
+def _tell(text: str) -> None:
+    terminal.say(text, error=True)

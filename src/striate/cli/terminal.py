@@ -77,17 +77,3 @@ def grid(
 def count(number: int) -> str:
     """A whole number with thousands apart; a dot for zero, so that what counts stands out."""
     return f"{number:,}" if number else "·"
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person says them.
-
-    >>> duration(7.25), duration(200), duration(8000)
-    ('7.2 s', '3 min 20 s', '2 h 13 min')
-    """
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,11 +13,11 @@ import typer
 from striate import lookup as networks
 from striate.cli import terminal
 from striate.errors import SettingError
-from striate.networks import NETWORKS
+from striate.networks import NETWORKS, Network
 
 if TYPE_CHECKING:
     from striate.graph import Graph
-    from striate.training import Listener, Result, Started
+    from striate.training import Listener, Recipe, Result, Started
 
 LENET = """\
 INPUT 1x8x8 -> CONV 16 3x3 same -> RELU -> CONV 32 3x3 same -> RELU -> MAXPOOL 2
@@ -38,13 +40,13 @@ def run(
     data_dir: Annotated[
         Path | None, typer.Option(help="Where named data sets lie; else STRIATE_DATA.")
     ] = None,
-    run: Annotated[
-        Path | None, typer.Option(help="The run folder, which must not exist yet.")
-    ] = None,
+    run: Annotated[Path | None, typer.Option(help="The run folder: a new or an empty one.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder.")] = None,
     config: Annotated[Path | None, typer.Option(help="Repeat the run of a config.yaml.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the pictures.")] = None,
-    steps: Annotated[int | None, typer.Option(help="End after so many steps.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="End after so many steps, if the epochs do not end before.")
+    ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Pictures a step.")] = None,
     optimizer: Annotated[
         str | None, typer.Option(help="sgd, momentum, nesterov, adam or adamw.")
@@ -52,26 +54,31 @@ def run(
     learning_rate: Annotated[
         float | None, typer.Option("--learning-rate", "--lr", help="0 takes the usual one.")
     ] = None,
-    momentum: Annotated[float | None, typer.Option(help="For momentum and nesterov.")] = None,
+    momentum: Annotated[float | None, typer.Option(help="For momentum and nesterov: 0.9.")] = None,
     weight_decay: Annotated[float | None, typer.Option(help="Pull toward zero.")] = None,
     schedule: Annotated[
         str | None, typer.Option(help="constant, step, cosine or onecycle.")
     ] = None,
     step_epochs: Annotated[
-        int | None, typer.Option(help="For step: epochs between two falls.")
+        int | None, typer.Option(help="For step: epochs between two falls; a third of all.")
     ] = None,
     step_factor: Annotated[
-        float | None, typer.Option(help="For step: what the rate is multiplied by.")
+        float | None, typer.Option(help="For step: what the rate is multiplied by: 0.1.")
     ] = None,
     warmup: Annotated[float | None, typer.Option(help="Epochs the rate rises over.")] = None,
-    smoothing: Annotated[float | None, typer.Option(help="Label smoothing, a share.")] = None,
+    smoothing: Annotated[
+        float | None,
+        typer.Option(help="Label smoothing, a share; for the cross-entropy of scores."),
+    ] = None,
     patience: Annotated[
         int | None, typer.Option(help="End after so many epochs without a better one.")
     ] = None,
     patience_steps: Annotated[
         int | None, typer.Option(help="The older patience, in steps; better looks double it.")
     ] = None,
-    shift: Annotated[float | None, typer.Option(help="Random shift, pixels.")] = None,
+    shift: Annotated[
+        float | None, typer.Option(help="Random shift, pixels; a fraction interpolates.")
+    ] = None,
     rotate: Annotated[float | None, typer.Option(help="Random rotation, degrees.")] = None,
     scale: Annotated[float | None, typer.Option(help="Random scale, a share.")] = None,
     flip: Annotated[
@@ -85,7 +92,7 @@ def run(
         typer.Option("--normalize/--no-normalize", help="Mean 0 and deviation 1, or 0..1 only."),
     ] = None,
     start: Annotated[
-        str | None, typer.Option(help="First weights of some nodes, from striate pretrain.")
+        str | None, typer.Option(help="First weights, from striate pretrain or a model file.")
     ] = None,
     initializer: Annotated[
         str | None, typer.Option(help="Of kernels: usual, he, xavier, normal(0.01) …")
@@ -99,13 +106,18 @@ def run(
 ) -> None:
     """Train a network; without arguments a small LeNet on the bundled handwritten digits.
 
+    A network of the catalog is fitted to the classes of the data, and to the size of its pictures
+    where its layers allow it. A model file or run folder starts from its weights, with its recipe
+    and its data where none are given; --resume goes on with a run. A setting that would do nothing
+    beside the others is refused.
+
     Example: striate train "INPUT 1x28x28 -> CONV 6 5x5 -> RELU -> MAXPOOL 2 -> FC 10" --data mnist
     """
     given = dict(locals())
     words = given.pop("network") or []
     texts, settings = _sorted_words(words)
-    from striate.cli.progress import Progress
     from striate.training import SETTINGS
+    from striate.training.progress import Progress
 
     settings |= {name: given[name] for name in SETTINGS if given[name] is not None}
     shown = Progress(quiet=quiet, to_error=as_json)
@@ -146,38 +158,57 @@ def _train(
     if given["resume"] is not None:
         _refuse_with_resume(texts, settings, given)
         return training.resume(given["resume"], data_dir=data_dir, on_event=listen)
-    recipe: dict[str, Any] = {}
+    for each in settings.keys() - set(training.SETTINGS):
+        training.Recipe.from_dict({each: settings[each]})  # says what there is instead
+    written = texts[0] if texts else LENET
+    subject: Graph | str = written
+    name, recipe = "", None
+    known = NETWORKS.get(networks.name_of(written))
     if given["config"] is not None:
         content = read_yaml(given["config"])
-        graph, kept, source = training.read_config(content, given["config"])
-        recipe, data = kept.to_dict(), data or source
-        data_dir, name = data_dir or content.get("data_dir"), str(content.get("name", "network"))
-        if texts:
-            graph, name = networks.graph_of(texts[0]), networks.name_of(texts[0])
-    elif texts:
-        graph, name = networks.graph_of(texts[0]), networks.name_of(texts[0])
-        if known := NETWORKS.get(name):
-            recipe, data = dict(known.recipe), data or known.data
-    else:
-        graph, name, recipe = _lenet(data)
+        graph, recipe, source = training.read_config(content, given["config"])
+        data, data_dir = data or source, data_dir or content.get("data_dir")
+        if not texts:
+            name = str(content.get("name", "network"))
+            subject, recipe = _repeated(graph, recipe, has_model="preprocessing" in content)
+    elif known is not None:
+        recipe, data = _published(known, data), data or known.data
+    elif not texts:
+        _check_lenet(data)
+        name, recipe = "lenet", training.Recipe.from_dict(LENET_RECIPE)
     return training.train(
-        graph,
-        data or "digits",
-        training.Recipe.from_dict({**recipe, **settings}),
+        subject,
+        data,
+        recipe,
         data_dir=data_dir,
         run=given["run"],
         name=name,
         on_event=listen,
+        **settings,
     )
 
 
-def _lenet(data: str) -> tuple[Any, str, dict[str, Any]]:
+def _repeated(graph: Graph, recipe: Recipe, *, has_model: bool) -> tuple[Graph | str, Recipe]:
+    """What a config.yaml begins with: the network alone, or the model that it started from."""
+    return (recipe.start, replace(recipe, start="")) if has_model else (graph, recipe)
+
+
+def _published(network: Network, data: str) -> Recipe:
+    """The recipe of a network of the catalog; its count of validation pictures is of its data."""
+    from striate.training import Recipe
+
+    known = dict(network.recipe)
+    if data not in ("", network.data):
+        known.pop("validation", None)
+    return Recipe.from_dict(known)
+
+
+def _check_lenet(data: str) -> None:
     if data not in ("", "digits"):
         raise SettingError(
             f"which network shall learn {data}?",
             remedy='Name one: striate train lenet_adam --data mnist, or write it: "INPUT …".',
         )
-    return networks.graph_of(LENET), "lenet", dict(LENET_RECIPE)
 
 
 def _refuse_with_resume(texts: list[str], settings: dict[str, Any], given: dict[str, Any]) -> None:
@@ -185,12 +216,12 @@ def _refuse_with_resume(texts: list[str], settings: dict[str, Any], given: dict[
     if extra:
         raise SettingError(
             f"--resume goes on as the run began; it takes no {extra[0]}",
-            remedy=f"striate train --resume {given['resume']}",
+            remedy=f"striate train --resume {shlex.quote(str(given['resume']))}",
         )
 
 
 def _print(result: Result, begun: Started | None) -> None:
-    from striate.data import NAMES
+    from striate.training.progress import duration
 
     out = terminal.console()
     accuracy = result.test_accuracy
@@ -200,16 +231,23 @@ def _print(result: Result, begun: Started | None) -> None:
     )
     out.print(
         f"best of {result.epochs} epochs: {result.best_epoch}; "
-        f"{terminal.duration(result.seconds)}, {result.images_per_second:,.0f} images/s; "
+        f"{duration(result.seconds)}, {result.images_per_second:,.0f} images/s; "
         f"first loss {result.first_loss:.4g}"
     )
     out.print(f"run folder {result.folder}\n\nNext:")
-    picture = f"{begun.data}#0" if begun is not None and begun.data in NAMES else "PICTURE.png"
-    question = _question(begun.graph) if begun is not None else "loss"
-    for line in (
-        f"striate evaluate {result.folder}",
-        f"striate predict {result.folder} {picture}",
-        f'striate why {result.folder} {picture} "{question}"',
-        f"striate show {result.model}",
-    ):
-        out.print(f"  {line}")
+    for line in _next(result, begun):
+        out.print(f"  {line}", soft_wrap=True)
+
+
+def _next(result: Result, begun: Started | None) -> list[str]:
+    """Commands that go on from here, as they can be typed in any folder."""
+    run = shlex.quote(str(result.folder.resolve()))
+    judged = "" if result.test_accuracy is not None else " --split all"
+    lines = [f"striate evaluate {run}{judged}"]
+    if begun is not None and begun.picture:
+        picture = shlex.quote(begun.picture) if "/" in begun.picture else begun.picture
+        lines += [
+            f"striate predict {run} {picture}",
+            f'striate why {run} {picture} "{_question(begun.graph)}"',
+        ]
+    return [*lines, f"striate show {shlex.quote(str(result.model.resolve()))}"]

@@ -13,6 +13,7 @@ from striate.data.dataset import DataSet, Split
 from striate.data.distort import Augment, suited_fill
 from striate.data.preprocess import Preprocessing
 from striate.data.stream import Stream
+from striate.data.survey import Survey, survey
 
 if TYPE_CHECKING:
     from striate.data.batches import Batches
@@ -25,8 +26,10 @@ __all__ = [
     "Preprocessing",
     "Split",
     "Stream",
+    "Survey",
     "load",
     "suited_fill",
+    "survey",
 ]
 
 

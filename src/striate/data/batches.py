@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,9 +28,11 @@ class Batches:
     Pictures in memory are gathered without a DataLoader; files stream through its workers.
 
     Args:
-        batch_size: pictures a batch; the last one is smaller unless `drop_last`.
+        batch_size: pictures per batch; the last one may be smaller. Every picture comes once.
         shuffle: a new order every epoch; otherwise the order of the split.
         seed: 0 or more.
+        least: a last batch of fewer pictures than this joins the one before it: batch
+            normalization cannot learn from one picture.
         augment: distorts each batch; None leaves the pictures as they are.
         device: where the batches are made; pictures in memory are moved there once.
         workers: processes that decode files; None takes one a core, up to four.
@@ -45,7 +48,7 @@ class Batches:
         *,
         shuffle: bool,
         seed: int,
-        drop_last: bool = False,
+        least: int = 1,
         augment: Augment | None = None,
         device: torch.device | str = "cpu",
         workers: int | None = None,
@@ -60,7 +63,7 @@ class Batches:
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.seed = seed
-        self.drop_last = drop_last
+        self.least = least
         self.augment = augment
         self.device = torch.device(device)
         self.workers = min(4, _cores()) if workers is None else workers
@@ -71,19 +74,14 @@ class Batches:
 
     def __len__(self) -> int:
         whole, rest = divmod(len(self.split), self.batch_size)
-        return whole + (1 if rest and not self.drop_last else 0)
-
-    @property
-    def pictures(self) -> int:
-        """Pictures an epoch: all, or with `drop_last` those of the whole batches."""
-        return min(len(self.split), len(self) * self.batch_size)
+        return max(1, whole + (rest >= self.least)) if rest else whole
 
     def order(self, number: int) -> NDArray[np.int64]:
         """The indices of epoch `number`, batch after batch."""
         if not self.shuffle:
-            return np.arange(self.pictures)
+            return np.arange(len(self.split))
         random = np.random.default_rng([self.seed, _ORDER, number])
-        return random.permutation(len(self.split))[: self.pictures]
+        return random.permutation(len(self.split))
 
     def epoch(self, number: int, start: int = 0) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """The batches of epoch `number` from batch `start` on, both counted from 0.
@@ -94,8 +92,8 @@ class Batches:
         Raises:
             DataError: a file that was readable when the set was loaded no longer is.
         """
-        order = self.order(number)
-        chosen = [order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size)]
+        ends = np.arange(1, len(self)) * self.batch_size
+        chosen = np.split(self.order(number), ends)
         for batch, (x, y) in enumerate(self._gathered(chosen[start:]), start):
             yield self._distorted(x, number, batch), y
 
@@ -118,6 +116,7 @@ class Batches:
             batch_size=None,
             num_workers=self.workers,
             collate_fn=_as_it_is,
+            worker_init_fn=_undisturbed,
         )
         for indices, decoded in zip(chosen, loader, strict=True):
             if isinstance(decoded, str):
@@ -162,6 +161,11 @@ class _Decoder(Dataset[Bytes | str]):
 
     def __len__(self) -> int:
         return len(self.pictures)
+
+
+def _undisturbed(worker: int) -> None:
+    # Ctrl-C reaches every process of a terminal: the run finishes its step, and needs its worker.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _as_it_is(decoded: Any) -> Any:

@@ -14,7 +14,7 @@ from striate.data.digits import load_digits
 from striate.data.mnist import FASHION_MNIST, MNIST, load_idx_set
 from striate.data.names import written
 from striate.data.pictures import IN_MEMORY, Progress, from_tree
-from striate.data.tree import LAYOUT, scan
+from striate.data.tree import LAYOUT, Tree, scan
 from striate.errors import DataError, UnknownNameError, did_you_mean
 
 
@@ -42,6 +42,7 @@ def load(
     channels: int | None = None,
     validation: Share = None,
     seed: int = 0,
+    judging: bool = False,
     progress: Progress | None = None,
     in_memory: int = IN_MEMORY,
 ) -> DataSet:
@@ -56,6 +57,9 @@ def load(
             all for training. None takes 5,000 of MNIST's and a tenth of the others'. A folder
             with pictures for validation uses those.
         seed: chooses the validation pictures.
+        judging: for a folder whose pictures are only judged: nothing is set aside. All pictures
+            of a folder that is not split are its test pictures, and no class needs any to learn
+            from.
         progress: called with (done, total, what) while files are fetched and decoded.
         in_memory: bytes of decoded pictures above which a folder is streamed.
 
@@ -73,12 +77,34 @@ def load(
         "validation": validation,
         "seed": seed,
     }
-    text = str(name_or_folder)
-    name = text.lower().replace("-", "_")
-    if name in NAMES and isinstance(name_or_folder, str):
-        place = None if data_dir is None else Path(data_dir)
+    if name := named(name_or_folder):
+        place = None if data_dir is None else expanded(data_dir)
         return NAMES[name](data_dir=place, progress=progress, **settings)
-    folder = Path(text).expanduser()
+    text = str(name_or_folder)
+    return from_tree(
+        tree_of(text),
+        name=text,
+        judging=judging,
+        progress=progress,
+        in_memory=in_memory,
+        **settings,  # type: ignore[arg-type]
+    )
+
+
+def named(name_or_folder: str | Path) -> str:
+    """The data set's name in `NAMES`, or an empty text when a folder is meant."""
+    name = str(name_or_folder).lower().replace("-", "_")
+    return name if name in NAMES and isinstance(name_or_folder, str) else ""
+
+
+def tree_of(text: str) -> Tree:
+    """The pictures in a folder or archive, by the names of folders.
+
+    Raises:
+        DataError: no pictures where they belong.
+        UnknownNameError: there is no such folder.
+    """
+    folder = expanded(text)
     if not text.strip() or (len(folder.parts) == 1 and not _exists(folder)):
         raise UnknownNameError(
             f"no data set or folder is called {text!r}",
@@ -86,13 +112,22 @@ def load(
         )
     written(text, "data folder")  # the run that learns from it writes it down
     packed = folder.is_file() and folder.name.lower().endswith(ARCHIVE_SUFFIXES)
-    return from_tree(
-        scan_archive(folder) if packed else scan(folder),
-        name=text,
-        progress=progress,
-        in_memory=in_memory,
-        **settings,  # type: ignore[arg-type]
-    )
+    return scan_archive(folder) if packed else scan(folder)
+
+
+def expanded(place: str | Path) -> Path:
+    """A path whose ~ is the home folder.
+
+    Raises:
+        DataError: there is no such user.
+    """
+    try:
+        return Path(place).expanduser()
+    except RuntimeError:
+        raise DataError(
+            f"{place} names a home folder that does not exist",
+            remedy="Write the path out, or ./ before a folder whose name begins with ~.",
+        ) from None
 
 
 def _exists(path: Path) -> bool:

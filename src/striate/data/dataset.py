@@ -92,11 +92,12 @@ class DataSet:
             DataError: there is no such split.
         """
         splits = {"train": self.train, "validation": self.validation, "test": self.test}
+        there = {key: split for key, split in splits.items() if split is not None and len(split)}
         if name == "all":
-            return _joined([split for split in splits.values() if split is not None])
-        chosen = splits.get(name)
+            return _joined(list(there.values()))
+        chosen = there.get(name)
         if chosen is None:
-            have = ", ".join([key for key, split in splits.items() if split is not None] + ["all"])
+            have = ", ".join([*there, "all"])
             raise DataError(f"{self.name} has no {name!r} pictures", remedy=f"It has: {have}.")
         return chosen
 

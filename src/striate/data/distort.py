@@ -42,7 +42,8 @@ class Augment:
     """Limits of random distortions, drawn anew for every picture.
 
     Args:
-        shift: up to so many pixels each way; whole pixels where nothing but flip is added.
+        shift: up to this many pixels each way; a whole number moves by whole pixels where nothing
+            but flip is added, a fraction interpolates.
         rotate: up to so many degrees each way.
         scale: up to this fraction larger or smaller (0.1: factors from 0.9 to 1.1).
         shear: up to this slant each way (0.2: a column leans by a fifth of its height).
@@ -85,7 +86,7 @@ class Augment:
     @property
     def is_whole(self) -> bool:
         """Whether pixels only move by whole pixels, so that no value is interpolated."""
-        return not (self.rotate or self.scale or self.shear)
+        return not (self.rotate or self.scale or self.shear or self.shift % 1)
 
     def __call__(self, x_nchw: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """Distort pictures N x C x H x W; type, shape and device stay.

@@ -66,10 +66,14 @@ def from_tree(
     channels: int | None = None,
     validation: Share = None,
     seed: int = 0,
+    judging: bool = False,
     progress: Progress | None = None,
     in_memory: int = IN_MEMORY,
 ) -> DataSet:
     """Decode every picture once, name the ones that fail, and make the splits.
+
+    Args:
+        judging: the pictures are not learned from: what is not split is for testing, all of it.
 
     Raises:
         DataError: fewer than two classes, or classes that the training pictures lack.
@@ -84,16 +88,18 @@ def from_tree(
     if decoded.several:
         notes.append(_several(decoded.several))
     alive = [entries[row] for row in np.flatnonzero(decoded.readable)]
-    classes = _classes(tree, alive, problems)
+    classes = (_judged_classes if judging else _classes)(tree, alive, problems)
     labels = np.array([classes.index(entry.label) for entry in alive], dtype=np.int64)
-    places = _places(alive, labels, notes)
-    notes += _thin_classes(classes, labels, places)
+    places = _judged_places(alive) if judging else _places(alive, labels, notes)
+    notes += [] if judging else _thin_classes(classes, labels, places)
     if channels is None:
         # Only what is learned from decides: a test picture must not change the network.
-        rows = np.flatnonzero(decoded.readable)[places["train"]]
+        rows = np.flatnonzero(decoded.readable)[places["test" if judging else "train"]]
         channels = 1 if decoded.gray[rows].all() else 3
     whole = _whole(alive, labels, decoded, channels, size)
     splits = {split: whole.take(rows) for split, rows in places.items() if len(rows)}
+    if judging:
+        return _judged(name, classes, whole, splits, problems, notes)
     held_out = splits.get("validation")
     summarize = None if decoded.images is not None else _from_sums(alive, decoded, channels, size)
     share = VALIDATION_SHARE if validation is None else validation
@@ -138,6 +144,48 @@ def _thin_classes(
 def _listed(names: Sequence[str]) -> str:
     rest = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + rest
+
+
+def _judged(
+    name: str,
+    classes: tuple[str, ...],
+    whole: AnySplit,
+    splits: Mapping[str, AnySplit],
+    problems: Sequence[str],
+    notes: Sequence[str],
+) -> DataSet:
+    """A data set to judge by: its training split may be empty, and it has no statistics."""
+    _, channels, height, width = whole.images.shape
+    return DataSet(
+        name=name,
+        classes=classes,
+        train=splits.get("train", whole.take(np.arange(0))),
+        validation=splits.get("validation"),
+        test=splits.get("test"),
+        shape=(channels, height, width),
+        mean=(0.0,) * channels,
+        std=(1.0,) * channels,
+        sha256="",
+        problems=tuple(problems),
+        notes=tuple(notes),
+    )
+
+
+def _judged_classes(tree: Tree, alive: Sequence[Entry], problems: list[str]) -> tuple[str, ...]:
+    if not alive:
+        raise DataError(f"{tree.root} has no readable picture", remedy="\n".join(problems[:8]))
+    return tuple(sorted({entry.label for entry in alive}))
+
+
+def _judged_places(alive: Sequence[Entry]) -> Mapping[str, NDArray[np.integer]]:
+    """The rows of each split: what is not split is judged."""
+    split = np.array([entry.split or "test" for entry in alive])
+    return {name: np.flatnonzero(split == name) for name in ("train", "validation", "test")}
+
+
+def usual_size(entries: Sequence[Entry]) -> Size:
+    """The size that the pictures have in common, or are reduced to, from the heads of files."""
+    return _choose_size(entries, [], None)
 
 
 def _choose_size(entries: Sequence[Entry], notes: list[str], progress: Progress | None) -> Size:

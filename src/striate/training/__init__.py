@@ -1,7 +1,7 @@
 """Training: one loop, one run folder, exact resume."""
 
 from striate.training.evaluate import Evaluation, Mistake, evaluate
-from striate.training.events import Event, Listener, Result, Row, Started, Stepped
+from striate.training.events import Event, Listener, Loading, Result, Row, Started, Stepped
 from striate.training.recipe import SETTINGS, Recipe
 from striate.training.run import read_config, resume, train
 
@@ -10,6 +10,7 @@ __all__ = [
     "Evaluation",
     "Event",
     "Listener",
+    "Loading",
     "Mistake",
     "Recipe",
     "Result",

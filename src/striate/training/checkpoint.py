@@ -59,16 +59,13 @@ def save_state(
     """Write weights, optimizer and position atomically.
 
     Raises:
-        RunError: the file cannot be written; the state before it is still there.
+        ModelFileError: the file cannot be written; the state before it is still there.
     """
     arrays = {f"weights.{key}": _array(value) for key, value in module.state_dict().items()}
     for number, own in optimizer.state_dict()["state"].items():
         arrays |= {f"optimizer.{number}.{key}": _array(value) for key, value in own.items()}
     metadata = {"format": FORMAT, "position": asdict(position)}
-    try:
-        write_arrays(path, arrays, metadata)
-    except ModelFileError as error:
-        raise RunError(error.what, remedy=error.remedy) from None
+    write_arrays(path, arrays, metadata)
 
 
 def load_state(path: Path, module: nn.Module, optimizer: optim.Optimizer) -> Position:

@@ -12,8 +12,23 @@ from striate.training.recipe import Recipe
 
 
 @dataclass(frozen=True, slots=True)
+class Loading:
+    """Pictures are measured or decoded: `done` of `total` so far."""
+
+    done: int
+    total: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Started:
-    """A run begins, or goes on at `epoch` (counted from 1)."""
+    """A run begins, or goes on at `epoch` (counted from 1).
+
+    Args:
+        start: where its first weights come from; empty when they are drawn.
+        picture: a picture to try the model on: digits#0, or a file; empty without any.
+        notes: what was decided or left out.
+    """
 
     folder: Path
     graph: Graph
@@ -21,6 +36,8 @@ class Started:
     data: str
     pictures: int
     epoch: int
+    start: str
+    picture: str
     notes: tuple[str, ...]
 
 
@@ -68,7 +85,7 @@ class Result:
         seconds: of training, evaluation between epochs included.
         images_per_second: training pictures in that time.
         first_loss: of the first step, with the first weights.
-        history: one row an epoch.
+        history: one row per epoch.
     """
 
     folder: Path
@@ -96,5 +113,5 @@ class Result:
         }
 
 
-Event: TypeAlias = Started | Stepped | Row | Result
+Event: TypeAlias = Loading | Started | Stepped | Row | Result
 Listener: TypeAlias = Callable[[Event], None]

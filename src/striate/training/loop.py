@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass
 from math import isfinite
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
 
-from striate.data import Batches, DataSet, Preprocessing, suited_fill
+from striate.data import NAMES, Batches, DataSet, Preprocessing, suited_fill
 from striate.data.ink import measure_ink
 from striate.engine import lower, optimizer, pays
 from striate.errors import InterruptedRunError, NumbersError, SettingError
@@ -24,11 +25,14 @@ from striate.pytorch import weights_of
 from striate.training.checkpoint import Position, load_state, save_state
 from striate.training.evaluate import BATCH, accuracy, evaluate, scored
 from striate.training.events import Listener, Result, Row, Started, Stepped
+from striate.training.fit import has_batch_norm
 from striate.training.patience import Look, is_over, looked
-from striate.training.recipe import Recipe
+from striate.training.recipe import USUAL_MOMENTUM, Recipe
+from striate.training.requirements import check_length
 from striate.training.run_folder import RunFolder
+from striate.training.running import Running
 from striate.training.schedules import rate
-from striate.training.step import Step, replays
+from striate.training.step import Step
 from striate.training.tensorboard import curves
 from striate.training.versions import versions
 
@@ -39,6 +43,19 @@ SAVE_EVERY = 30.0
 """Seconds after which a state is saved in the middle of an epoch."""
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where pictures come from, so that they are found again from any folder.
+
+    Args:
+        source: the name of a data set, or the whole path of a folder.
+        data_dir: where named data sets lie, if a place was named.
+    """
+
+    source: str
+    data_dir: str | None = None
+
+
 class Session:
     """Trains a graph on a data set, from the start or from a saved state.
 
@@ -47,9 +64,14 @@ class Session:
     Every number drawn is a function of the seed and the position, so that a run that was killed
     and taken up again ends in the same weights as one that was not.
 
-    `first` are the first weights; without them, those of a saved state have to follow.
-
     Set `is_stopping` to end after the current step, with everything saved.
+
+    Args:
+        first: the first weights; without them, those of a saved state have to follow.
+        origin: where the data comes from; its name, without any.
+        preprocessing: of the pictures, where the first weights decide it.
+        start: where the first weights come from, for a person.
+        notes: for the listener, when the run begins.
 
     Raises:
         SettingError: the recipe asks for patience, and there is nothing to look at.
@@ -63,38 +85,38 @@ class Session:
         folder: RunFolder,
         listen: Listener,
         first: Weights | None = None,
+        *,
+        origin: Origin | None = None,
+        preprocessing: Preprocessing | None = None,
+        start: str = "",
+        notes: Sequence[str] = (),
     ) -> None:
         self.graph, self.data, self.recipe = graph, data, recipe
         self.folder, self.listen = folder, listen
+        self.origin = origin or Origin(data.name)
+        self.start, self.notes = start, notes
         if data.validation is None and (recipe.patience or recipe.patience_steps):
             raise SettingError(
                 "patience looks at validation pictures, and none are set aside",
                 remedy="Set some aside: validation=0.1.",
             )
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.preprocessing = _preprocessing(data, recipe)
+        self.preprocessing = preprocessing or _preprocessing(data, recipe)
         self.is_fused = pays(graph, len(data.train) * recipe.epochs, training=True)
         self.module = lower(graph, first, fused=self.is_fused).to(self.device)
-        graphed = replays(self.device)
-        self.optimizer = _optimizer(self.module, recipe, capturable=graphed)
+        self.optimizer = _optimizer(self.module, recipe)
         self.batches = Batches(
             data.train,
             recipe.batch_size,
             shuffle=True,
             seed=recipe.seed,
-            drop_last=len(data.train) >= recipe.batch_size,
+            least=min(2, recipe.batch_size) if has_batch_norm(graph) else 1,
             augment=recipe.augment(suited_fill(data.train)),
             device=self.device,
         )
-        self.step = Step(
-            graph,
-            self.module,
-            self.optimizer,
-            recipe,
-            self.preprocessing.normalize,
-            len(self.batches),
-            graphed=graphed,
-        )
+        check_length(recipe, len(self.batches))
+        normalize, count = self.preprocessing.normalize, len(self.batches)
+        self.step = Step(graph, self.module, self.optimizer, recipe, normalize, count)
         self.position = Position(data=data.sha256)
         self.is_stopping = False
 
@@ -106,7 +128,8 @@ class Session:
         """
         if self.folder.state.exists():
             self.position = load_state(self.folder.state, self.module, self.optimizer)
-            self.folder.write_metrics(self.position.history)
+            with self.folder.writing():
+                self.folder.write_metrics(self.position.history)
 
     def run(self) -> Result:
         """Train to the end and judge the best weights.
@@ -123,16 +146,25 @@ class Session:
                 self.data.name,
                 len(self.data.train),
                 self.position.epoch + 1,
-                (*self.data.problems, *self.data.notes, *self._notes()),
+                self.start,
+                self._picture(),
+                (*self.notes, *self.data.problems, *self.data.notes, *self._notes()),
             )
         )
         work = self.graph.multiply_adds * self.recipe.batch_size
-        with curves(self.folder.path, self.position.step) as draw, _threads(work):
+        with curves(self.folder, self.position.step) as draw, _threads(work):
             while not self.position.finished:
                 self._train_epoch()
                 self._end_epoch()
                 draw(self.position.history[-1])
         return self._result()
+
+    def _picture(self) -> str:
+        """A picture to try the model on, by number or by its file."""
+        if self.origin.source in NAMES:
+            return f"{self.origin.source}#0"
+        paths = (self.data.test or self.data.train).paths or ("",)
+        return str(Path(paths[0]).resolve()) if Path(paths[0]).is_file() else ""
 
     def _notes(self) -> tuple[str, ...]:
         """What a person would wonder about: the wait for kernels that are not there yet."""
@@ -143,7 +175,7 @@ class Session:
     def _train_epoch(self) -> None:
         """Train through the rest of one epoch."""
         self.module.train()
-        running = _Running(self.position, self.device)
+        running = Running(self.position, self.device)
         shown = saved = time.perf_counter()
         for x, y in self.batches.epoch(self.position.epoch, self.position.batch):
             if self.recipe.steps and running.step >= self.recipe.steps:
@@ -161,7 +193,7 @@ class Session:
 
     def _show(self, now: Position) -> None:
         self._checked(now)
-        steps = self.recipe.steps or self.recipe.epochs * len(self.batches)
+        steps = self.recipe.last_step(len(self.batches))
         self.listen(
             Stepped(
                 now.epoch + 1,
@@ -208,38 +240,59 @@ class Session:
         )
         # The state comes last: a kill before it repeats this epoch, to the same numbers.
         model = self._model(row)
-        if progress.is_best:
-            model.save(self.folder.best)
-        model.save(self.folder.last)
-        self.folder.write_metrics(after.history)
+        with self.folder.writing():
+            if progress.is_best:
+                model.save(self.folder.best)
+            model.save(self.folder.last)
+            self.folder.write_metrics(after.history)
         self._save(after)
         self.listen(row)
         if not after.finished:
             self._leave_if_asked()
 
     def _look(self) -> Look | None:
-        """Accuracy and loss of the validation pictures, where there are any."""
-        if self.data.validation is None:
-            return None
-        batches = Batches(self.data.validation, BATCH, shuffle=False, seed=0, device=self.device)
+        """Accuracy and loss of the validation pictures, where there are any.
+
+        The weights after the last update of an epoch are looked at in any case, by some training
+        pictures: they may be no numbers any more, or lead to none.
+
+        Raises:
+            NumbersError: the loss is no number.
+        """
+        few = np.arange(min(BATCH, len(self.data.train)))
+        seen = self.data.validation or self.data.train.take(few)
+        batches = Batches(seen, BATCH, shuffle=False, seed=0, device=self.device)
         scores, loss = scored(self.graph, self.module, self.preprocessing, batches)
-        return accuracy(self.graph, scores, self.data.validation.labels), loss
+        if not (isfinite(loss) and bool(torch.isfinite(scores).all()) and self._is_finite()):
+            raise self._diverged(self.position)
+        is_judged = self.data.validation is not None
+        return (accuracy(self.graph, scores, seen.labels), loss) if is_judged else None
+
+    def _is_finite(self) -> bool:
+        """Whether all weights and statistics are numbers."""
+        return all(bool(each.isfinite().all()) for each in self.module.state_dict().values())
 
     def _save(self, position: Position) -> None:
+        if not self._is_finite():
+            raise self._diverged(self.position)
         self.position = self._checked(position)
-        save_state(self.folder.state, self.module, self.optimizer, position)
+        with self.folder.writing():
+            save_state(self.folder.state, self.module, self.optimizer, position)
 
     def _leave_if_asked(self) -> None:
         if self.is_stopping:
             raise InterruptedRunError(
                 f"interrupted after step {self.position.step}; everything is saved",
-                remedy=f"Go on with: striate train --resume {self.folder.path}",
+                remedy=f"Go on with: {self.folder.resume_command}",
             )
 
     def _checked(self, now: Position) -> Position:
         if isfinite(now.loss_sum):
             return now
-        raise NumbersError(
+        raise self._diverged(now)
+
+    def _diverged(self, now: Position) -> NumbersError:
+        return NumbersError(
             f"the loss is no longer a number after step {now.step} (epoch {now.epoch + 1})",
             remedy=f"A learning rate of {self.recipe.rate:g} is too large for this network and "
             f"its first weights: try {self.recipe.rate / 10:g}, or a warm-up of 1 epoch.",
@@ -253,7 +306,11 @@ class Session:
             self.preprocessing,
             {
                 "recipe": self.recipe.to_dict(),
-                "data": {"source": self.data.name, "sha256": self.data.sha256},
+                "data": {
+                    "source": self.origin.source,
+                    "data_dir": self.origin.data_dir,
+                    "sha256": self.data.sha256,
+                },
                 "epoch": row.epoch,
                 "validation_accuracy": row.validation_accuracy,
                 "versions": versions(),
@@ -282,41 +339,6 @@ class Session:
         return result
 
 
-class _Running:
-    """Sums over the batches of an unfinished epoch, kept on the device until they are asked for."""
-
-    def __init__(self, start: Position, device: torch.device) -> None:
-        self._start = start
-        self._clock = time.perf_counter()
-        self._loss = torch.tensor(start.loss_sum, dtype=torch.float64, device=device)
-        self._correct = torch.tensor(start.correct, device=device)
-        self._seen, self._batch, self.step = start.seen, start.batch, start.step
-
-    def add(self, loss: Tensor, correct: Tensor, pictures: int) -> None:
-        """Count one step."""
-        if not self.step:
-            self._start = replace(self._start, first_loss=loss.item())
-        self._loss += loss * pictures
-        self._correct += correct
-        self._seen += pictures
-        self._batch += 1
-        self.step += 1
-
-    def position(self) -> Position:
-        """Where the run is now; waits for the device."""
-        start = self._start
-        return replace(
-            start,
-            batch=self._batch,
-            step=self.step,
-            loss_sum=self._loss.item(),
-            correct=int(self._correct.item()),
-            seen=self._seen,
-            seconds=start.seconds + time.perf_counter() - self._clock,
-            pictures=start.pictures + self._seen - start.seen,
-        )
-
-
 SMALL_STEP = 1e8
 """Multiply-adds of a forward pass below which a second thread waits longer than it works."""
 
@@ -341,14 +363,8 @@ def _preprocessing(data: DataSet, recipe: Recipe) -> Preprocessing:
     return Preprocessing(*data.shape, mean=(0.0,) * channels, std=(1.0,) * channels, ink=ink)
 
 
-def _optimizer(
-    module: torch.nn.Module, recipe: Recipe, *, capturable: bool
-) -> torch.optim.Optimizer:
-    """The recipe's optimizer; `capturable` by a CUDA graph, with a rate that can be overwritten."""
+def _optimizer(module: torch.nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     own: dict[str, Any] = {"weight_decay": recipe.weight_decay}
     if recipe.optimizer in ("momentum", "nesterov"):
-        own["momentum"] = recipe.momentum
-    if capturable:
-        own["lr"] = torch.tensor(recipe.rate, device="cuda")
-        own |= {"capturable": True} if recipe.optimizer.startswith("adam") else {}
-    return optimizer(recipe.optimizer, module, **{"lr": recipe.rate, **own})
+        own["momentum"] = USUAL_MOMENTUM if recipe.momentum is None else recipe.momentum
+    return optimizer(recipe.optimizer, module, recipe.rate, **own)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import torch
@@ -79,7 +80,7 @@ def pretrain(
     weights = initialize(graph, seed=seed)
     preprocessing = Preprocessing(*data.shape, mean=data.mean, std=data.std)
     for node in convolutions:
-        torch.manual_seed(seed)
+        torch.manual_seed(seed % 2**64)
         before = _prefix(graph, node.inputs[0], weights)
         coder = _Coder(graph, node, weights)
         trained = optimizer("adam", coder, learning_rate)
@@ -92,7 +93,7 @@ def pretrain(
                 loss = _step(coder, trained, x, noise)
                 total, plain = total + loss * len(x), plain + _power(x) * len(x)
                 seen += len(x)
-            if total != total:
+            if not isfinite(total):
                 raise NumbersError(
                     f"the autoencoder of {node.name} diverged",
                     remedy=f"Try a learning rate of {learning_rate / 10:g}.",

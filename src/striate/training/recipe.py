@@ -4,48 +4,59 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from types import UnionType
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_type_hints
 
 from striate.data import Augment
 from striate.engine.optimizers import OPTIMIZERS
-from striate.errors import SettingError, did_you_mean
+from striate.errors import IdleSettingError, SettingError, did_you_mean
 from striate.graph.settings import shown
+from striate.training.reading import read
+from striate.training.requirements import check_recipe
 
 SCHEDULES = ("constant", "step", "cosine", "onecycle")
 
 USUAL_RATES = {"sgd": 0.1, "momentum": 0.05, "nesterov": 0.05, "adam": 1e-3, "adamw": 1e-3}
+USUAL_MOMENTUM = 0.9
+USUAL_STEP_FACTOR = 0.1
 
 
 @dataclass(frozen=True)
 class Recipe:
     """Settings of a training run.
 
+    A setting that would do nothing beside the others is refused: `striate.training.requirements`
+    has the table.
+
     Args:
         epochs: passes over the training pictures.
-        steps: end after so many optimizer steps; 0 for no such end.
-        batch_size: pictures a step.
+        steps: end after n optimizer steps, if the epochs do not end before; 0 for no such end.
+        batch_size: pictures per step; the last batch of an epoch may be smaller.
         optimizer: sgd, momentum, nesterov, adam or adamw.
         learning_rate: 0 takes the usual one: 0.1 for sgd, 0.05 with momentum, 0.001 for Adam's.
-        momentum: for momentum and nesterov.
+        momentum: for momentum and nesterov; None takes 0.9.
         weight_decay: pull of kernels toward zero.
         schedule: constant; step (times `step_factor` every `step_epochs`); cosine (to zero at
             the end); onecycle (up to the rate in the first third, then to zero).
+        step_epochs: for step: epochs between two falls; None takes a third of the epochs.
+        step_factor: for step: what the rate is multiplied by; None takes 0.1.
         warmup: epochs over which the rate rises from zero.
         smoothing: share of the target spread over all classes.
         patience: end when the validation pictures were not better for so many epochs; 0 never.
         patience_steps: the older form: look at the validation error every epoch, and end at this
             many steps, which double each time the error falls by 0.5 % of itself; 0 never.
-        shift, rotate, scale, flip: random distortion, in pixels, degrees, and a share.
+        shift, rotate, scale, flip: random distortion, in pixels, degrees, and a share; a whole
+            shift alone moves by whole pixels, a fraction interpolates.
         validation: pictures set aside from the training ones to choose the best weights by, a
             count or a share; None for the data set's usual; 0 takes the last weights.
         normalize: bring the pictures to mean 0 and deviation 1 a channel; else to 0..1 only.
-        start: a file with first weights of some nodes, from `striate pretrain`; empty for none.
+        start: a file with first weights of some or all nodes, from `striate pretrain` or a
+            model file; empty for none.
         initializer, bias_initializer: of kernels and biases.
-        seed: of weights, order, distortion and dropout.
+        seed: of weights, order, distortion and dropout; an integer of any size.
 
     Raises:
         SettingError: a setting cannot mean anything.
+        IdleSettingError: a setting does nothing beside the others.
     """
 
     epochs: int = 10
@@ -53,11 +64,11 @@ class Recipe:
     batch_size: int = 128
     optimizer: str = "adam"
     learning_rate: float = 0.0
-    momentum: float = 0.9
+    momentum: float | None = None
     weight_decay: float = 0.0
     schedule: str = "cosine"
-    step_epochs: int = 10
-    step_factor: float = 0.1
+    step_epochs: int | None = None
+    step_factor: float | None = None
     warmup: float = 0.0
     smoothing: float = 0.0
     patience: int = 0
@@ -76,20 +87,31 @@ class Recipe:
     def __post_init__(self) -> None:
         _one_of("optimizer", self.optimizer, OPTIMIZERS)
         _one_of("schedule", self.schedule, SCHEDULES)
-        for name, least in _LEAST.items():
+        for name, (least, most) in LIMITS.items():
             value = getattr(self, name)
-            if (isinstance(value, float) and value != value) or value < least:
-                raise SettingError(
-                    f"{name} is {value}", remedy=f"It is a number of {least} or more."
-                )
-        for name in ("momentum", "smoothing", "step_factor"):
-            if not getattr(self, name) <= 1 or (name != "step_factor" and getattr(self, name) == 1):
-                raise SettingError(f"{name} is {getattr(self, name)}", remedy="It is below 1.")
+            if value is not None and not least <= value <= most:
+                raise SettingError(f"{name} is {shown(value)}", remedy=_range(least, most))
+        for name in ("momentum", "smoothing", "step_factor", "scale"):
+            value = getattr(self, name)
+            if value is not None and value >= 1:
+                raise SettingError(f"{name} is {value}", remedy="It is 0 or more, and below 1.")
+        _check_share(self.validation)
+        check_recipe(self)
 
     @property
     def rate(self) -> float:
         """The learning rate: what is given, or the usual one of the optimizer."""
         return self.learning_rate or USUAL_RATES[self.optimizer]
+
+    @property
+    def epochs_per_fall(self) -> int:
+        """Epochs between two falls of the step schedule."""
+        return self.step_epochs or max(1, self.epochs // 3)
+
+    def last_step(self, steps_per_epoch: int) -> int:
+        """The number of steps at which the run ends: the earlier of the two ends."""
+        by_epochs = self.epochs * steps_per_epoch
+        return min(self.steps, by_epochs) if self.steps else by_epochs
 
     def augment(self, fill: str) -> Augment:
         """The distortion of the pictures, with what stands beyond their edges."""
@@ -113,61 +135,70 @@ class Recipe:
                     f"a recipe has no setting {shown(name)}",
                     remedy=did_you_mean(str(name), types) or f"There are: {', '.join(types)}.",
                 )
-        return cls(**{name: _read(name, value, types[name]) for name, value in settings.items()})
+        return cls(**{name: read(name, value, types[name]) for name, value in settings.items()})
+
+    @classmethod
+    def changed(cls, base: Mapping[str, Any], given: Mapping[str, Any]) -> Recipe:
+        """The recipe of `base` with the `given` settings in place of its own.
+
+        A setting of `base` alone that does nothing beside the given ones is dropped: nobody
+        asked for it.
+
+        Raises:
+            SettingError: as `from_dict`.
+        """
+        kept = dict(base)
+        while True:
+            try:
+                return cls.from_dict({**kept, **given})
+            except IdleSettingError as idle:
+                if idle.setting in given or kept.pop(idle.setting, None) is None:
+                    raise
 
 
-_LEAST: Mapping[str, float] = {
-    "epochs": 1,
-    "steps": 0,
-    "batch_size": 1,
-    "learning_rate": 0,
-    "momentum": 0,
-    "weight_decay": 0,
-    "step_epochs": 1,
-    "step_factor": 0,
-    "warmup": 0,
-    "smoothing": 0,
-    "patience": 0,
-    "patience_steps": 0,
-    "shift": 0,
-    "rotate": 0,
-    "scale": 0,
-    "seed": 0,
+MOST = 2**31 - 1
+"""The largest count."""
+
+LARGEST_RATE = 1e38
+"""About the largest number that float32 holds."""
+
+LIMITS: Mapping[str, tuple[float, float]] = {
+    "epochs": (1, MOST),
+    "steps": (0, MOST),
+    "batch_size": (1, MOST),
+    "learning_rate": (0, LARGEST_RATE),
+    "momentum": (0, 1),
+    "weight_decay": (0, LARGEST_RATE),
+    "step_epochs": (1, MOST),
+    "step_factor": (0, 1),
+    "warmup": (0, MOST),
+    "smoothing": (0, 1),
+    "patience": (0, MOST),
+    "patience_steps": (0, MOST),
+    "shift": (0, 100_000),
+    "rotate": (0, 360),
+    "scale": (0, 1),
+    "seed": (0, 10**1000),
 }
+"""The smallest and the largest value of each number."""
 
 SETTINGS: tuple[str, ...] = tuple(field.name for field in fields(Recipe))
 
-_WORDS = {"yes": True, "true": True, "no": False, "false": False}
+
+def _range(least: float, most: float) -> str:
+    """What a number may be, in words."""
+    if most > LARGEST_RATE:
+        return f"It is a whole number of {least} or more."
+    return f"It is a number of {least} or more, up to {most:,}."
 
 
-def _read(name: str, value: Any, kind: Any) -> Any:
-    """`value` as the setting's type."""
-    kinds = get_args(kind) if isinstance(kind, UnionType) else (kind,)
-    if value is None or (isinstance(value, str) and value.lower() == "none"):
-        if type(None) in kinds:
-            return None
-    elif bool in kinds:
-        word = _WORDS.get(str(value).lower())
-        if word is not None:
-            return word
-    elif str in kinds:
-        if isinstance(value, str | int | float):
-            return str(value)
-    elif not isinstance(value, bool):
-        for each in (int, float):
-            if each in kinds:
-                try:
-                    if each is float or float(value) == int(float(value)):
-                        return each(value) if each is float else int(float(value))
-                except (ValueError, TypeError, OverflowError):
-                    continue
-    wanted = " or ".join(getattr(each, "__name__", str(each)) for each in kinds)
+def _check_share(share: float | int | None) -> None:
+    """Hold the validation pictures to a count or a fraction."""
+    if share is None or (isinstance(share, int) and share >= 0) or 0 <= share < 1:
+        return
     raise SettingError(
-        f"{name} is {shown(value)}", remedy=f"It needs {_PLAIN.get(wanted, wanted)}."
+        f"validation is {share}", remedy="It is a fraction from 0 up to 1, or a count of pictures."
     )
-
-
-_PLAIN = {"int": "a whole number", "float": "a number", "bool": "yes or no"}
 
 
 def _one_of(name: str, value: str, known: Any) -> None:

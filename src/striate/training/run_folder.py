@@ -6,6 +6,7 @@ import contextlib
 import csv
 import io
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
@@ -55,23 +56,66 @@ class RunFolder:
     def create(cls, path: Path | None, name: str) -> RunFolder:
         """A new folder: `path`, or the next free runs/<name>-<number>.
 
+        What a run left that could not write its first file, or was killed before it, counts as no
+        folder: it is taken again.
+
         Raises:
             RunError: it exists already, or cannot be made.
         """
+        place = Path("runs") if path is None else path
         try:
             if path is not None:
-                path.mkdir(parents=True)
-                return cls(path)
-            runs = Path("runs")
-            runs.mkdir(exist_ok=True)
-            return cls(_next(runs, re.sub(r"[^\w.-]+", "-", name).strip("-") or "run"))
+                path.mkdir(parents=True, exist_ok=True)
+                folder = cls(path)
+                if not folder.is_vacant():
+                    raise FileExistsError
+                return folder
+            place.mkdir(exist_ok=True)
+            return cls(_next(place, re.sub(r"[^\w.-]+", "-", name).strip("-") or "run"))
         except FileExistsError:
-            raise RunError(
-                f"{path or 'runs'} exists already",
-                remedy=f"Go on with `striate train --resume {path}`, or name another folder.",
-            ) from None
+            raise RunError(f"{place} exists already", remedy=_instead(place)) from None
         except OSError as error:
-            raise RunError(f"the run folder cannot be made: {error}") from None
+            raise _unwritten(error, place, "Name another place with --run.") from None
+
+    def is_vacant(self) -> bool:
+        """Whether nothing in it is worth keeping: at most a lock, and a torn first file."""
+        return all(
+            each.name == ".lock" or each.name.startswith(f".{self.config.name}.")
+            for each in self.path.iterdir()
+        )
+
+    def abandon(self) -> None:
+        """Remove a folder in which nothing could be written, so that the run can begin again."""
+        with contextlib.suppress(OSError):
+            if self.is_vacant():
+                for each in self.path.iterdir():
+                    each.unlink()
+                self.path.rmdir()
+
+    @property
+    def resume_command(self) -> str:
+        """What goes on with this run, from any folder."""
+        return f"striate train --resume {shlex.quote(str(self.path.resolve()))}"
+
+    @contextlib.contextmanager
+    def writing(self, remedy: str = "", place: Path | None = None) -> Iterator[None]:
+        """Around what writes into the folder: a full, read-only or vanished disk has a remedy.
+
+        Args:
+            remedy: what to do; else to make room and go on.
+            place: the file, where errors of the system do not name it.
+
+        Raises:
+            RunError: it names the file, the reason, and how to go on.
+        """
+        go_on = f"Make room, or the folder writable, and go on with: {self.resume_command}"
+        remedy = remedy or go_on
+        try:
+            yield
+        except ModelFileError as error:
+            raise RunError(error.what, remedy=remedy) from None
+        except OSError as error:
+            raise _unwritten(error, place or self.path, remedy) from None
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
@@ -82,15 +126,13 @@ class RunFolder:
         """
         folder = cls(path)
         if not folder.config.is_file():
-            raise RunError(
-                f"{path} is no run folder", remedy="It holds no config.yaml. Runs lie in runs/."
-            )
+            raise RunError(f"{path} is no run folder", remedy=_no_config(folder))
         return folder
 
     def write_config(self, config: Mapping[str, Any]) -> None:
         """Write config.yaml."""
         content = yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True, width=100)
-        _written(self.config, content)
+        write_file(self.config, content.encode())
 
     def read_config(self) -> dict[str, Any]:
         """Read config.yaml."""
@@ -102,7 +144,7 @@ class RunFolder:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(field.name for field in fields(Row))
         writer.writerows(astuple(row) for row in rows)
-        _written(self.metrics, text.getvalue())
+        write_file(self.metrics, text.getvalue().encode())
 
     def sweep(self) -> None:
         """Remove files that a killed process had not finished writing."""
@@ -117,7 +159,11 @@ class RunFolder:
         Raises:
             RunError: another process is training in it.
         """
-        with open(self.path / ".lock", "a") as file:
+        try:
+            file = open(self.path / ".lock", "a")  # noqa: SIM115  # closed by the stack below
+        except OSError as error:
+            raise _unwritten(error, self.path, "Make the folder writable.") from None
+        with file:
             try:
                 import fcntl
 
@@ -146,11 +192,25 @@ def _next(runs: Path, name: str) -> Path:
         number += 1
 
 
-def _written(path: Path, content: str) -> None:
-    try:
-        write_file(path, content.encode())
-    except ModelFileError as error:
-        raise RunError(error.what, remedy=error.remedy) from None
+def _unwritten(error: OSError, place: Path, remedy: str) -> RunError:
+    return RunError(
+        f"{error.filename or place} cannot be written: {error.strerror or error}", remedy=remedy
+    )
+
+
+def _instead(place: Path) -> str:
+    if RunFolder(place).config.is_file():
+        return f"Go on with: {RunFolder(place).resume_command}\nOr name another folder."
+    return "Name another folder."
+
+
+def _no_config(folder: RunFolder) -> str:
+    if folder.path.is_dir() and folder.is_vacant():
+        return (
+            "No first file could be written there. Begin the run again: "
+            f"striate train … --run {shlex.quote(str(folder.path))}"
+        )
+    return "It holds no config.yaml. Runs lie in runs/."
 
 
 MOST_BYTES, MOST_NODES = 4_000_000, 10_000

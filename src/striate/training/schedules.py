@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from math import cos, pi
 
-from striate.training.recipe import Recipe
+from striate.training.recipe import USUAL_STEP_FACTOR, Recipe
 
 
 def constant(recipe: Recipe, epoch: float, epochs: float) -> float:
@@ -15,7 +15,9 @@ def constant(recipe: Recipe, epoch: float, epochs: float) -> float:
 
 def step(recipe: Recipe, epoch: float, epochs: float) -> float:
     """Times `step_factor` every `step_epochs`."""
-    return recipe.step_factor ** (int(epoch) // recipe.step_epochs)
+    factor = USUAL_STEP_FACTOR if recipe.step_factor is None else recipe.step_factor
+    falls: int = int(epoch) // recipe.epochs_per_fall
+    return factor**falls
 
 
 def cosine(recipe: Recipe, epoch: float, epochs: float) -> float:
@@ -39,10 +41,10 @@ SHAPES: Mapping[str, Callable[[Recipe, float, float], float]] = {
 }
 
 
-def rate(recipe: Recipe, step_number: int, steps_an_epoch: int) -> float:
-    """The learning rate of one step, counted from 0."""
-    total = recipe.steps or recipe.epochs * steps_an_epoch
-    epoch, epochs = step_number / steps_an_epoch, total / steps_an_epoch
-    rising = recipe.warmup * steps_an_epoch
+def rate(recipe: Recipe, step_number: int, steps_per_epoch: int) -> float:
+    """The learning rate of one step, counted from 0, of a run that ends at the earlier end."""
+    total = recipe.last_step(steps_per_epoch)
+    epoch, epochs = step_number / steps_per_epoch, total / steps_per_epoch
+    rising = recipe.warmup * steps_per_epoch
     warm = min(1.0, (step_number + 1) / rising) if rising else 1.0
     return recipe.rate * warm * SHAPES[recipe.schedule](recipe, epoch, epochs)

@@ -11,7 +11,9 @@ Source: Tang, "Deep Learning using Linear Support Vector Machines", arXiv:1306.0
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,7 +22,7 @@ from numpy.typing import NDArray
 
 from striate.data import Batches, DataSet
 from striate.engine import lower
-from striate.errors import DataError, GraphError, SettingError
+from striate.errors import DataError, GraphError, NumbersError, SettingError
 from striate.graph import Graph, Node
 from striate.model import Model
 from striate.ops import Dense, Hinge
@@ -40,13 +42,20 @@ class SvmHead:
 
 
 def with_svm_head(
-    model: Model, data: DataSet, *, penalty: float = 1.0, split: str = "test", seed: int = 0
+    model: Model,
+    data: DataSet,
+    *,
+    penalty: float = 1.0,
+    split: str = "test",
+    seed: int = 0,
+    on_progress: Callable[[str], None] = lambda text: None,
 ) -> SvmHead:
     """Replace the last dense layer by a linear SVM trained on what reaches it.
 
     Args:
         penalty: the C of the machine: how much a picture inside the margin costs; above 0.
         split: where both heads are judged.
+        on_progress: is told what is done next; solving takes minutes with many pictures.
 
     Raises:
         SettingError: the penalty is not above 0.
@@ -55,13 +64,17 @@ def with_svm_head(
     """
     if not 0 < penalty < float("inf"):
         raise SettingError(f"a penalty of {penalty:g} cannot be", remedy="Write one above 0: 1.")
-    before = evaluate(model, data, split=split).accuracy
     head = _head(model.graph)
+    on_progress(f"judging the model, then computing {len(data.train):,} training pictures")
+    before = evaluate(model, data, split=split).accuracy
     features, labels = _features(model, data.with_classes(model.classes), head)
     missing = set(range(len(model.classes))) - set(labels.tolist())
     if missing:
         raise DataError(f"{data.name} has no training picture of {model.classes[min(missing)]}")
-    weight, bias = _solved(features, labels, penalty, seed)
+    if not np.isfinite(features).all():
+        raise NumbersError("what reaches the last layer is no number for some pictures")
+    solved = partial(_solved, features, labels, penalty=penalty, seed=seed)
+    weight, bias = solved(classes=model.classes, on_progress=on_progress)
     kept = model.graph.upto(head.inputs[0])
     new = Node(head.name, Dense(len(model.classes)), head.inputs)
     graph = Graph((*kept, new, Node("loss", Hinge(), (new.name,))))
@@ -100,19 +113,34 @@ def _features(model: Model, data: DataSet, head: Node) -> tuple[NDArray[Any], ND
 
 
 def _solved(
-    features: NDArray[Any], labels: NDArray[Any], penalty: float, seed: int
+    features: NDArray[Any],
+    labels: NDArray[Any],
+    *,
+    penalty: float,
+    seed: int,
+    classes: Sequence[str],
+    on_progress: Callable[[str], None],
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Weight (classes, units) and bias (classes,) for features that are not standardized."""
+    """Weight (classes, units) and bias (classes,) for features that are not standardized.
+
+    Each class is separated from the rest by a machine of its own, one after the other.
+    """
     from sklearn.svm import LinearSVC
 
     mean, std = features.mean(axis=0), features.std(axis=0)
     std[std < 1e-8] = 1.0  # a unit that never moves says nothing; its weight comes out near zero
+    standard = (features - mean) / std
     # With fewer pictures than units the dual problem is the smaller one.
     dual = features.shape[0] < features.shape[1]
-    machine = LinearSVC(C=penalty, dual=dual, random_state=seed, max_iter=20_000)
-    machine.fit((features - mean) / std, labels)
-    weight, bias = machine.coef_, machine.intercept_
-    if len(weight) == 1:  # of two classes only the difference is found
-        weight, bias = np.stack([-weight[0], weight[0]]) / 2, np.stack([-bias[0], bias[0]]) / 2
-    weight = weight / std
-    return weight.astype(np.float32), (bias - weight @ mean).astype(np.float32)
+    weights, biases = [], []
+    for k, name in enumerate(classes):
+        if len(classes) > 2 or not k:
+            on_progress(f"class {k + 1} of {len(classes)}: {name} against the others")
+            machine = LinearSVC(C=penalty, dual=dual, random_state=seed, max_iter=20_000)
+            machine.fit(standard, labels == k)
+            weights.append(machine.coef_[0])
+            biases.append(machine.intercept_[0])
+    if len(classes) == 2:  # what separates one of two from the rest separates both
+        weights, biases = [weights[0] / 2, -weights[0] / 2], [biases[0] / 2, -biases[0] / 2]
+    weight = np.stack(weights) / std
+    return weight.astype(np.float32), (np.array(biases) - weight @ mean).astype(np.float32)

@@ -2,35 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from striate.errors import ModelFileError
+from striate.errors import IdleSettingError, ModelFileError
 from striate.exchange.arrays import flat, read_arrays, write_arrays
 from striate.graph import Graph
 from striate.initialize import initialize
+from striate.model import FORMAT as MODEL_FORMAT
+from striate.model import Model
 from striate.ops.arrays import Weights
 from striate.training.recipe import Recipe
 
 FORMAT = "striate-start-1"
 
 
-def first_weights(graph: Graph, recipe: Recipe) -> Weights:
+def first_weights(graph: Graph, recipe: Recipe, model: Model | None = None) -> Weights:
     """The weights a run begins with.
+
+    Args:
+        model: what it starts from as a whole, already read.
 
     Raises:
         SettingError: no such initializer.
+        IdleSettingError: an initializer, and no weight is left to draw.
         ModelFileError: the start file is missing, damaged, or of another network.
     """
+    if model is not None:
+        return {node: dict(own) for node, own in model.weights.items()}
     drawn = initialize(
         graph, seed=recipe.seed, scheme=recipe.initializer, biases=recipe.bias_initializer
     )
     if recipe.start:
-        for key, array in read_start(Path(recipe.start)).items():
+        started = read_start(Path(recipe.start))
+        _check_drawn(recipe, [key for key in flat(drawn) if key not in started])
+        for key, array in started.items():
             node, _, name = key.rpartition(".")
             known = drawn.get(node, {}).get(name)
             if known is None or known.shape != array.shape:
@@ -44,15 +54,36 @@ def first_weights(graph: Graph, recipe: Recipe) -> Weights:
 
 
 def read_start(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of a start file, by conv1.weight.
+    """The arrays of a start file, or of a model file, by conv1.weight.
 
     Raises:
         ModelFileError: it is missing, damaged, or something else.
     """
     arrays, metadata = read_arrays(path)
-    if metadata.get("format") != FORMAT:
-        raise ModelFileError(f"{path} is no start file", remedy="`striate pretrain` writes them.")
+    if metadata.get("format") not in (FORMAT, MODEL_FORMAT):
+        raise ModelFileError(
+            f"{path} holds no first weights",
+            remedy="`striate pretrain` and `striate train` write files that do.",
+        )
     return arrays
+
+
+def _check_drawn(recipe: Recipe, drawn: Sequence[str]) -> None:
+    """Refuse an initializer where the start file has every weight that it would draw.
+
+    Raises:
+        IdleSettingError: it names both.
+    """
+    usual = Recipe()
+    for name, is_bias in (("initializer", False), ("bias_initializer", True)):
+        given = getattr(recipe, name)
+        left = [key for key in drawn if key.endswith(".bias") == is_bias]
+        if given != getattr(usual, name) and not left:
+            raise IdleSettingError(
+                f"{name} is {given}, which does nothing where start has every such weight",
+                setting=name,
+                remedy="Leave one of them out.",
+            )
 
 
 def write_start(path: Path, weights: Mapping[str, Mapping[str, NDArray[Any]]]) -> None:

@@ -1,0 +1,60 @@
+"""What a data set is, before one of its pictures is decoded: classes and size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from striate.data import cifar10, digits
+from striate.data.catalog import named, tree_of
+from striate.data.mnist import FASHION_MNIST, MNIST
+from striate.data.pictures import usual_size
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What is known of a data set from names and the heads of files.
+
+    Args:
+        classes: names by index; fewer may remain, if all pictures of one are damaged.
+        size: (height, width) that its pictures have, or are brought to.
+        channels: 1 or 3; None where only decoding tells.
+        has_validation: whether pictures for validation lie in a folder of their own.
+    """
+
+    classes: tuple[str, ...]
+    size: Size
+    channels: int | None = None
+    has_validation: bool = False
+
+
+_NAMED: Mapping[str, Survey] = {
+    "digits": Survey(digits.CLASSES, (8, 8), 1),
+    "mnist": Survey(MNIST.classes, (28, 28), 1),
+    "fashion_mnist": Survey(FASHION_MNIST.classes, (28, 28), 1),
+    "cifar10": Survey(cifar10.CLASSES, (32, 32), 3),
+}
+
+
+def survey(name_or_folder: str | Path) -> Survey:
+    """What `load` would answer with, but for the pictures.
+
+    Raises:
+        DataError: a folder that cannot be used.
+        UnknownNameError: neither a name nor a folder.
+
+    >>> survey("cifar10").size
+    (32, 32)
+    """
+    if name := named(name_or_folder):
+        return _NAMED[name]
+    tree = tree_of(str(name_or_folder))
+    learned = {entry.label for entry in tree.entries if entry.split in ("train", "")}
+    return Survey(
+        tuple(sorted(learned)),
+        usual_size(tree.entries),
+        has_validation=any(entry.split == "validation" for entry in tree.entries),
+    )
