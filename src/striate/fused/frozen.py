@@ -16,11 +16,20 @@ import torch
 from torch import Tensor
 
 from striate.fused import build
-from striate.fused.layer import ACTIVATIONS, KINDS, Layer, Shape, workspace
-from striate.fused.max_pool import pays_in_tiles
+from striate.fused.layer import (
+    ACTIVATIONS,
+    KINDS,
+    Bounded,
+    LayerShape,
+    Shape,
+    contiguous,
+    pointer,
+    workspace,
+)
+from striate.fused.max_pool import tiles_are_faster
 
 
-class Step(ctypes.Structure):
+class StepFields(ctypes.Structure):
     """Mirrors `Step` in csrc/frozen_step.hpp, field by field."""
 
     _fields_ = [
@@ -51,29 +60,31 @@ def library() -> ctypes.CDLL:
     return built
 
 
-class Chain:
+class FrozenLayers:
     """Layers behind each other, their weights packed for the kernels.
 
     Args:
         layers: convolutions, then dense layers; each reads what the one before answers with.
+        weights: weight and bias of each layer, in order; None where a layer has no bias.
     """
 
-    def __init__(self, layers: Sequence[Layer]) -> None:
+    def __init__(self, layers: Sequence[LayerShape], weights: Sequence[Tensor | None]) -> None:
         self._built = library()
         self._count = len(layers)
-        self._steps = (Step * len(layers))()
+        self._steps = (StepFields * len(layers))()
         self._kept: list[Tensor] = []  # the memory that the steps point to
-        self._floats: dict[tuple[int, int], int] = {}
+        self._floats = Bounded(64)
         self._at = ctypes.addressof(self._steps)
         self._run = self._built.frozen_run
         self.size, self.size_after = layers[0].size, layers[-1].size_after
         for k, layer in enumerate(layers):
             before = layers[k - 1] if k else None
-            self._pack(self._steps[k], layer, before)
+            own = (None if each is None else each.detach() for each in weights[2 * k : 2 * k + 2])
+            self._pack(self._steps[k], layer, before, *map(contiguous, own))
 
-    def _pack(self, step: Any, layer: Layer, before: Layer | None) -> None:
-        weight = layer.weight.detach().contiguous()
-        bias = None if layer.bias is None else layer.bias.detach().contiguous()
+    def _pack(
+        self, step: Any, layer: LayerShape, before: LayerShape | None, weight: Any, bias: Any
+    ) -> None:
         follows = before is not None and before.kind != "dense"
         if layer.kind == "dense":
             if follows and before is not None:  # maps are written with channels innermost
@@ -84,11 +95,11 @@ class Chain:
         numbers = (0, *sizes, ACTIVATIONS.index(layer.activation), 0, int(follows), 1)
         step.shape = Shape(*numbers)
         step.pool = KINDS.index(layer.kind)
-        step.tiles = int(layer.kind == "max" and pays_in_tiles(weight))
+        step.tiles = int(layer.kind == "max" and tiles_are_faster(weight.shape))
         memory = torch.zeros(self._built.frozen_memory(ctypes.byref(step)))
         self._kept.append(memory)
         step.memory = memory.data_ptr()
-        self._built.frozen_pack(ctypes.byref(step), *map(_pointer, (weight, bias)))
+        self._built.frozen_pack(ctypes.byref(step), *map(pointer, (weight, bias)))
 
     def __call__(self, x: Tensor) -> Tensor:
         """The answer to (batch, *size): contiguous float32 on the CPU; the batch is not empty."""
@@ -118,7 +129,3 @@ class Chain:
 def _channels_last(weight: Tensor, size: tuple[int, ...]) -> Tensor:
     """Columns for (channel, row, column) in the order (row, column, channel)."""
     return weight.reshape(-1, *size).permute(0, 2, 3, 1).reshape(len(weight), -1).contiguous()
-
-
-def _pointer(x: Tensor | None) -> ctypes.c_void_p | None:
-    return None if x is None else ctypes.c_void_p(x.data_ptr())

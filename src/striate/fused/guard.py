@@ -1,0 +1,241 @@
+"""The one answer to whether compiled code may stand for PyTorch's layers.
+
+`allows` answers for tensors, `Guard` for the modules of a network, again and again: a step of a
+small network takes as long as a few hundred lines of Python. Every kernel asks, and in doubt the
+layers run one by one. Only hooks that were put on the nodes in which autograd adds up a weight's
+gradient cannot be seen: `DistributedDataParallel` does that, and is called as a module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
+from operator import attrgetter, is_, itemgetter
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from striate.fused import private
+from striate.fused.private import (
+    any_autocast,
+    dispatch_modes,
+    function_modes,
+    functorch_level,
+    saved_tensor_hooks,
+    tracing_state,
+)
+
+PLAIN = (Tensor, nn.Parameter)
+
+
+def allows(*tensors: Tensor | None) -> bool:
+    """Whether compiled code may read the memory of these tensors, here and now.
+
+    They are float32 on the CPU, of no subclass, not empty, and nobody listens to their gradients;
+    no compiler, tracer, mode, transform of `torch.func`, autocast or hook on saved tensors is
+    under way.
+
+    >>> allows(torch.zeros(2, 3)), allows(torch.zeros(2, 3).double()), allows(torch.zeros(0, 3))
+    (True, False, False)
+    """
+    return _is_calm() and all(_is_readable(each) for each in tensors if each is not None)
+
+
+def _is_calm() -> bool:
+    """Whether what is called now is simply computed."""
+    return not (
+        torch.compiler.is_compiling()
+        or torch.compiler.is_exporting()
+        or private.MISSING
+        or tracing_state() is not None
+        or dispatch_modes()
+        or function_modes()
+        or functorch_level() is not None
+        or private.forward_ad._current_level >= 0
+        or any_autocast()
+        or saved_tensor_hooks(True) is not None
+    )
+
+
+def _is_readable(x: Tensor) -> bool:
+    return (
+        type(x) in PLAIN
+        and x.dtype is torch.float32
+        and x.is_cpu
+        and x.layout is torch.strided
+        and x.numel() > 0
+        and not x._backward_hooks
+        and not getattr(x, "_post_accumulate_grad_hooks", None)
+        and not x.is_neg()  # an imaginary part of a conjugate: its memory has the other sign
+        and not x._is_zerotensor()
+    )
+
+
+LIVE = frozenset({"training", "eps", "momentum", "p", "inplace"})
+"""Settings that modules and kernels read at every call, or that change no number."""
+
+
+class Original(NamedTuple):
+    """A module as it was made: its class, its settings, what hides an attribute of its class."""
+
+    kind: type[nn.Module]
+    settings: Mapping[str, Any]
+    hides: frozenset[str]
+
+
+def originals(root: nn.Module) -> dict[str, Original]:
+    """The modules below `root` as they are now, by path."""
+    return {path: _original(module) for path, module in root.named_modules() if path}
+
+
+def _original(module: nn.Module) -> Original:
+    own = vars(module)
+    settings = {k: v for k, v in own.items() if not k.startswith("_") and k not in LIVE}
+    return Original(type(module), settings, frozenset(k for k in own if hasattr(type(module), k)))
+
+
+_hooks_of_module = itemgetter(*private.MODULE_HOOKS)
+_hooks_of_tensor = attrgetter(*private.TENSOR_HOOKS)
+_global_hooks = attrgetter(*private.GLOBAL_HOOKS)
+
+
+class Guard:
+    """Whether compiled code may stand for the modules of a network, and read its weights.
+
+    It may while each module below the network is what it was when it was made (its class, its
+    settings, its methods), nobody listens by a hook, and `allows` says yes to the weights.
+
+    Args:
+        made: the modules as they were made.
+        copied: whether kernels read copies of the weights, made when the answer was first yes.
+            Then a weight that was written to or moved is a change too.
+    """
+
+    def __init__(self, made: Mapping[str, Original], *, copied: bool = False) -> None:
+        self.made, self.copied = made, copied
+        self._look: _Look | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _again, (dict(self.made), self.copied)
+
+    def look(self, root: nn.Module, inputs: Iterable[Any]) -> object | None:
+        """None where the layers must run one by one; else the same object until a change.
+
+        Args:
+            root: the network.
+            inputs: what it is called with.
+        """
+        if not allows(*inputs):
+            return None
+        look = self._look
+        if look is None or look.root is not root or not look.holds():
+            look = self._look = _Look(root, self.made, self.copied)
+        return look if look.is_original else None
+
+    def forget(self) -> None:
+        """Look at everything anew when asked next, as after a change."""
+        self._look = None
+
+
+def _again(made: Mapping[str, Original], copied: bool) -> Guard:
+    return Guard(made, copied=copied)
+
+
+class _Look:
+    """The modules and weights of a network at one time. Lists are compared by code in C."""
+
+    def __init__(self, root: nn.Module, made: Mapping[str, Original], copied: bool) -> None:
+        found = dict(root.named_modules())
+        self.root, self._modules, self._copied = root, list(found.values()), copied
+        self._dicts: list[dict[str, Any]] = [vars(module) for module in self._modules]
+        self._hooks = list(chain.from_iterable(map(_hooks_of_module, self._dicts)))
+        self._weights = [w for m in self._modules for w in m._parameters.values() if w is not None]
+        self._hooks += filter(_is_there, chain.from_iterable(map(_hooks_of_tensor, self._weights)))
+        self._folders = [m._modules for m in self._modules if m._modules]
+        self._holders = [own for m in self._modules for own in (m._parameters, m._buffers) if own]
+        self._held_then = self._held()
+        self._classes = list(dict.fromkeys(map(type, self._modules)))
+        self._settings = [
+            (itemgetter(*private.MODULE_HOOKS, *_kept_settings(made.get(path), own)), own)
+            for path, own in zip(found, self._dicts, strict=True)
+        ]
+        self._state = _state_of(self._weights, copied)
+        self._then = self._now()
+        self.is_original = self._is_original(found, made)
+
+    def _held(self) -> list[Any]:
+        return list(chain.from_iterable(map(_values, self._holders)))
+
+    def _now(self) -> tuple[list[Any], ...]:
+        return (
+            list(map(len, self._dicts)),
+            list(map(type, self._modules)),
+            list(map(_forward, self._classes)),
+            [list(each.values()) for each in self._folders],
+            [get(own) for get, own in self._settings],
+            list(map(self._state, self._weights)),
+            list(map(Tensor.data_ptr, self._weights)),
+            [] if self._copied else list(map(Tensor.is_contiguous, self._weights)),
+        )
+
+    def _is_original(self, found: Mapping[str, nn.Module], made: Mapping[str, Original]) -> bool:
+        below = {path: module for path, module in found.items() if path}
+        return (
+            below.keys() == made.keys()
+            and all(_is_as_made(module, made[path]) for path, module in below.items())
+            and "forward" not in vars(self.root)
+            and all(map(_is_own_forward, self._classes))
+            and not self._has_hooks()
+            and all(t is None or (type(t) in PLAIN and t.is_cpu) for t in self._held_then)
+            and all(map(_is_readable, self._weights))
+        )
+
+    def _has_hooks(self) -> bool:
+        return any(self._hooks) or any(_global_hooks(private.module_world))
+
+    def holds(self) -> bool:
+        """Whether all is as it was then, and nobody listens."""
+        return (
+            not self._has_hooks()
+            and all(map(is_, self._held(), self._held_then))
+            and self._now() == self._then
+        )
+
+
+def _kept_settings(made: Original | None, own: Mapping[str, Any]) -> tuple[str, ...]:
+    """The settings that a module was made with and still has: a lost one is no original's."""
+    return tuple(name for name in made.settings if name in own) if made else ()
+
+
+def _is_as_made(module: nn.Module, made: Original) -> bool:
+    own = vars(module)
+    return (
+        type(module) is made.kind
+        and all(name in own and own[name] == value for name, value in made.settings.items())
+        and frozenset(k for k in own if hasattr(made.kind, k)) <= made.hides
+    )
+
+
+def _is_own_forward(kind: type[nn.Module]) -> bool:
+    """Whether nobody has put another `forward` into a class."""
+    base = next((base for base in kind.__mro__ if "forward" in vars(base)), nn.Module)
+    return getattr(kind.forward, "__module__", None) == base.__module__
+
+
+def _is_there(hooks: object) -> bool:
+    return hooks is not None
+
+
+def _state_of(weights: Iterable[Tensor], copied: bool) -> Callable[[Tensor], Any]:
+    """What of a weight may change while it stays the same object, beside its place."""
+    if not copied:
+        return _lie
+    # Nobody counts the writes to tensors of `torch.inference_mode`.
+    counted = not any(each.is_inference() for each in weights)
+    return attrgetter("_version" if counted else "dtype")
+
+
+_values: Callable[[dict[str, Any]], Iterable[Any]] = dict.values
+_forward = attrgetter("forward")
+_lie = attrgetter("requires_grad", "shape", *private.TENSOR_HOOKS)
