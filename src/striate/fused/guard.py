@@ -22,6 +22,7 @@ from striate.fused.private import (
     dispatch_modes,
     function_modes,
     functorch_level,
+    legacy_batched,
     saved_tensor_hooks,
     tracing_state,
 )
@@ -69,6 +70,7 @@ def _is_readable(x: Tensor) -> bool:
         and not getattr(x, "_post_accumulate_grad_hooks", None)
         and not x.is_neg()  # an imaginary part of a conjugate: its memory has the other sign
         and not x._is_zerotensor()
+        and not legacy_batched(x)
     )
 
 

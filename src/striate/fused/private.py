@@ -45,6 +45,10 @@ any_autocast: Question = _found("torch._C._is_any_autocast_enabled")
 saved_tensor_hooks: Callable[[bool], Any] = _found(
     "torch._C._autograd._top_saved_tensors_default_hooks"
 )
+legacy_batched: Callable[[torch.Tensor], bool] = getattr(
+    torch._C._functorch, "is_legacy_batchedtensor", lambda _: False
+)
+"""`torch.autograd.grad(is_grads_batched=True)` hands these to backward; once gone, none come."""
 forward_ad: Any = import_module("torch.autograd.forward_ad")
 """Its `_current_level` is -1 where no dual tensor can be: asking each tensor takes longer."""
 if not hasattr(forward_ad, "_current_level"):
