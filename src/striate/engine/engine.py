@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import torch
 from torch import nn
 
 from striate.engine import fast
@@ -80,17 +81,13 @@ class Engine:
         calls = self.calls(network, inputs)
         if calls is None:
             return None
-        plan = self._plans[network.training]
         if len(calls) == 1 == len(inputs):
             return calls[0].run(*inputs)
-        values: list[Any] = [*inputs, *plan.empty]
-        for run, reads, write, drops in calls:
-            values[write] = run(*[values[slot] for slot in reads])
-            for slot in drops:
-                values[slot] = None
-        if len(plan.results) == 1:
-            return values[plan.results[0]]
-        return tuple(values[slot] for slot in plan.results)
+        plan = self._plans[network.training]
+        if not self._guard.copied:
+            return _run(calls, plan, inputs)
+        with torch.no_grad():
+            return _run(calls, plan, inputs)
 
     def calls(self, network: Network, inputs: Sequence[Any]) -> list[BoundCall] | None:
         """The calls of the network's mode, in order; None where the guard says no."""
@@ -99,15 +96,39 @@ class Engine:
             return None
         if seen is not self._seen:
             self._seen, self._bound = seen, [None, None]
-        mode = int(network.training)
+        mode = network.training
         found = self._bound[mode]
         if found is None:
             found = self._bound[mode] = [_bound(network, each) for each in self._plans[mode].steps]
+            if self._guard.copied and len(found) == 1 and not _records_nothing(found[0].run):
+                found[0] = found[0]._replace(run=torch.no_grad()(found[0].run))
         return found
+
+    def only_call(self, network: Network, inputs: Sequence[Any]) -> Bound | None:
+        """What computes the network, where it is one call and the guard allows it."""
+        calls = self.calls(network, inputs)
+        return calls[0].run if calls is not None and len(calls) == 1 else None
 
     def forget(self) -> None:
         """Look at modules and weights again before the next call."""
         self._guard.forget()
+
+
+def _records_nothing(run: Bound) -> bool:
+    """Whether a call keeps gradients out by itself."""
+    return bool(getattr(run, "records_nothing", False))
+
+
+def _run(calls: Sequence[BoundCall], plan: Plan, inputs: Sequence[Any]) -> Any:
+    """The values of the plan's results."""
+    values: list[Any] = [*inputs, *plan.empty]
+    for run, reads, write, drops in calls:
+        values[write] = run(*[values[slot] for slot in reads])
+        for slot in drops:
+            values[slot] = None
+    if len(plan.results) == 1:
+        return values[plan.results[0]]
+    return tuple(values[slot] for slot in plan.results)
 
 
 def _bound(network: Network, planned: Any) -> BoundCall:

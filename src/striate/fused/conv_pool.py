@@ -18,7 +18,7 @@ from torch import Tensor
 
 from striate.errors import SettingError, ShapeError
 from striate.fused import guard
-from striate.fused.choose import layer_is_faster, layer_question
+from striate.fused.choose import Kernel, layer_is_faster, layer_question
 from striate.fused.layer import (
     ACTIVATIONS,
     LARGEST_KERNEL,
@@ -92,12 +92,9 @@ def conv_pool(
     if measured:
         sizes = tuple(x.shape[1:]), tuple(weight.shape)
         layer = LayerShape(pool, *sizes, bias is not None, activation, pads)
-        layout = " to ".join(
-            "rows" if not last else "channels" for last in (lies_last(x), channels_last)
-        )
-        asked = layer_question(
-            "convolution and pool", layer, x, weight, bias, layout=layout, tiles=winograd
-        )
+        layout = " to ".join(LAYOUTS[last] for last in (lies_last(x), channels_last))
+        kernel: Kernel = "convolution and pool"
+        asked = layer_question(kernel, layer, x, weight, bias, layout=layout, tiles=winograd)
         if not layer_is_faster(asked, run, partial(_best, pads, activation, pool)):
             return _best(pads, activation, pool, x, weight, bias)
     return run(x, weight, bias)

@@ -40,7 +40,12 @@ def allows(*tensors: Tensor | None) -> bool:
     >>> allows(torch.zeros(2, 3)), allows(torch.zeros(2, 3).double()), allows(torch.zeros(0, 3))
     (True, False, False)
     """
-    return _is_calm() and all(_is_readable(each) for each in tensors if each is not None)
+    if not _is_calm():
+        return False
+    for each in tensors:  # noqa: SIM110 (`all` of a generator takes as long as the questions)
+        if each is not None and not _is_readable(each):
+            return False
+    return True
 
 
 def _is_calm() -> bool:
@@ -76,6 +81,11 @@ def _is_readable(x: Tensor) -> bool:
 
 LIVE = frozenset({"training", "eps", "momentum", "p", "inplace"})
 """Settings that modules and kernels read at every call, or that change no number."""
+SAID_BY_WEIGHTS = frozenset(
+    {"in_channels", "out_channels", "in_features", "out_features", "num_features"}
+    | {"transposed", "output_padding"}
+)
+"""Settings that a module is made with and does not read again."""
 
 
 class Original(NamedTuple):
@@ -93,7 +103,8 @@ def originals(root: nn.Module) -> dict[str, Original]:
 
 def _original(module: nn.Module) -> Original:
     own = vars(module)
-    settings = {k: v for k, v in own.items() if not k.startswith("_") and k not in LIVE}
+    unread = LIVE | SAID_BY_WEIGHTS
+    settings = {k: v for k, v in own.items() if not k.startswith("_") and k not in unread}
     return Original(type(module), settings, frozenset(k for k in own if hasattr(type(module), k)))
 
 
@@ -112,11 +123,14 @@ class Guard:
         made: the modules as they were made.
         copied: whether kernels read copies of the weights, made when the answer was first yes.
             Then a weight that was written to or moved is a change too.
+
+    Hooks are counted from when the guard was made, before which nobody had the modules.
     """
 
     def __init__(self, made: Mapping[str, Original], *, copied: bool = False) -> None:
         self.made, self.copied = made, copied
         self._look: _Look | None = None
+        self._handles = private.handles.next_id if not _has_global_hooks() else -1
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _again, (dict(self.made), self.copied)
@@ -132,12 +146,16 @@ class Guard:
             return None
         look = self._look
         if look is None or look.root is not root or not look.holds():
-            look = self._look = _Look(root, self.made, self.copied)
+            look = self._look = _Look(root, self.made, self.copied, self._handles)
         return look if look.is_original else None
 
     def forget(self) -> None:
         """Look at everything anew when asked next, as after a change."""
         self._look = None
+
+
+def _has_global_hooks() -> bool:
+    return any(_global_hooks(private.module_world))
 
 
 def _again(made: Mapping[str, Original], copied: bool) -> Guard:
@@ -147,20 +165,22 @@ def _again(made: Mapping[str, Original], copied: bool) -> Guard:
 class _Look:
     """The modules and weights of a network at one time. Lists are compared by code in C."""
 
-    def __init__(self, root: nn.Module, made: Mapping[str, Original], copied: bool) -> None:
+    def __init__(
+        self, root: nn.Module, made: Mapping[str, Original], copied: bool, handles: int
+    ) -> None:
         found = dict(root.named_modules())
         self.root, self._modules, self._copied = root, list(found.values()), copied
         self._dicts: list[dict[str, Any]] = [vars(module) for module in self._modules]
-        self._hooks = list(chain.from_iterable(map(_hooks_of_module, self._dicts)))
         self._weights = [w for m in self._modules for w in m._parameters.values() if w is not None]
-        self._hooks += filter(_is_there, chain.from_iterable(map(_hooks_of_tensor, self._weights)))
         self._folders = [m._modules for m in self._modules if m._modules]
         self._holders = [own for m in self._modules for own in (m._parameters, m._buffers) if own]
         self._held_then = self._held()
         self._classes = list(dict.fromkeys(map(type, self._modules)))
+        self._handles = handles
         self._settings = [
-            (itemgetter(*private.MODULE_HOOKS, *_kept_settings(made.get(path), own)), own)
-            for path, own in zip(found, self._dicts, strict=True)
+            (itemgetter(*names), vars(module))
+            for path, module in found.items()
+            if path in made and (names := [n for n in made[path].settings if n in vars(module)])
         ]
         self._state = _state_of(self._weights, copied)
         self._then = self._now()
@@ -194,7 +214,11 @@ class _Look:
         )
 
     def _has_hooks(self) -> bool:
-        return any(self._hooks) or any(_global_hooks(private.module_world))
+        return self._handles != private.handles.next_id and (
+            any(chain.from_iterable(map(_hooks_of_module, self._dicts)))
+            or any(chain.from_iterable(map(_hooks_of_tensor, self._weights)))
+            or _has_global_hooks()
+        )
 
     def holds(self) -> bool:
         """Whether all is as it was then, and nobody listens."""
@@ -203,11 +227,6 @@ class _Look:
             and all(map(is_, self._held(), self._held_then))
             and self._now() == self._then
         )
-
-
-def _kept_settings(made: Original | None, own: Mapping[str, Any]) -> tuple[str, ...]:
-    """The settings that a module was made with and still has: a lost one is no original's."""
-    return tuple(name for name in made.settings if name in own) if made else ()
 
 
 def _is_as_made(module: nn.Module, made: Original) -> bool:
@@ -223,10 +242,6 @@ def _is_own_forward(kind: type[nn.Module]) -> bool:
     """Whether nobody has put another `forward` into a class."""
     base = next((base for base in kind.__mro__ if "forward" in vars(base)), nn.Module)
     return getattr(kind.forward, "__module__", None) == base.__module__
-
-
-def _is_there(hooks: object) -> bool:
-    return hooks is not None
 
 
 def _state_of(weights: Iterable[Tensor], copied: bool) -> Callable[[Tensor], Any]:

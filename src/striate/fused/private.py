@@ -65,6 +65,10 @@ GLOBAL_HOOKS = (
 MISSING += [name for name in GLOBAL_HOOKS if not hasattr(module_world, name)]
 MODULE_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 """Attributes of every module."""
+handles: Any = import_module("torch.utils.hooks").RemovableHandle
+"""Whoever registers a hook of any kind is given one; its `next_id` counts them."""
+if not hasattr(handles, "next_id"):
+    MISSING.append("torch.utils.hooks.RemovableHandle.next_id")
 TENSOR_HOOKS = ("_backward_hooks", "_post_accumulate_grad_hooks")
 """Attributes of every tensor."""
 

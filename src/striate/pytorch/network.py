@@ -51,9 +51,10 @@ class Network(nn.Module):
 
     def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
         found = None if self.shortcut is None else self.shortcut(self, inputs)
-        return self._one_by_one(inputs) if found is None else found
+        return self.one_by_one(inputs) if found is None else found
 
-    def _one_by_one(self, inputs: tuple[Tensor, ...]) -> Tensor | tuple[Tensor, ...]:
+    def one_by_one(self, inputs: tuple[Tensor, ...]) -> Tensor | tuple[Tensor, ...]:
+        """What the network answers with, by a call of each module."""
         plan = self._training_plan if self.training else self._plan
         values: list[Tensor | None] = [*inputs, *plan.empty]
         for call, paths, reads, write, drops in plan.steps:
