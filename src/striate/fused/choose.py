@@ -24,6 +24,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from striate.files import read_text
 from striate.fused import build
 from striate.fused.layer import Bounded, LayerShape, rounded_up, timing_input
 
@@ -314,13 +315,11 @@ def _file() -> Path:
 
 def _read() -> dict[str, Numbers]:
     try:
-        path = _file()
-        if not path.is_file() or path.stat().st_size > LARGEST_FILE:
-            return {}
-        entries = json.loads(path.read_text())
-        return {key: tuple(map(float, each)) for key, each in entries.items() if _is_sound(each)}
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
-        return {}  # none yet, or damaged: measure again
+        content = json.loads(read_text(_file(), build.Unavailable, most=LARGEST_FILE))
+    except (build.Unavailable, ValueError, RecursionError):  # none yet, or damaged: measure again
+        return {}
+    entries = content.items() if isinstance(content, dict) else ()
+    return {key: tuple(map(float, each)) for key, each in entries if _is_sound(each)}
 
 
 def _is_sound(numbers: object) -> bool:
