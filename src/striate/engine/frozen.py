@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -155,7 +155,7 @@ class BoundFrozen:
         call: Callable[[Tensor], Tensor] | None = self._calls.get(asked)
         if call is None:
             call = self._calls[asked] = self._choose(x)
-        return call(x)
+        return call(x.contiguous())
 
     def _choose(self, x: Tensor) -> Callable[[Tensor], Tensor]:
         segment, many = self._segment, rounded_up(len(x))
@@ -175,11 +175,7 @@ class BoundFrozen:
         chosen = is_faster(
             asked, lambda: packed(rows), lambda: plainly(segment.layers, case, *self._weights)
         )
-        return self._at_once if chosen else self._by_unit
-
-    def _at_once(self, x: Tensor) -> Tensor:
-        packed = cast(FrozenLayers, self._packed)
-        return packed(x.contiguous())
+        return packed.prepared(len(x), torch.get_num_threads()) if chosen else self._by_unit
 
     @torch.no_grad()
     def _by_unit(self, x: Tensor) -> Tensor:

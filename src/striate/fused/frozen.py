@@ -8,8 +8,8 @@ less time than one call of a PyTorch operator for every layer.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -73,9 +73,8 @@ class FrozenLayers:
         self._count = len(layers)
         self._steps = (StepFields * len(layers))()
         self._kept: list[Tensor] = []  # the memory that the steps point to
-        self._floats = Bounded(64)
+        self._calls = Bounded(64)
         self._at = ctypes.addressof(self._steps)
-        self._run = self._built.frozen_run
         self.size, self.size_after = layers[0].size, layers[-1].size_after
         for k, layer in enumerate(layers):
             before = layers[k - 1] if k else None
@@ -103,27 +102,26 @@ class FrozenLayers:
 
     def __call__(self, x: Tensor) -> Tensor:
         """The answer to (batch, *size): contiguous float32 on the CPU; the batch is not empty."""
-        batch, threads = len(x), torch.get_num_threads()
-        floats = self._floats.get((batch, threads))
-        if floats is None:
-            floats = self._built.frozen_workspace(self._at, self._count, batch, threads)
-            self._floats[batch, threads] = floats
-        y = self._answer(batch)
-        self._run(
-            self._at,
-            self._count,
-            batch,
-            threads,
-            x.data_ptr(),
-            y.data_ptr(),
-            workspace(floats).data_ptr(),
-        )
-        return y
+        return self.prepared(len(x), torch.get_num_threads())(x)
 
-    def _answer(self, batch: int) -> Tensor:
-        if len(self.size_after) == 1:
-            return torch.empty((batch, *self.size_after))
-        return torch.empty((batch, *self.size_after), memory_format=torch.channels_last)
+    def prepared(self, batch: int, threads: int) -> Callable[[Tensor], Tensor]:
+        """The same for one size of batch and so many threads, asked for often."""
+        if (batch, threads) not in self._calls:
+            floats = self._built.frozen_workspace(self._at, self._count, batch, threads)
+            sizes = self._at, self._count, batch, threads
+            size, last = (batch, *self.size_after), torch.channels_last
+            layout = last if len(size) == 4 else torch.contiguous_format
+            answer = partial(torch.empty, size, memory_format=layout)
+            run = self._built.frozen_run
+
+            def call(x: Tensor) -> Tensor:
+                y = answer()
+                run(*sizes, x.data_ptr(), y.data_ptr(), workspace(floats).data_ptr())
+                return y
+
+            self._calls[batch, threads] = call
+        found: Callable[[Tensor], Tensor] = self._calls[batch, threads]
+        return found
 
 
 def _channels_last(weight: Tensor, size: tuple[int, ...]) -> Tensor:

@@ -174,7 +174,7 @@ class _Look:
         self._weights = [w for m in self._modules for w in m._parameters.values() if w is not None]
         self._folders = [m._modules for m in self._modules if m._modules]
         self._holders = [own for m in self._modules for own in (m._parameters, m._buffers) if own]
-        self._held_then = self._held()
+        self._held = [*chain.from_iterable(map(_values, self._holders))]
         self._classes = list(dict.fromkeys(map(type, self._modules)))
         self._handles = handles
         self._settings = [
@@ -182,24 +182,17 @@ class _Look:
             for path, module in found.items()
             if path in made and (names := [n for n in made[path].settings if n in vars(module)])
         ]
-        self._state = _state_of(self._weights, copied)
-        self._then = self._now()
+        places = [Tensor.data_ptr] if copied else [Tensor.data_ptr, Tensor.is_contiguous]
+        self._looks: list[Callable[[Tensor], Any]] = [_state_of(self._weights, copied), *places]
+        self._sizes, self._kinds, self._forwards = self._about_modules()
+        self._children = [[*each.values()] for each in self._folders]
+        self._values = [get(own) for get, own in self._settings]
+        self._states = [[*map(look, self._weights)] for look in self._looks]
         self.is_original = self._is_original(found, made)
 
-    def _held(self) -> list[Any]:
-        return list(chain.from_iterable(map(_values, self._holders)))
-
-    def _now(self) -> tuple[list[Any], ...]:
-        return (
-            list(map(len, self._dicts)),
-            list(map(type, self._modules)),
-            list(map(_forward, self._classes)),
-            [list(each.values()) for each in self._folders],
-            [get(own) for get, own in self._settings],
-            list(map(self._state, self._weights)),
-            list(map(Tensor.data_ptr, self._weights)),
-            [] if self._copied else list(map(Tensor.is_contiguous, self._weights)),
-        )
+    def _about_modules(self) -> tuple[list[int], list[type], list[Any]]:
+        forwards = [*map(_forward, self._classes)]
+        return [*map(len, self._dicts)], [*map(type, self._modules)], forwards
 
     def _is_original(self, found: Mapping[str, nn.Module], made: Mapping[str, Original]) -> bool:
         below = {path: module for path, module in found.items() if path}
@@ -209,23 +202,33 @@ class _Look:
             and "forward" not in vars(self.root)
             and all(map(_is_own_forward, self._classes))
             and not self._has_hooks()
-            and all(t is None or (type(t) in PLAIN and t.is_cpu) for t in self._held_then)
+            and all(t is None or (type(t) in PLAIN and t.is_cpu) for t in self._held)
             and all(map(_is_readable, self._weights))
         )
 
     def _has_hooks(self) -> bool:
-        return self._handles != private.handles.next_id and (
+        return (
             any(chain.from_iterable(map(_hooks_of_module, self._dicts)))
             or any(chain.from_iterable(map(_hooks_of_tensor, self._weights)))
             or _has_global_hooks()
         )
 
     def holds(self) -> bool:
-        """Whether all is as it was then, and nobody listens."""
+        """Whether all is as it was then, and nobody listens.
+
+        Written for speed: lists that C fills and compares, and no calls in between.
+        """
+        held = [*chain.from_iterable(map(_values, self._holders))]
         return (
-            not self._has_hooks()
-            and all(map(is_, self._held(), self._held_then))
-            and self._now() == self._then
+            len(held) == len(self._held)
+            and all(map(is_, held, self._held))
+            and [*map(len, self._dicts)] == self._sizes
+            and [*map(type, self._modules)] == self._kinds
+            and [*map(_forward, self._classes)] == self._forwards
+            and [[*each.values()] for each in self._folders] == self._children
+            and [get(own) for get, own in self._settings] == self._values
+            and [[*map(look, self._weights)] for look in self._looks] == self._states
+            and not (self._handles != private.handles.next_id and self._has_hooks())
         )
 
 
