@@ -30,7 +30,8 @@ import numpy as np
 import torch
 from striate.notation import parse
 try:
-    from striate.engine import Gradients, freeze, lower, optimizer
+    from striate.engine import LossGradients as Gradients
+    from striate.engine import freeze, lower, optimizer
 except ImportError:
     from striate.pytorch import freeze, lower, optimizer
     from striate.pytorch.gradients import Gradients

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from striate.bench.nets import batches, pictures, subject
 from striate.bench.training import fma_peak
-from striate.engine import Gradients, lower, optimizer
+from striate.engine import LossGradients, lower, optimizer
 from striate.engine.engine import Engine
 from striate.engine.trained import BoundTrained
 from striate.fused.trained import LayerWeights, TrainedLayers
@@ -54,7 +54,7 @@ def profile(net: str) -> dict[str, float]:
     module = lower(graph)
     update, gradients = (
         optimizer(how.optimizer, module, how.learning_rate),
-        Gradients(graph, module),
+        LossGradients(graph, module),
     )
     engine = module.shortcut
     x = torch.zeros(how.batch, *graph.specs[graph.inputs[0].name].shape)

@@ -31,7 +31,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations, prune
 
 from agreement import random_weights
-from striate.engine import Gradients
+from striate.engine import LossGradients
 from striate.graph import Graph
 from striate.reference import run
 
@@ -199,8 +199,8 @@ def test_a_change_is_a_change(name: str, graph: Graph, frozen: bool) -> None:
     assert_alike(network, layers, pictures(graph, 3))
     if not frozen:
         layers.zero_grad(), network.zero_grad()
-        Gradients(graph, network)(pictures(graph), labels())
-        Gradients(graph, layers)(pictures(graph), labels())
+        LossGradients(graph, network)(pictures(graph), labels())
+        LossGradients(graph, layers)(pictures(graph), labels())
         gradients = ([p.grad for p in m.parameters()] for m in (network, layers))
         assert_same(*gradients)
 

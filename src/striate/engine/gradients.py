@@ -21,7 +21,7 @@ MOST_ROOMS = 4
 """Sizes of batch that memory is kept for: usually one, and that of an epoch's last."""
 
 
-class Gradients:
+class LossGradients:
     """Forward, loss and backward; the gradients are left in the weights' `grad`.
 
     A network that is one segment (a LeNet is), with the cross-entropy behind it, is computed by

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, nn, optim
 
-from striate.engine import Gradients
+from striate.engine import LossGradients
 from striate.graph import Graph
 from striate.training.evaluate import guesses
 from striate.training.recipe import Recipe
@@ -49,7 +49,7 @@ class Step:
     ) -> None:
         self.graph, self.module, self.optimizer = graph, module, optimizer
         self.recipe, self.normalize, self.batches = recipe, normalize, batches
-        self.gradients = Gradients(graph, module, torch.bfloat16 if graphed else None)
+        self.gradients = LossGradients(graph, module, torch.bfloat16 if graphed else None)
         self.has_noise = any(node.operator.is_random for node in graph)
         self._run: Update = Replayed(self._update) if graphed else self._update
 
