@@ -266,6 +266,17 @@ def test_hooks_on_what_goes_in_and_comes_out() -> None:
     assert_same(*found)
 
 
+def test_a_hook_that_comes_again_to_a_weight() -> None:
+    network, layers = pair(LENET)
+    for module in (network, layers):
+        weight = module.get_parameter("fc1.weight")
+        weight.register_hook(lambda g: g * 0).remove()
+        LossGradients(LENET, module)(pictures(LENET), labels())
+        weight.register_hook(lambda g: g * 3)
+        LossGradients(LENET, module)(pictures(LENET), labels())
+    assert_same(*([p.grad for p in module.parameters()] for module in (network, layers)))
+
+
 # ---- copies and files
 
 
