@@ -10,7 +10,7 @@ NET, X, Y = asked()
 import torch  # noqa: E402  # only now: it counts the cores that it may use
 
 from striate.bench.nets import NETS  # noqa: E402
-from striate.engine import Gradients, lower, optimizer  # noqa: E402
+from striate.engine import LossGradients, lower, optimizer  # noqa: E402
 from striate.notation import parse  # noqa: E402
 
 
@@ -29,7 +29,7 @@ def main() -> None:
         first[name] = {"weight": np.ascontiguousarray(turned), "bias": bias}
     module = lower(graph, first)
     update = optimizer(NETS[NET].optimizer, module, RATES[NET])
-    gradients = Gradients(graph, module)
+    gradients = LossGradients(graph, module)
 
     def step(x: np.ndarray, y: np.ndarray) -> float:
         _, loss = gradients(torch.from_numpy(x), torch.from_numpy(y))

@@ -18,9 +18,10 @@ from torch import Tensor
 
 from striate.bench.nets import batches, pictures, subject
 from striate.bench.training import fma_peak
-from striate.engine import Gradients, lower, optimizer
-from striate.engine.trained import TrainedStretch
-from striate.fused.trained import Chain, Weights
+from striate.engine import LossGradients, lower, optimizer
+from striate.engine.engine import Engine
+from striate.engine.trained import BoundTrained
+from striate.fused.trained import LayerWeights, TrainedLayers
 
 WARM_UP, ROUNDS = 20, 60
 
@@ -36,7 +37,7 @@ class Clock:
         return 1e3 * (self._last - before)
 
 
-def passes(chain: Chain, x: Tensor, weights: Weights) -> tuple[float, float]:
+def passes(chain: TrainedLayers, x: Tensor, weights: LayerWeights) -> tuple[float, float]:
     """Forward and back through a chain."""
     memory, clock = chain.memory(), Clock()
     y = chain.forward(x, weights, memory)
@@ -53,20 +54,21 @@ def profile(net: str) -> dict[str, float]:
     module = lower(graph)
     update, gradients = (
         optimizer(how.optimizer, module, how.learning_rate),
-        Gradients(graph, module),
+        LossGradients(graph, module),
     )
-    stretch, modules = module.only_call() or (None, [])
-    if not isinstance(stretch, TrainedStretch):
-        raise SystemExit(f"{name} is not one stretch of layers")
-    layers = stretch.layers(modules)
-    weights = [t for layer in layers for t in (layer.weight.detach(), layer.bias)]
-    chains = [Chain(layers[: k + 1], how.batch) for k in range(len(layers))]
+    engine = module.shortcut
+    x = torch.zeros(how.batch, *graph.specs[graph.inputs[0].name].shape)
+    calls = engine.calls(module, (x,)) if isinstance(engine, Engine) else None
+    if not calls or not isinstance(calls[0].run, BoundTrained):
+        raise SystemExit(f"{name} is not one segment of layers")
+    layers, weights = calls[0].run.segment.layers, calls[0].run.weights
+    chains = [TrainedLayers(layers[: k + 1], how.batch) for k in range(len(layers))]
     found: dict[str, list[float]] = {}
     for x, y in batches(pictures((1, 28, 28), None), 10, how.batch, WARM_UP + ROUNDS):
         before = (0.0, 0.0)
         for k, (layer, chain) in enumerate(zip(layers, chains, strict=True)):
             after = passes(chain, x, weights[: 2 * k + 2])
-            told = f"{layer.kind} {'x'.join(map(str, layer.weight.shape))}"
+            told = f"{layer.kind} {'x'.join(map(str, layer.weight))}"
             for way, a, b in zip(("forward", "back"), before, after, strict=True):
                 found.setdefault(f"{told}, {way}", []).append(b - a)
             before = after

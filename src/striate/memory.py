@@ -108,7 +108,7 @@ def check(graph: Graph, batch: int, *, number: int = 4, training: bool = False) 
     if room is None:
         return
     found = needs(graph, batch, number=number, training=training)
-    largest = max(found, key=lambda each: each.bytes)
+    largest = max(found, key=lambda each: each.bytes, default=Need(0, "nothing"))
     weights = sum(each.bytes for each in found if "." in each.who.split(" ")[0])
     if largest.bytes > room:
         raise _short(largest.bytes, largest.who, room)

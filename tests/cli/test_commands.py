@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -234,6 +235,7 @@ def test_show_says_which_chains_are_fused_and_builds_nothing(
     striate: Striate, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     from striate.fused import build, choose
+    from striate.fused.layer import LayerShape
 
     def refuse(*given: object) -> None:
         raise AssertionError("something was built")
@@ -250,25 +252,24 @@ def test_show_says_which_chains_are_fused_and_builds_nothing(
         ("one call, frozen", every, []),
     ]
     assert "not measured yet" in striate("show", text, "--fused").out
-    layer = "max-pool of conv 32x3x20x20 by 6x3x5x5, pad 0x0, relu, forward, 2 threads"
-    other = layer.replace("6x3x5x5", "16x3x5x5")
-    for key, each in (("a", layer), ("b", other)):
-        choose._add(json.dumps([key, choose._here()]), choose.Choice(each, 1.0, 2.5))
+    layer = LayerShape("max", (3, 20, 20), (6, 3, 5, 5), True, "relu")
+    asked = choose.Question("convolution and pool", (layer,), 32, "forward", 2)
+    other = replace(asked, layers=(replace(layer, weight=(16, 3, 5, 5)),))
+    for each in (asked, other):
+        choose._add(each.key, choose.Choice(each, 1.0, 2.5))
     (measured,) = json.loads(striate("show", text, "--fused", "--json").out)["fused"][0]["measured"]
     assert measured == {
-        "layer": layer,
+        "layer": "32x3x20x20: conv and max-pool 6x3x5x5 relu, forward, 2 threads",
         "fused_ms": 1.0,
         "plain_ms": 2.5,
         "margin": 1.02,
         "fused_wins": True,
     }
     assert "2.50x" in striate("show", text, "--fused").out
-    choose.chain_wins(
-        "trained 64x3x20x20: max 6x3x5x5 pad 0x0 relu -> dense 84x384 tanh -> "
-        "dense 10x84 identity, 2 threads",
-        lambda: None,
-        lambda: None,
-    )
+    dense = LayerShape("dense", (384,), (84, 384), True, "tanh")
+    layers = (layer, dense, LayerShape("dense", (84,), (10, 84)))
+    asked = replace(asked, kernel="one call each way", layers=layers)
+    choose.is_faster(asked, lambda: None, lambda: None)
     found = json.loads(striate("show", text, "--fused", "--json").out)["fused"]
     assert [len(each["measured"]) for each in found] == [1, 0, 1, 0]
     assert "no chain" in striate("show", "INPUT 1x8x8 -> FC 10", "--fused").out

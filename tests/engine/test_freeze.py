@@ -103,7 +103,8 @@ def test_scores_are_those_of_the_formulas(net: Callable[[], Graph], count: int) 
 
 def steps(module: Frozen) -> list[str]:
     """The nodes of each step."""
-    return [" ".join(".".join(path) for path in step.paths) for step in module._plan.steps]
+    plan = module.shortcut._plans[0]  # type: ignore[union-attr]
+    return [" ".join(".".join(path) for path in step.paths) or "input" for step in plan.steps]
 
 
 def test_a_small_network_is_one_step() -> None:

@@ -148,3 +148,55 @@ def test_hooks_and_schedules_work_as_on_any_optimizer() -> None:
     assert made.param_groups[0]["lr"] == pytest.approx(0.005)
     torch.testing.assert_close(weight.detach(), torch.full((2, 3), 1 - 0.5 - 0.05 * 1.9))
     assert isinstance(copy.deepcopy(made), optim.SGD)
+
+
+def embedding(sparse: bool) -> nn.Embedding:
+    torch.manual_seed(0)
+    return nn.Embedding(7, 3, sparse=sparse)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("sgd", {}),
+        ("sgd", {"maximize": True}),
+        ("adam", {"amsgrad": True}),
+        ("adamw", {"maximize": True}),
+    ],
+)
+def test_unusual_requests_are_pytorchs(name: str, settings: dict[str, bool]) -> None:
+    """And so is a group that is added later, with weights that step otherwise."""
+    kind, usual = OPTIMIZERS[name]
+    found = []
+    for lean in (True, False):
+        first, second = embedding(sparse=False), embedding(sparse=False)
+        made: optim.Optimizer
+        if lean:
+            made = optimizer(name, first, 0.1, **settings)
+        else:
+            made = kind(first.parameters(), lr=0.1, **{"weight_decay": 0.0, **usual, **settings})
+        for step in range(4):
+            if step == 2:
+                made.add_param_group({"params": second.parameters(), "lr": 0.01})
+            made.zero_grad()
+            (first.weight.square().sum() + second.weight.square().sum()).backward()
+            made.step()
+        found.append([first.weight.detach(), second.weight.detach()])
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_sparse_gradients_are_answered_as_pytorch_answers() -> None:
+    found = []
+    for fast in (True, False):
+        layer = embedding(sparse=True)
+        made = optimizer("sgd", layer, 0.1, fast=fast)
+        layer(torch.tensor([1, 1, 4])).sum().backward()
+        try:
+            made.step()
+            made.step()
+            found.append(str(layer.weight.sum().item())[:6])
+        except RuntimeError as error:
+            found.append(type(error).__name__)
+    assert found[1] == str(embedding(True).weight.sum().item() - 0.1 * 3 * 3 * 2)[:6]
+    assert found[0] in (found[1], "RuntimeError")  # a fused step takes none, and says so

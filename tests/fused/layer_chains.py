@@ -6,12 +6,12 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from striate.fused.layer import ACTIVATIONS, Layer
+from striate.fused.layer import ACTIVATIONS, LayerShape
 
 
 @st.composite
-def chains(draw: st.DrawFn) -> list[Layer]:
-    """Up to three convolutions and up to three dense layers, at least one layer."""
+def chains(draw: st.DrawFn) -> tuple[list[LayerShape], list[Tensor | None]]:
+    """Up to three convolutions and up to three dense layers, at least one layer; their weights."""
     generator = torch.Generator().manual_seed(draw(st.integers(0, 1 << 30)))
 
     def random(*sizes: int) -> Tensor:
@@ -23,7 +23,8 @@ def chains(draw: st.DrawFn) -> list[Layer]:
     number = st.integers
     activations = st.sampled_from(ACTIVATIONS)
     size: tuple[int, ...] = (draw(number(1, 19)), draw(number(4, 21)), draw(number(4, 21)))
-    layers: list[Layer] = []
+    layers: list[LayerShape] = []
+    weights: list[Tensor | None] = []
     for _ in range(draw(number(0, 3))):
         kernel = draw(st.sampled_from([(1, 1), (3, 3), (5, 5), (2, 3), (5, 4), (7, 7)]))
         padding = draw(number(0, 3)), draw(number(0, 3))
@@ -31,14 +32,16 @@ def chains(draw: st.DrawFn) -> list[Layer]:
             continue
         outputs = draw(number(1, 37))
         scale = (size[0] * kernel[0] * kernel[1]) ** -0.5
-        weight = random(outputs, size[0], *kernel) * scale
+        weights += [random(outputs, size[0], *kernel) * scale, bias(outputs)]
         kind = draw(st.sampled_from(["max", "avg"]))
-        layers.append(Layer(kind, size, weight, bias(outputs), draw(activations), padding))  # type: ignore[arg-type]
+        shape, biased = (outputs, size[0], *kernel), weights[-1] is not None
+        layers.append(LayerShape(kind, size, shape, biased, draw(activations), padding))  # type: ignore[arg-type]
         size = layers[-1].size_after
     for _ in range(draw(number(0 if layers else 1, 3))):
         units = torch.Size(size).numel()
         outputs = draw(number(1, 150))
-        weight = random(outputs, units) * units**-0.5
-        layers.append(Layer("dense", (units,), weight, bias(outputs), draw(activations)))
+        weights += [random(outputs, units) * units**-0.5, bias(outputs)]
+        biased = weights[-1] is not None
+        layers.append(LayerShape("dense", (units,), (outputs, units), biased, draw(activations)))
         size = (outputs,)
-    return layers
+    return layers, weights

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 import torch
@@ -13,8 +12,9 @@ from layer_chains import chains
 from torch import Tensor
 
 from striate.fused import build
-from striate.fused.frozen import Chain
-from striate.fused.layer import Layer
+from striate.fused.frozen import FrozenLayers
+from striate.fused.layer import LayerShape
+from striate.fused.trained import plainly
 
 pytestmark = pytest.mark.compiler
 
@@ -26,34 +26,33 @@ def _threads() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def exact(layers: list[Layer], x: Tensor) -> Tensor:
-    value = x.double()
-    for layer in layers:
-        bias = None if layer.bias is None else layer.bias.double()
-        value = replace(layer, weight=layer.weight.double(), bias=bias).plainly(value)
-    return value
+Drawn = tuple[list[LayerShape], list[Tensor | None]]
 
 
 @settings(max_examples=60, deadline=None)
 @given(chains(), st.sampled_from([1, 2, 5, 16, 19, 33]), st.sampled_from([1, 2, 3]))
-def test_a_chain_is_its_layers(layers: list[Layer], batch: int, threads: int) -> None:
+def test_a_chain_is_its_layers(drawn: Drawn, batch: int, threads: int) -> None:
     torch.set_num_threads(threads)
+    layers, weights = drawn
     x = torch.randn(batch, *layers[0].size, generator=torch.Generator().manual_seed(1))
-    y = Chain(layers)(x)
-    wanted = exact(layers, x)
+    y = FrozenLayers(layers, weights)(x)
+    wanted = plainly(layers, x.double(), *(None if t is None else t.double() for t in weights))
     assert y.shape == wanted.shape
     scale = wanted.abs().max().item()
     torch.testing.assert_close(y.double(), wanted, rtol=0, atol=3e-5 * max(scale, 1.0))
 
 
-def net(batch: int) -> tuple[Chain, Tensor]:
+def net(batch: int) -> tuple[FrozenLayers, Tensor]:
     generator = torch.Generator().manual_seed(0)
     layers = [
-        Layer("avg", (2, 14, 13), torch.randn(5, 2, 5, 3, generator=generator), None, "tanh"),
-        Layer("dense", (125,), torch.randn(21, 125, generator=generator), torch.ones(21), "relu"),
+        LayerShape("avg", (2, 14, 13), (5, 2, 5, 3), False, "tanh"),
+        LayerShape("dense", (125,), (21, 125), True, "relu"),
     ]
     assert layers[0].size_after == (5, 5, 5)
-    return Chain(layers), torch.randn(batch, 2, 14, 13, generator=generator)
+    numbers = [torch.randn(each.weight, generator=generator) for each in layers]
+    return FrozenLayers(layers, [numbers[0], None, numbers[1], torch.ones(21)]), torch.randn(
+        batch, 2, 14, 13, generator=generator
+    )
 
 
 def test_the_same_bits_every_time_whatever_the_threads() -> None:
@@ -83,9 +82,9 @@ def test_not_a_number_stays() -> None:
 
 def test_off_means_no_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STRIATE_FUSED", "off")
-    layer = Layer("dense", (3,), torch.zeros(2, 3), None)
+    layer = LayerShape("dense", (3,), (2, 3), bias=False)
     from striate.fused import frozen
 
     frozen.library.cache_clear()
     with pytest.raises(build.Unavailable, match="off"):
-        Chain([layer])
+        FrozenLayers([layer], [torch.zeros(2, 3), None])

@@ -12,7 +12,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from striate.fused import frozen_conv
+from striate.fused.choose import Question
 from striate.fused.frozen_conv import FrozenConv
+from striate.fused.layer import LayerShape
 
 pytestmark = pytest.mark.compiler
 
@@ -105,21 +107,23 @@ def test_tiles_are_for_3x3_and_stride_1() -> None:
 
 
 def test_the_measured_way_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
+    asked: list[Question] = []
 
-    def wins(told: str, first: object, second: object) -> bool:
-        asked.append(told)
-        return "tiled" not in told
+    def is_faster(question: Question, first: object, second: object) -> bool:
+        asked.append(question)
+        return "tiled" not in question.kernel
 
-    monkeypatch.setattr(frozen_conv, "chain_wins", wins)
+    monkeypatch.setattr(frozen_conv, "is_faster", is_faster)
     conv = FrozenConv(torch.ones(34, 33, 3, 3), torch.ones(34), (1, 1), (0, 1), True)
     x = torch.ones(3, 33, 6, 5)
     for _ in range(2):
         y = conv(x)
     assert y[0, 0].tolist() == [[199.0, 298.0, 298.0, 298.0, 199.0]] * 4
-    threads = f"{torch.get_num_threads()} threads"
-    told = "frozen conv 4x33x6x5 by 34x3x3, stride 1x1, pad 0x1, relu, " + threads
-    assert asked == [f"{told}, tiled", told]
+    layer = LayerShape("conv", (33, 6, 5), (34, 33, 3, 3), True, "relu", (0, 1))
+    assert [(q.kernel, q.layers, q.batch) for q in asked] == [
+        ("frozen convolution, tiled", (layer,), 4),
+        ("frozen convolution", (layer,), 4),
+    ]
     assert (
         conv(x[:1, :, :4, :3], torch.ones(1, 34, 2, 3))[0, 0].tolist()
         == [[200.0, 299.0, 200.0]] * 2

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import pytest
 import torch
@@ -15,14 +14,15 @@ from torch.nn import functional
 
 from striate.fused.conv_pool import conv_pool
 from striate.fused.dense import dense
-from striate.fused.layer import Layer, workspace
-from striate.fused.trained import Chain
+from striate.fused.layer import LayerShape, workspace
+from striate.fused.trained import TrainedLayers, plainly
 
+Drawn = tuple[list[LayerShape], list[Tensor | None]]
 pytestmark = [pytest.mark.compiler, pytest.mark.usefixtures("required")]
 
 
 def one_by_one(
-    layers: list[Layer], x: Tensor, weights: list[Tensor | None], winograd: bool = True
+    layers: list[LayerShape], x: Tensor, weights: list[Tensor | None], winograd: bool = True
 ) -> Tensor:
     """By the kernel of each layer."""
     for k, (layer, weight, bias) in enumerate(
@@ -38,8 +38,7 @@ def one_by_one(
     return x
 
 
-def leaves(layers: list[Layer]) -> list[Tensor | None]:
-    tensors = [t for layer in layers for t in (layer.weight, layer.bias)]
+def leaves(tensors: list[Tensor | None]) -> list[Tensor | None]:
     return [None if t is None else t.clone().requires_grad_() for t in tensors]
 
 
@@ -53,13 +52,14 @@ def random(*sizes: int, seed: int = 1) -> Tensor:
     *(st.booleans(), st.booleans()),
 )
 def test_a_chain_is_its_kernels(
-    layers: list[Layer], batch: int, threads: int, wants_dx: bool, winograd: bool
+    chain: Drawn, batch: int, threads: int, wants_dx: bool, winograd: bool
 ) -> None:
     torch.set_num_threads(threads)
-    x, weights = random(batch, *layers[0].size).requires_grad_(wants_dx), leaves(layers)
+    layers, given = chain
+    x, weights = random(batch, *layers[0].size).requires_grad_(wants_dx), leaves(given)
     wanted = [t for t in (x, *weights) if t is not None and t.requires_grad]
     workspace(1 << 22).fill_(math.nan)
-    y = Chain(layers, batch, wants_dx, winograd)(x, weights)
+    y = TrainedLayers(layers, batch, wants_dx, winograd)(x, weights)
     cotangent = random(*y.shape, seed=2)
     workspace(1 << 22).fill_(math.nan)
     found = torch.autograd.grad(y, wanted, cotangent)
@@ -71,14 +71,16 @@ def test_a_chain_is_its_kernels(
 
 @settings(max_examples=30, deadline=None)
 @given(chains(), st.sampled_from([1, 2, 5, 19]), st.sampled_from([1, 2]))
-def test_a_step_is_forward_loss_and_backward(layers: list[Layer], batch: int, threads: int) -> None:
+def test_a_step_is_forward_loss_and_backward(drawn: Drawn, batch: int, threads: int) -> None:
     torch.set_num_threads(threads)
+    layers, numbers = drawn
     if layers[-1].kind != "dense":
-        layers.append(Layer("dense", (math.prod(layers[-1].size_after),), torch.ones(0), None))
-        layers[-1] = replace(layers[-1], weight=random(7, *layers[-1].size) / 9)
-    x, weights = random(batch, *layers[0].size), leaves(layers)
-    labels = torch.arange(batch) * 5 % len(layers[-1].weight)
-    chain = Chain(layers, batch)
+        units = math.prod(layers[-1].size_after)
+        layers = [*layers, LayerShape("dense", (units,), (7, units), False)]
+        numbers = [*numbers, random(7, units) / 9, None]
+    x, weights = random(batch, *layers[0].size), leaves(numbers)
+    labels = torch.arange(batch) * 5 % layers[-1].weight[0]
+    chain = TrainedLayers(layers, batch)
     gradients = [None if t is None else torch.full_like(t, math.nan) for t in weights]
     done = chain.step(x, labels, weights, chain.memory(), gradients)
     assert done is not None
@@ -94,13 +96,14 @@ def test_a_step_is_forward_loss_and_backward(layers: list[Layer], batch: int, th
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=3e-6 * scale + 1e-9)
 
 
-def pair(batch: int, *, threads: int = 1) -> tuple[Chain, Tensor, list[Tensor | None]]:
+def pair(batch: int, *, threads: int = 1) -> tuple[TrainedLayers, Tensor, list[Tensor | None]]:
     torch.set_num_threads(threads)
     layers = [
-        Layer("max", (2, 14, 13), random(5, 2, 5, 3), None, "tanh"),
-        Layer("dense", (125,), random(21, 125), random(21), "identity"),
+        LayerShape("max", (2, 14, 13), (5, 2, 5, 3), False, "tanh"),
+        LayerShape("dense", (125,), (21, 125)),
     ]
-    return Chain(layers, batch), random(batch, 2, 14, 13), leaves(layers)
+    weights = leaves([random(5, 2, 5, 3), None, random(21, 125), random(21)])
+    return TrainedLayers(layers, batch), random(batch, 2, 14, 13), weights
 
 
 def test_labels_that_are_no_class_are_told() -> None:
@@ -147,10 +150,7 @@ def test_gradients_of_gradients() -> None:
 
     exact: list[Tensor | None] = [None if t is None else t.detach().double() for t in weights]
     leaf = [t.requires_grad_() for t in exact if t is not None]
-    y = x.double()
-    for layer, weight, bias in zip(chain.layers, exact[::2], exact[1::2], strict=True):
-        assert weight is not None
-        y = replace(layer, weight=weight, bias=bias).plainly(y)
+    y = plainly(chain.layers, x.double(), *exact)
     first = torch.autograd.grad(y.square().sum(), leaf, create_graph=True)
     for ours, theirs in zip(
         found, torch.autograd.grad(sum(g.square().sum() for g in first), leaf), strict=True

@@ -16,7 +16,7 @@ import loss_settings
 from striate import ops, reference
 from striate.analysis.verify import verify
 from striate.analysis.why.inquiry import Inquiry, why
-from striate.engine import Gradients
+from striate.engine import LossGradients
 from striate.errors import SettingError
 from striate.graph import Auxiliary, Graph, Node, Operator
 from striate.notation import parse, text
@@ -156,7 +156,7 @@ def test_shares_that_do_not_sum_to_one() -> None:
     load_weights(module, weights)
     pictures, given_shares = torch.tensor(x).float(), torch.tensor(shares)
     assert loss_function(graph)(module(pictures), given_shares).item() == pytest.approx(right)
-    assert Gradients(graph, module)(pictures, given_shares)[1].item() == pytest.approx(right)
+    assert LossGradients(graph, module)(pictures, given_shares)[1].item() == pytest.approx(right)
     near(module.fc1.bias.grad, [-0.375, -0.25, 0.625])
     asked = why((graph, weights), x[0], "loss", target=[1, 1, 0])
     assert asked.formula == "Σ q[k] · (log Σ exp(fc1[m]) - fc1[k])"

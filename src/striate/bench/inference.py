@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from striate.bench.training import Run, plain
-from striate.engine.freeze import freeze
+from striate.engine.frozen import freeze
 from striate.engine.lower import lower
 from striate.graph import Graph
 from striate.pytorch.weights import weights_of

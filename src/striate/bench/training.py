@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from striate.engine.gradients import Gradients
+from striate.engine.gradients import LossGradients
 from striate.engine.lower import lower
 from striate.engine.optimizers import OPTIMIZERS, optimizer
 from striate.fused import build
@@ -62,7 +62,7 @@ def trainers(
 
     update = optimizer(kind, ours, learning_rate)
     found = {
-        "striate": _updated(Gradients(graph, ours), update),
+        "striate": _updated(LossGradients(graph, ours), update),
         "eager": stepping(copy.deepcopy(start), fused=False),
         "channels_last": stepping(last, fused=True),
     }
@@ -187,7 +187,7 @@ def _step(
     return step
 
 
-def _updated(gradients: Gradients, update: torch.optim.Optimizer) -> Run:
+def _updated(gradients: LossGradients, update: torch.optim.Optimizer) -> Run:
     """As `striate train` steps."""
 
     def step(x: Tensor, target: Tensor) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any
 
 import typer
@@ -49,16 +48,23 @@ def run(
 
 def _fused(graph: Graph) -> list[dict[str, Any]]:
     """The chains that have a kernel, with what was measured on this machine so far."""
-    from striate.engine.describe import chains
+    from striate.engine.describe import segments
     from striate.fused.choose import choices
 
-    found, measured = [], choices()
-    for chain in chains(graph):
-        before, after = map(re.escape, chain.layer.split("{}"))
-        mine = [each for each in measured if re.match(f"{before}[0-9]+{after}", each.layer)]
-        told = [{**vars(each), "fused_wins": each.fused_wins} for each in mine]
-        found.append({"kernel": chain.kernel, "nodes": list(chain.nodes), "measured": told})
-    return found
+    found: dict[Any, list[dict[str, Any]]] = {}
+    for choice in choices():
+        told = {"layer": str(choice.question), "fused_ms": choice.fused_ms}
+        told |= {"plain_ms": choice.plain_ms, "margin": choice.margin}
+        asked = choice.question.kernel, choice.question.layers
+        found.setdefault(asked, []).append(told | {"fused_wins": choice.is_faster})
+    return [
+        {
+            "kernel": each.kernel,
+            "nodes": list(each.nodes),
+            "measured": found.get((each.kernel, each.layers), []),
+        }
+        for each in segments(graph)
+    ]
 
 
 def _print_fused(chains: list[dict[str, Any]]) -> None:

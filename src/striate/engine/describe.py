@@ -2,69 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
-import torch
 
-from striate.engine import frozen as frozen_stretch
-from striate.engine import fusion
-from striate.engine import trained as trained_stretch
 from striate.engine.fast import reordered
-from striate.engine.fusion import Chain
-from striate.engine.segments import Link, Stretch
-from striate.fused.layer import Layer
-from striate.graph import Graph, Node
-from striate.ops import Conv
+from striate.engine.fast import units as single_units
+from striate.engine.frozen import frozen_plan
+from striate.engine.layered import LayeredSegment
+from striate.engine.lower import exits, trained_plan
+from striate.engine.patterns import matched
+from striate.engine.segments import PATTERNS, Segment
+from striate.graph import Graph
 from striate.passes.fold import folded
-from striate.pytorch.plan import Unit
+from striate.pytorch.network import recipes
+from striate.pytorch.plan import Plan
 
 
-def chains(graph: Graph) -> list[Chain]:
-    """Which chains may run as which kernel, and which stretches of chains as one call.
+def segments(graph: Graph) -> list[Segment]:
+    """What may run as which kernel, in order, and which segments of several layers as one call.
 
-    `layer` begins what `choose.choices()` says of it, the batch left out: `{}`. Nothing is built.
+    Nothing is built.
     """
-    exits = [graph.scores.name, *(each.node for each in graph.auxiliary)]
-    trained = reordered(graph)
-    learning = trained_stretch.grouped(trained, list(trained), exits)
+    made, ends = recipes(graph), exits(graph)
+    order = reordered(graph)
+    single = list(single_units(order, [n for n in order if n.name in made], made))
+    alone = [unit.call for unit in matched(order, single, PATTERNS, ends)]
     weights = {
         node.name: {
             name: np.zeros(weight.shape, np.float32) for name, weight in graph.weights(node).items()
         }
         for node in graph
     }
-    frozen = reordered(folded(graph, weights)[0])
-    last = [frozen.scores.name]
-    predicting = frozen_stretch.grouped(frozen, list(frozen), last)
+    frozen = folded(graph, weights)[0]
     return [
-        *fusion.chains(graph),
-        *_stretches(trained, learning, "trained", "one call each way"),
-        *_stretches(frozen, predicting, "frozen", "one call, frozen"),
+        *(each for each in alone if isinstance(each, Segment)),
+        *_layered(trained_plan(graph, made, ends)),
+        *_layered(frozen_plan(frozen, recipes(frozen))),
     ]
 
 
-def _stretches(graph: Graph, found: Sequence[Unit], word: str, kernel: str) -> Iterator[Chain]:
-    for unit in found:
-        if isinstance(unit.call, Stretch):
-            layers = list(_layers(graph, unit.call))
-            nodes = tuple(node.name for node in unit.nodes)
-            yield Chain(kernel, nodes, f"{word} {unit.call.told(layers, '{}')}, ")
-
-
-def _layers(graph: Graph, stretch: Stretch) -> Iterator[Layer]:
-    """The layers of a stretch, with weights that have a shape and no numbers."""
-    for unit in stretch.units:
-        if isinstance(unit.call, Link):
-            first = unit.nodes[0]
-            weight = torch.empty(graph.weights(first)["weight"].shape, device="meta")
-            (x,) = graph.input_specs(first)
-            more = unit.call.activation, _padding(graph, first)
-            yield Layer(unit.call.kind, x.shape, weight, None, *more)
-
-
-def _padding(graph: Graph, node: Node) -> tuple[int, int]:
-    if not isinstance(node.operator, Conv):
-        return 0, 0
-    rows, columns = node.operator.field(*graph.input_specs(node))
-    return rows.before, columns.before
+def _layered(plan: Plan) -> Iterator[Segment]:
+    for step in plan.steps:
+        if isinstance(step.call, LayeredSegment):
+            yield step.call

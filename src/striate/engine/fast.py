@@ -1,28 +1,34 @@
-"""What makes a lowered network faster without changing its numbers beyond rounding.
+"""What makes a network faster without changing its numbers beyond rounding, kernels apart.
+
+None of it is seen in the modules: it is another plan of calls, which runs only where nobody can
+tell (`striate.fused.guard`).
 
 * Pictures are laid out with channels innermost (channels_last): on CPUs oneDNN computes the
   weight gradient of a first layer, and PyTorch max-pooling, several times as fast. Only the
   values change their layout. Weights stay row-major: oneDNN reorders them in any case, and fused
   optimizers silently mix up the numbers of a weight and of a restored momentum whose layouts
-  differ. (DROPOUT draws in the order of memory: the same seed switches off other units.)
+  differ.
+  What draws by chance does so in the order of memory, and is given row-major maps.
 * Activations that never fall are computed after max-pooling instead of before: the largest of
   f(x) is f of the largest x, on a quarter of the numbers. For ReLU values and gradients are the
   same to the last bit, ties included. Sigmoid and tanh can round two different numbers to one;
   then the gradient goes to the larger number, no longer to the first.
 * ReLU works in place where nobody reads the number before it, the gradient included.
-* Fused kernels take the place of whole chains: `fusion.py`. `STRIATE_FUSED=off` keeps them out.
+* A strided 1x1 convolution of few channels reads only the cells that it needs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
 
 from striate import ops
 from striate.graph import Graph, Node, Operator
-from striate.pytorch.modules.layout import ChannelsLast, SlicedConv2d
+from striate.pytorch.plan import Unit, alone
 from striate.pytorch.recipe import Recipe
 
 FRESH: tuple[type[Operator], ...] = (
@@ -52,16 +58,62 @@ def reordered(graph: Graph) -> Graph:
     return Graph(tuple(replace(n, inputs=inputs[n.name]) for n in graph), graph.auxiliary)
 
 
-def recipes(graph: Graph, plain: Mapping[str, Recipe]) -> dict[str, Recipe]:
-    """Recipes of a reordered graph, each as fast as its place allows; inputs may gain one."""
-    found = {name: _in_place(graph, graph[name], made) for name, made in plain.items()}
-    if not any(made.kind is nn.Conv2d for made in plain.values()):
-        return found
-    found = {name: _guarded(made) for name, made in found.items()}
-    if any(_is_trap(made) for made in found.values() if made.kind is not SlicedConv2d):
-        return found  # one-sided padding on top: too rare to be worth a layer of its own
-    found |= {n.name: Recipe(ChannelsLast) for n in graph.inputs if graph.specs[n.name].rank == 3}
-    return found
+def units(graph: Graph, nodes: Sequence[Node], made: Mapping[str, Recipe]) -> Iterator[Unit]:
+    """A call of its own for each node of a reordered graph, as fast as its place allows.
+
+    Args:
+        nodes: to compute, in order.
+        made: how the nodes' modules are made.
+    """
+    for node in nodes:
+        if isinstance(node.operator, ops.Input):
+            yield Unit((node,), channels_last)
+        elif _may_overwrite(graph, node, made):
+            yield Unit((node,), rectify)
+        elif node.operator.is_random and len(graph.specs[node.name].shape) == 3:
+            yield Unit((node,), drawn)
+        else:
+            is_sliced = _is_trap(made.get(node.name)) and _is_unpadded(made[node.name])
+            yield Unit((node,), sliced if is_sliced else alone)
+
+
+def laid_out(graph: Graph, made: Mapping[str, Recipe]) -> list[str]:
+    """The inputs of which the pictures are better laid out with channels innermost."""
+    convolutions = [each for each in made.values() if issubclass(each.kind, nn.Conv2d)]
+    traps = [each for each in convolutions if _is_trap(each) and not _is_unpadded(each)]
+    if traps or not any(each.kind is nn.Conv2d for each in convolutions):
+        return []  # one-sided padding before such a convolution: too rare to be sliced
+    return [node.name for node in graph.inputs if graph.specs[node.name].rank == 3]
+
+
+def channels_last(x: Tensor) -> Tensor:
+    """Pictures laid out with their channels innermost, as a CPU's convolutions like them."""
+    if x.ndim != 4:
+        return x
+    if x.shape[1] == 1 and x.is_contiguous():
+        return x.squeeze(1).unsqueeze(-1).movedim(-1, 1)  # the same order: no copy
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+def rectify(_: nn.Module, x: Tensor) -> Tensor:
+    """ReLU in place."""
+    return torch.relu_(x)
+
+
+def drawn(module: nn.Module, x: Tensor) -> Tensor:
+    """What draws by chance, in row-major memory: a seed decides the same with and without speed."""
+    y: Tensor = module(x.contiguous())
+    return y if x.is_contiguous() else channels_last(y)
+
+
+def sliced(conv: nn.Conv2d, x: Tensor) -> Tensor:
+    """A 1x1 convolution with a stride, as the unit-stride one of every stride-th cell.
+
+    With few input channels laid out innermost, oneDNN's own strided 1x1 convolution returns wrong
+    weight gradients or never ends on processors with AVX2 (its issue 6035).
+    """
+    seen = x[:, :, :: conv.stride[0], :: conv.stride[1]]
+    return functional.conv2d(seen, conv.weight, conv.bias, groups=conv.groups)
 
 
 def _movable(graph: Graph, pool: Node) -> Node | None:
@@ -83,25 +135,23 @@ def _swap(inputs: dict[str, tuple[str, ...]], activation: str, pool: str) -> Non
     inputs[pool], inputs[activation] = inputs[activation], (pool,)
 
 
-def _in_place(graph: Graph, node: Node, made: Recipe) -> Recipe:
-    if made.kind is not nn.ReLU:
-        return made
+def _may_overwrite(graph: Graph, node: Node, made: Mapping[str, Recipe]) -> bool:
+    """Whether this is ReLU of memory that nobody else reads."""
+    if made[node.name].kind is not nn.ReLU:
+        return False
     before = graph[node.inputs[0]]
     exits = {graph.scores.name, *(each.node for each in graph.auxiliary)}
-    alone = graph.consumers[before.name] == (node.name,) and before.name not in exits
-    if not alone or not isinstance(before.operator, FRESH):
-        return made
-    return replace(made, settings={**made.settings, "inplace": True})
+    is_read = graph.consumers[before.name] != (node.name,) or before.name in exits
+    return isinstance(before.operator, FRESH) and not is_read
 
 
-def _guarded(made: Recipe) -> Recipe:
-    """A strided 1x1 convolution of few channels, sliced (see `SlicedConv2d`)."""
-    is_plain = made.kind is nn.Conv2d and "padding" not in made.settings
-    return replace(made, kind=SlicedConv2d) if is_plain and _is_trap(made) else made
-
-
-def _is_trap(made: Recipe) -> bool:
-    if not issubclass(made.kind, nn.Conv2d) or "stride" not in made.settings:
+def _is_trap(made: Recipe | None) -> bool:
+    """Whether this is a strided 1x1 convolution of few channels."""
+    if made is None or not issubclass(made.kind, nn.Conv2d) or "stride" not in made.settings:
         return False
     into, _, kernel = made.arguments
     return kernel == 1 and into // made.settings.get("groups", 1) < FEW_CHANNELS
+
+
+def _is_unpadded(made: Recipe) -> bool:
+    return made.kind is nn.Conv2d and "padding" not in made.settings

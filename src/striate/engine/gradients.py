@@ -7,20 +7,24 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor, nn
 
-from striate.engine.originals import is_heard
-from striate.engine.trained import TrainedStretch
-from striate.fused.trained import Chain, Weights
+from striate.engine.engine import Engine
+from striate.engine.trained import BoundTrained
+from striate.fused.layer import Bounded
+from striate.fused.trained import LayerWeights, TrainedLayers
 from striate.graph import Graph
 from striate.ops import CrossEntropy
 from striate.passes.attach_loss import with_loss
 from striate.pytorch.losses import loss_function
 from striate.pytorch.network import Network
 
+MOST_ROOMS = 4
+"""Sizes of batch that memory is kept for: usually one, and that of an epoch's last."""
 
-class Gradients:
+
+class LossGradients:
     """Forward, loss and backward; the gradients are left in the weights' `grad`.
 
-    A network that is one stretch (a LeNet is), with the cross-entropy behind it, is computed by
+    A network that is one segment (a LeNet is), with the cross-entropy behind it, is computed by
     one compiled call: autograd, which finds the same gradients, would take as long as a LeNet's
     layers do. What was in `grad` is gone in any case.
 
@@ -35,7 +39,7 @@ class Gradients:
         self._weights = [each for each in module.parameters() if each.requires_grad]
         usual = with_loss(graph).nodes[-1].operator == CrossEntropy() and not half
         self._network = module if usual and isinstance(module, Network) else None
-        self._room: dict[Chain, tuple[Tensor, Weights]] = {}
+        self._room = Bounded(MOST_ROOMS)
 
     def __call__(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """The scores of a batch (N, classes), and its mean loss; neither has gradients.
@@ -57,18 +61,20 @@ class Gradients:
         return scores.detach(), loss.detach()
 
     def _at_once(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor] | None:
-        """Where the network is one stretch that wins, and nobody listens to it."""
+        """Where the network is one segment, the call is faster, and nobody can tell."""
         network = self._network
-        if network is None or not network.training or is_heard(network):
+        usual = target.dtype is torch.int64 and target.is_cpu and target.shape == x.shape[:1]
+        if network is None or not network.training or not usual or x.requires_grad:
             return None
-        stretch, modules = network.only_call() or (None, [])
-        usual = target.dtype is torch.int64 and target.shape == x.shape[:1]
-        if not isinstance(stretch, TrainedStretch) or not usual or x.requires_grad:
+        calls = (
+            network.shortcut.calls(network, (x,)) if isinstance(network.shortcut, Engine) else ()
+        )
+        segment = calls[0].run if calls and len(calls) == 1 else None
+        if not isinstance(segment, BoundTrained):
             return None
-        found = stretch.prepared(modules, x)
-        if found is None:
+        chain, weights = segment.chosen(x), segment.weights
+        if chain is None:
             return None
-        chain, weights = found
         memory, gradients = self._room_for(chain, weights)
         done = chain.step(x.contiguous(), target.contiguous(), weights, memory, gradients)
         if done is not None:
@@ -77,9 +83,10 @@ class Gradients:
                     weight.grad = gradient
         return done
 
-    def _room_for(self, chain: Chain, weights: Weights) -> tuple[Tensor, Weights]:
+    def _room_for(self, chain: TrainedLayers, weights: LayerWeights) -> tuple[Tensor, LayerWeights]:
         """Memory for a step with this chain, and gradients: the same in every step."""
         if chain not in self._room:
             gradients = [None if each is None else torch.empty_like(each) for each in weights]
             self._room[chain] = chain.memory(), gradients
-        return self._room[chain]
+        found: tuple[Tensor, LayerWeights] = self._room[chain]
+        return found

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from striate.engine import fast as speed
-from striate.engine.trained import grouped
+from striate.engine.engine import Engine, fast_plan
+from striate.engine.layered import is_layered, joined, with_small_layers
+from striate.engine.segments import PATTERNS
+from striate.engine.trained import TrainedSegment
+from striate.fused.guard import Guard, originals
 from striate.graph import Graph
+from striate.initialize import initialize
 from striate.ops.arrays import Weights
 from striate.pytorch.network import Network, fill, recipes
-from striate.pytorch.plan import planned
+from striate.pytorch.plan import Plan, Unit, planned
+from striate.pytorch.recipe import Recipe
 from striate.pytorch.weights import load_weights
 
 
@@ -16,9 +24,13 @@ def lower(
 ) -> Network:
     """The PyTorch module of a graph.
 
+    Its submodules are ordinary ones, in the order of the graph. Where nobody can tell (no hooks, no
+    replaced modules, no transform: see `striate.fused.guard`), few calls compute what they would.
+
     Args:
         graph: any network; a loss at its end is left to `loss_function`.
-        weights: node -> name -> array. Without them PyTorch's own initialization stands.
+        weights: node -> name -> array. Without them those of `striate.initialize(graph, seed=0)`,
+            as in `graph.module()`.
         fast: turns on what changes the speed but no number beyond rounding: see
             `striate.engine.fast`.
         fused: whether compiled kernels may stand for chains of operators. Without `fast` they
@@ -28,14 +40,32 @@ def lower(
         GraphError: a node has no PyTorch counterpart, or two names collide.
         WeightsError: the weights do not fit.
     """
-    graph = speed.reordered(graph) if fast else graph
     made = recipes(graph)
-    made = speed.recipes(graph, made) if fast else made
-    exits = [graph.scores.name, *(each.node for each in graph.auxiliary)]
-    grouping = grouped if fast and fused else None
-    plans = [planned(graph, some, converted=made, grouped=grouping) for some in (exits, exits[:1])]
-    network = Network(*plans)
+    ends = exits(graph)
+    network = Network(*(planned(graph, some) for some in (ends, ends[:1])))
     fill(network, graph, made)
-    if weights is not None:
-        load_weights(network, weights)
+    load_weights(network, initialize(graph) if weights is None else weights)
+    if fast:
+        plans = (trained_plan(graph, made, some, fused=fused) for some in (ends, ends[:1]))
+        network.shortcut = Engine(Guard(originals(network)), *plans)
     return network
+
+
+def exits(graph: Graph) -> list[str]:
+    """The nodes whose values leave a network in training: the scores, then side exits."""
+    return [graph.scores.name, *(each.node for each in graph.auxiliary)]
+
+
+def trained_plan(
+    graph: Graph, made: Mapping[str, Recipe], ends: list[str], *, fused: bool = True
+) -> Plan:
+    """How a network that learns is computed by few calls."""
+    reordered = speed.reordered(graph)
+    if not fused:
+        return fast_plan(reordered, ends, made, (), lambda _, found: found)
+    patterns = [with_small_layers(each) if is_layered(each) else each for each in PATTERNS]
+    return fast_plan(reordered, ends, made, patterns, _join)
+
+
+def _join(graph: Graph, found: list[Unit]) -> list[Unit]:
+    return joined(graph, found, TrainedSegment)

@@ -7,15 +7,14 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from itertools import starmap
-from operator import attrgetter
 from types import MethodType
 from typing import Any
 
 import torch
 from torch import Tensor, nn, optim
-from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
 from striate.errors import UnknownNameError, did_you_mean
+from striate.fused import private
 
 OPTIMIZERS: Mapping[str, tuple[Callable[..., optim.Optimizer], Mapping[str, Any]]] = {
     "sgd": (optim.SGD, {}),
@@ -50,8 +49,7 @@ def optimizer(
     Args:
         name: sgd, momentum, nesterov, adam or adamw.
         parameters: a module, or the weights to train.
-        lr: the learning rate, in units of the weights per unit of gradient; a tensor where a CUDA
-            graph is to read it.
+        lr: the learning rate, in units of the weights per unit of gradient.
         settings: more for the class, such as `momentum=0.95` or `betas=(0.9, 0.99)`.
 
     Raises:
@@ -67,7 +65,8 @@ def optimizer(
     trained = [each for each in given if each.requires_grad]
     fused = {"fused": True} if fast and _fusible(trained) else {}
     made = LEAN[kind] if fast else kind
-    return made(_groups(trained, weight_decay), lr=lr, **{**usual, **settings, **fused})
+    groups = _groups(trained, weight_decay)
+    return made(groups, lr=lr, weight_decay=weight_decay, **{**usual, **settings, **fused})
 
 
 def _groups(trained: list[nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:
@@ -83,15 +82,17 @@ def _groups(trained: list[nn.Parameter], weight_decay: float) -> list[dict[str, 
 
 
 def _fusible(trained: list[nn.Parameter]) -> bool:
-    return all(p.is_floating_point() and p.device.type in FUSED_DEVICES for p in trained)
+    known = None not in (private.fused_sgd, private.fused_adam, private.fused_adamw)
+    return known and all(p.is_floating_point() and p.device.type in FUSED_DEVICES for p in trained)
 
 
 class Lean(optim.Optimizer):
     """An optimizer that does not load torch.compile, which takes a second, before anyone compiles.
 
-    PyTorch keeps its compiler out of these methods by asking the compiler to stay away. From the
-    second step on the fused kernel is called at once, where only usual settings and weights on the
-    CPU are asked for: what `torch.optim` does around it takes a tenth of a small network's step.
+    These methods carry `@_disable_dynamo_if_unsupported`, whose first call imports torch._dynamo.
+    From the second step on the fused kernel is called at once where settings, weights and gradients
+    are the usual ones: what `torch.optim` does around it takes a tenth of a small network's step.
+    Everything else is PyTorch's own step: hooks, scaled gradients, sparse ones, a closure.
     """
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
@@ -109,7 +110,8 @@ class Lean(optim.Optimizer):
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         updates = [(g, g["params"], [w.grad for w in g["params"]]) for g in self.param_groups]
-        if closure is None and not _is_heard(self) and all(starmap(self._knows, updates)):
+        is_usual = closure is None and not _has_hooks(self) and not _is_scaled(self)
+        if is_usual and all(starmap(self._knows, updates)):
             with torch.no_grad():
                 for update in updates:
                     self._update(*update)
@@ -122,9 +124,18 @@ class Lean(optim.Optimizer):
         self, group: dict[str, Any], weights: list[Tensor], gradients: list[Tensor | None]
     ) -> bool:
         unusual = any(map(group.get, ("differentiable", "maximize", "amsgrad", "capturable")))
-        usual = group["fused"] is True and type(group["lr"]) is float and not unusual
-        here = all(map(attrgetter("is_cpu"), weights)) and not any(g is None for g in gradients)
-        return usual and here and bool(weights) and self._has_state(group, weights)
+        usual = (
+            group["fused"] is True
+            and private.foreach_add is not None
+            and type(group["lr"]) is float
+            and not unusual
+        )
+        return (
+            usual
+            and bool(weights)
+            and all(map(_is_usual, weights, gradients))
+            and self._has_state(group, weights)
+        )
 
     def _has_state(self, group: dict[str, Any], weights: list[Tensor]) -> bool:
         """Whether there is all that an update of these weights reads."""
@@ -135,9 +146,28 @@ class Lean(optim.Optimizer):
         raise NotImplementedError
 
 
-def _is_heard(optimizer: optim.Optimizer) -> bool:
-    own = optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks
-    return bool(own or _global_optimizer_pre_hooks or _global_optimizer_post_hooks)
+def _has_hooks(optimizer: optim.Optimizer) -> bool:
+    own = any(getattr(optimizer, name, None) for name in private.OPTIMIZER_HOOKS)
+    world = private.optimizer_world
+    return own or any(getattr(world, name, None) for name in private.GLOBAL_OPTIMIZER_HOOKS)
+
+
+def _is_scaled(optimizer: optim.Optimizer) -> bool:
+    """Whether a GradScaler left word of the scale, or of an overflow."""
+    own = vars(optimizer)
+    return own.get("grad_scale") is not None or own.get("found_inf") is not None
+
+
+def _is_usual(weight: Tensor, gradient: Tensor | None) -> bool:
+    return (
+        gradient is not None
+        and type(gradient) is Tensor
+        and type(weight) is nn.Parameter
+        and weight.is_cpu
+        and gradient.layout is torch.strided
+        and gradient.dtype is weight.dtype
+        and gradient.stride() == weight.stride()
+    )
 
 
 class SGD(Lean, optim.SGD):
@@ -149,7 +179,7 @@ class SGD(Lean, optim.SGD):
 
     def _update(self, group: dict[str, Any], weights: list[Tensor], gradients: list[Any]) -> None:
         momentum = group["momentum"]
-        torch._fused_sgd_(
+        private.fused_sgd(
             weights,
             gradients,
             [self.state[weight]["momentum_buffer"] for weight in weights] if momentum else [],
@@ -173,10 +203,10 @@ class Adam(Lean, optim.Adam):
         return all("step" in self.state[weight] for weight in weights)
 
     def _update(self, group: dict[str, Any], weights: list[Tensor], gradients: list[Any]) -> None:
-        kernel: Any = torch._fused_adamw_ if self.decays_apart else torch._fused_adam_
+        kernel: Any = private.fused_adamw if self.decays_apart else private.fused_adam
         states = [self.state[weight] for weight in weights]
         steps = [state["step"] for state in states]
-        torch._foreach_add_(steps, 1)
+        private.foreach_add(steps, 1)
         kernel(
             weights,
             gradients,

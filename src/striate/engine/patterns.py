@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from typing import NamedTuple
 
 from striate.graph import Graph, Node, Operator
-from striate.pytorch.plan import Call, Unit, alone
+from striate.pytorch.plan import ModuleCall, Unit
 
 
 class Pattern(NamedTuple):
@@ -16,27 +16,29 @@ class Pattern(NamedTuple):
         operators: their classes in order; each is the only reader of the one before. One that
             reads other values too, such as ADD, fits where they are computed already.
         make: from these nodes of this graph to the call, or None where their settings or sizes
-            do not suit it. The modules keep the weights and the names. A module may have been
-            replaced or given hooks meanwhile, and a tensor may be of any kind and size: the call
-            looks at both and runs the modules one by one where the kernel does not fit.
+            do not suit it. The modules keep the weights and the names.
     """
 
     operators: tuple[type[Operator], ...]
-    make: Callable[[Graph, Sequence[Node]], Call | None]
+    make: Callable[[Graph, Sequence[Node]], ModuleCall | None]
 
 
-def units(
-    graph: Graph, nodes: Sequence[Node], patterns: Sequence[Pattern], exits: Sequence[str]
+def matched(
+    graph: Graph, single: Sequence[Unit], patterns: Sequence[Pattern], exits: Sequence[str]
 ) -> Iterator[Unit]:
-    """`nodes` in order, those that a pattern fits taken together; the others are there already."""
-    done = {node.name for node in graph} - {node.name for node in nodes}
-    for node in nodes:
+    """The calls of a network, those that a pattern fits taken together.
+
+    Args:
+        single: a call for each node, in order; all other nodes are there already.
+    """
+    done = {node.name for node in graph} - {unit.nodes[0].name for unit in single}
+    for unit in single:
+        node = unit.nodes[0]
         if node.name not in done:
-            matched = (_match(graph, node, pattern, exits, done) for pattern in patterns)
-            found = next((unit for unit in matched if unit), None)
-            unit = found or Unit((node,), alone)
-            done |= {each.name for each in unit.nodes}
-            yield unit
+            tried = (_match(graph, node, pattern, exits, done) for pattern in patterns)
+            found = next((each for each in tried if each), unit)
+            done |= {each.name for each in found.nodes}
+            yield found
 
 
 def _match(

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from functools import cache
-
-import torch
 
 from striate.fused import build
 
@@ -27,13 +26,13 @@ def library() -> ctypes.CDLL:
     return built
 
 
-def pays_in_tiles(weight: torch.Tensor) -> bool:
-    """Whether Winograd's tiles win, forward and back: 3x3 or 5x5, enough maps for the transforms.
+def tiles_are_faster(weight: Sequence[int]) -> bool:
+    """Whether Winograd's tiles are faster, forward and back: 3x3 or 5x5, enough maps.
 
-    >>> pays_in_tiles(torch.zeros(16, 6, 5, 5)), pays_in_tiles(torch.zeros(16, 1, 5, 5))
+    >>> tiles_are_faster((16, 6, 5, 5)), tiles_are_faster((16, 1, 5, 5))
     (True, False)
     """
-    outputs, channels, height, width = weight.shape
+    outputs, channels, height, width = weight
     many = channels >= FEWEST_CHANNELS and outputs >= FEWEST_OUTPUTS
     return height == width and height in (3, 5) and many
 

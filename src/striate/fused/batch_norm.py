@@ -21,13 +21,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from striate.fused import build
-from striate.fused.choose import chain_wins
+from striate.fused import build, guard
+from striate.fused.choose import Question, is_faster
 from striate.fused.layer import (
-    constant_to_compilers,
+    LayerShape,
+    is_available,
     plain_gradients,
-    plain_world,
     pointer,
+    rounded_up,
+    timing_input,
     workspace,
 )
 
@@ -54,14 +56,13 @@ def library() -> ctypes.CDLL:
     return built
 
 
-@constant_to_compilers
 def available() -> bool:
     """Whether the kernels are there, building them on the first question.
 
     Raises:
         Unavailable: they are not, and `STRIATE_FUSED=require`.
     """
-    return build.found(library) is not None
+    return is_available(library)
 
 
 def supports(x: Tensor, weight: Tensor, bias: Tensor, other: Tensor | None = None) -> bool:
@@ -76,7 +77,7 @@ def supports(x: Tensor, weight: Tensor, bias: Tensor, other: Tensor | None = Non
     fits = x.ndim in (2, 4) and weight.shape == bias.shape == x.shape[1:2]
     alike = other is None or (other.shape == x.shape and _lies_in_rows(other))
     several = x.numel() > x.shape[1] if fits else False
-    return fits and alike and several and _lies_in_rows(x) and plain_world(x, weight, bias, other)
+    return fits and alike and several and _lies_in_rows(x) and guard.allows(x, weight, bias, other)
 
 
 def _lies_in_rows(x: Tensor) -> bool:
@@ -114,7 +115,8 @@ def batch_norm(
     """
     given = [t for t in (x, weight, bias, other) if t is not None]
     if torch.is_grad_enabled() and any(t.requires_grad for t in given):
-        y, statistics = Direct.apply(x, weight, bias, epsilon, other)  # type: ignore[no-untyped-call]
+        inputs = x, weight, bias, epsilon, other
+        y, statistics = BatchNormFunction.apply(*inputs)  # type: ignore[no-untyped-call]
         return y, statistics
     return run_forward(x, weight, bias, epsilon, other)
 
@@ -167,7 +169,7 @@ def plainly(
     return functional.relu(y if other is None else y + other, inplace=True)
 
 
-class Direct(torch.autograd.Function):
+class BatchNormFunction(torch.autograd.Function):
     """The kernel with its gradients. Backward keeps x, and y only behind a sum."""
 
     @staticmethod
@@ -188,39 +190,49 @@ class Direct(torch.autograd.Function):
         if gradient is None:
             return (None,) * 5
         x, weight, bias, statistics, y = ctx.saved_tensors
-        if torch.is_grad_enabled():  # somebody wants the gradient of this gradient
-            normal = functional.batch_norm(x, None, None, weight, bias, True, 0.0, ctx.epsilon)
-            passed = gradient * ((normal if y is None else y) > 0)
-            own = plain_gradients(normal, (x, weight, bias), passed)
-            return *own, None, None if y is None else passed
+        if torch.is_grad_enabled() or not guard.allows(gradient, x, weight, bias, y):
+            return _plain_gradients(x, weight, bias, ctx.epsilon, y, gradient)
         dx, dweight, dbias, dother = run_backward(
             gradient, x, weight, bias, statistics, y, ctx.epsilon
         )
         return dx, dweight, dbias, None, dother
 
 
-def wins(x: Tensor, adds: bool) -> bool:
-    """Whether the kernel beats PyTorch in a training step, for maps of this size."""
-    size = (1 << (x.shape[0] - 1).bit_length(), *x.shape[1:])
-    told = f"{described(size, adds)}forward and back, {torch.get_num_threads()} threads"
-    return chain_wins(told, lambda: _step(size, adds, True), lambda: _step(size, adds, False))
+def _plain_gradients(
+    x: Tensor, weight: Tensor, bias: Tensor, epsilon: float, y: Tensor | None, gradient: Tensor
+) -> tuple[Tensor | None, ...]:
+    """Those of `BatchNormFunction`, by PyTorch's own operators."""
+
+    def normal(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        return functional.batch_norm(x, None, None, weight, bias, True, 0.0, epsilon)
+
+    reached = (normal(x, weight, bias) if y is None else y) > 0
+    passed = gradient * reached
+    own = plain_gradients(normal, (x, weight, bias), passed)
+    return *own, None, None if y is None else passed
 
 
-def described(size: tuple[Any, ...], adds: bool) -> str:
-    """How what was measured begins in the list of choices.
+def shape_of(size: tuple[int, ...], adds: bool) -> LayerShape:
+    """The layer as a choice depends on it.
 
-    >>> described((32, 64, 8, 8), adds=True)
-    'batch norm 32x64x8x8, sum and relu, '
+    Args:
+        size: of a map, without the batch.
     """
-    return f"batch norm {'x'.join(map(str, size))}, {'sum and relu' if adds else 'relu'}, "
+    return LayerShape("batch norm", size, size[:1], activation="relu", adds=adds)
+
+
+def is_chosen(x: Tensor, adds: bool) -> bool:
+    """Whether the kernel beats PyTorch in a training step, for maps of this size."""
+    batch, threads = rounded_up(x.shape[0]), torch.get_num_threads()
+    layer = shape_of(tuple(x.shape[1:]), adds)
+    asked = Question("batch normalization", (layer,), batch, "forward and back", threads)
+    size = (batch, *x.shape[1:])
+    return is_faster(asked, lambda: _step(size, adds, True), lambda: _step(size, adds, False))
 
 
 @lru_cache(maxsize=1)
 def _case(size: tuple[int, ...]) -> list[Tensor]:
-    generator = torch.Generator().manual_seed(0)
-    maps = [torch.randn(size, generator=generator) for _ in range(3)]
-    if len(size) == 4:
-        maps = [each.to(memory_format=torch.channels_last) for each in maps]
+    maps = [timing_input(size) + k for k in range(3)]
     return [*maps, torch.ones(size[1]), torch.zeros(size[1])]
 
 

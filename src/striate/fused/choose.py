@@ -1,10 +1,10 @@
 """Which is faster here, the fused kernel or plain PyTorch: measured once, remembered, shown.
 
-A choice holds for one layer's shapes (batch rounded up to a power of two), forward alone or with
-backward, a number of threads, this processor, this PyTorch and these kernels' sources. It is one
-entry of `choices.json` in the cache folder; delete the file to measure again. The first answer in
-the file stands, whoever else measures meanwhile, so that a run that is resumed computes as it
-began; where nothing can be written down, PyTorch runs.
+A choice holds for a kernel's layers (their shapes, settings, layout), a batch rounded up to a
+power of two, forward alone or with backward, a number of threads, this processor, this PyTorch and
+these kernels' sources. It is one entry of `choices.json` in the cache folder; delete the file to
+measure again. The first answer in the file stands, whoever else measures meanwhile, so that a run
+that is resumed computes as it began; where nothing can be written down, PyTorch runs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,7 +26,7 @@ from torch import Tensor
 
 from striate.files import read_text
 from striate.fused import build
-from striate.fused.layer import Activation, Pool
+from striate.fused.layer import Bounded, LayerShape, rounded_up, timing_input
 
 try:
     import fcntl
@@ -38,135 +38,214 @@ PATIENCE = 1.0
 """Seconds that a busy machine is given to come to rest in."""
 
 MARGIN = 1.02  # a tie is PyTorch's: what everybody runs is tested by everybody
+LARGEST_FILE = 1 << 26
+"""Bytes of a file of choices; a larger one is none of ours."""
+
+Kernel = Literal[
+    "convolution and pool",
+    "dense",
+    "Winograd convolution",
+    "batch normalization",
+    "frozen convolution",
+    "frozen convolution, tiled",
+    "one call each way",
+    "one call, frozen",
+]
+Passes = Literal["forward", "to the weights", "forward and back"]
+Timed = Callable[[], object]
+Clock = Callable[[], float]
+Numbers = tuple[float, ...]
+"""Milliseconds of the kernel and of PyTorch, and the margin."""
+LONGEST = 1e9
 
 
 @dataclass(frozen=True)
 class Question:
-    """A layer as a choice depends on it."""
+    """All that a choice depends on, but for the machine.
 
-    x: tuple[int, ...]
-    weight: tuple[int, ...]
-    padding: tuple[int, int]
-    activation: Activation
-    pool: Pool | Literal["none"]
-    backward: bool  # with the gradients of the weights
-    dx: bool  # and of x
+    Args:
+        layers: in order.
+        batch: rounded up to a power of two.
+        passes: what is computed.
+        threads: how many compute it.
+        layout: of the maps that are read and written.
+        tiles: whether Winograd's tiles are allowed.
+        dtype: of the numbers.
+        isa: the widest instructions that PyTorch uses.
+    """
+
+    kernel: Kernel
+    layers: tuple[LayerShape, ...]
+    batch: int
+    passes: Passes
     threads: int
+    layout: str = "channels_last"
+    tiles: bool = True
+    dtype: str = "float32"
+    isa: str = torch.backends.cpu.get_cpu_capability()
 
     @property
     def key(self) -> str:
         """The entry's name in the file."""
-        return json.dumps([*asdict(self).values(), _here()], separators=(",", ":"))
+        return json.dumps([asdict(self), _here()], separators=(",", ":"))
+
+    def __str__(self) -> str:
+        size = "x".join(map(str, (self.batch, *self.layers[0].size)))
+        layers = " -> ".join(map(_words, self.layers))
+        tiles = "" if self.tiles else "no tiles, "
+        return f"{size}: {layers}, {tiles}{self.passes}, {self.threads} threads"
+
+
+def _words(layer: LayerShape) -> str:
+    kind = f"conv and {layer.kind}-pool" if layer.kind in ("max", "avg") else layer.kind
+    parts = [f"{kind} {'x'.join(map(str, layer.weight))}"]
+    for name, value, usual in (("pad", layer.padding, (0, 0)), ("stride", layer.stride, (1, 1))):
+        parts += [f"{name} {value[0]}x{value[1]}"] if value != usual else []
+    parts += ["add"] if layer.adds else []
+    parts += [layer.activation] if layer.activation != "identity" else []
+    return " ".join(parts)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What was measured, in milliseconds a call: the shortest, which others' load disturbs least.
+    """What was measured, in milliseconds per call: the shortest, which others' load disturbs least.
 
     Of all threads on the wall; on a busy machine of one thread alone.
 
-    >>> Choice("max-pool 9x1x28x28", 1.0, 3.5).fused_wins
-    True
+    Args:
+        margin: how many times as fast the kernel has to be.
     """
 
-    layer: str
+    question: Question
     fused_ms: float
     plain_ms: float
     margin: float = MARGIN
 
     @property
-    def fused_wins(self) -> bool:
+    def is_faster(self) -> bool:
         """Whether the kernel is used."""
         return self.fused_ms * self.margin < self.plain_ms
 
 
-def question(
+def passes(x: Tensor, *weights: Tensor | None) -> Passes:
+    """What autograd will ask of a call with these."""
+    if not torch.is_grad_enabled():
+        return "forward"
+    if x.requires_grad:
+        return "forward and back"
+    learns = any(each is not None and each.requires_grad for each in weights)
+    return "to the weights" if learns else "forward"
+
+
+def layer_question(
+    kernel: Kernel,
+    layer: LayerShape,
     x: Tensor,
-    weight: Tensor,
-    padding: tuple[int, int],
-    activation: Activation,
-    pool: Pool | Literal["none"],
+    *weights: Tensor | None,
+    layout: str = "channels_last",
+    tiles: bool = True,
 ) -> Question:
-    """The question that a call asks."""
-    batch = 1 << (x.shape[0] - 1).bit_length()
-    training = torch.is_grad_enabled()
-    dx = training and x.requires_grad
-    backward = dx or (training and weight.requires_grad)
-    shape = (batch, *x.shape[1:])
-    threads = torch.get_num_threads()
-    return Question(shape, tuple(weight.shape), padding, activation, pool, backward, dx, threads)
-
-
-_known: dict[Question | str, bool] = {}
-
-
-Layer = Callable[[Tensor, Tensor], Tensor]
-Call = Callable[[], object]
-Clock = Callable[[], float]
-
-
-def fused_wins(asked: Question, fused: Layer, plainly: Layer) -> bool:
-    """Whether `fused` beats `plainly`, both of x and the weights, for this layer.
-
-    The first time it measures: some calls of each, more on a busy machine. Under
-    `STRIATE_FUSED=require` it always does.
-    """
-    return _wins(asked, lambda: asked.key, lambda: _measure(asked, fused, plainly))
-
-
-def chain_wins(told: str, fused: Call, plainly: Call, margin: float = MARGIN) -> bool:
-    """The same for a chain of layers, told in words: sizes, batch and threads.
+    """The question that a call of one layer asks.
 
     Args:
-        margin: how many times as fast it has to be; below 1 where a tie is to be the chain's.
+        x, weights: what it is called with.
     """
-
-    def measure() -> Choice:
-        return Choice(told, *_raced(fused, plainly), margin)
-
-    return _wins(told, lambda: json.dumps([told, _here()], separators=(",", ":")), measure)
+    batch, threads = rounded_up(x.shape[0]), torch.get_num_threads()
+    return Question(kernel, (layer,), batch, passes(x, *weights), threads, layout, tiles)
 
 
-def _wins(asked: Question | str, key: Callable[[], str], measure: Callable[[], Choice]) -> bool:
+_known = Bounded(4096)
+
+
+def is_faster(asked: Question, fused: Timed, plainly: Timed, margin: float = MARGIN) -> bool:
+    """Whether the kernel beats PyTorch here; True under `STRIATE_FUSED=require`.
+
+    The first time it measures: some calls of each, more on a busy machine.
+
+    Args:
+        fused, plainly: compute what was asked for, with its passes.
+        margin: how many times as fast it has to be; below 1 where a tie is to be the kernel's.
+    """
     if build.mode() == "require":
         return True
     if asked not in _known:
-        entry = key()  # some 40 microseconds, so not at every call
+        entry = asked.key
         found = _read().get(entry)
         if found is None and _can_write():
-            found = _add(entry, measure())
-        _known[asked] = found is not None and found.fused_wins
-    return _known[asked]
+            choice = _add(entry, Choice(asked, *_raced(fused, plainly), margin))
+        else:
+            choice = None if found is None else Choice(asked, *found)
+        _known[asked] = choice is not None and choice.is_faster
+    return bool(_known[asked])
+
+
+def layer_is_faster(
+    asked: Question, fused: Callable[..., Tensor], plainly: Callable[..., Tensor]
+) -> bool:
+    """The same for one layer, measured on random numbers.
+
+    Args:
+        fused, plainly: from x, weight and bias to the answer.
+    """
+
+    def timed(function: Callable[..., Tensor], *, best: bool) -> Timed:
+        case: list[Any] = []
+
+        def call() -> None:
+            if not case:
+                case.extend(_case(asked, best=best))
+            with torch.set_grad_enabled(asked.passes != "forward"):
+                y = function(*case)
+                if asked.passes != "forward":
+                    torch.autograd.backward(y, y.detach())
+
+        return call
+
+    return is_faster(asked, timed(fused, best=False), timed(plainly, best=True))
+
+
+def _case(asked: Question, *, best: bool) -> list[Tensor | None]:
+    """x, weight and bias; `best` in PyTorch's better layout."""
+    (layer,) = asked.layers
+    generator = torch.Generator().manual_seed(0)
+    x = timing_input((asked.batch, *layer.size))
+    weight = torch.randn(layer.weight, generator=generator) / layer.weight[1]
+    if best and weight.ndim == 4:
+        weight = weight.to(memory_format=torch.channels_last)
+    bias = torch.randn(layer.weight[:1], generator=generator) if layer.bias else None
+    x.requires_grad_(asked.passes == "forward and back")
+    for each in (weight, bias):
+        if each is not None:
+            each.requires_grad_(asked.passes != "forward")
+    return [x, weight, bias]
 
 
 def choices() -> list[Choice]:
-    """All that was chosen on this machine so far, by layer."""
-    here = _here()
-    found = [choice for key, choice in _read().items() if json.loads(key)[-1] == here]
-    return sorted(found, key=lambda choice: choice.layer)
+    """All that was chosen on this machine so far, in the order of its words."""
+    found = (_choice(key, numbers) for key, numbers in _read().items())
+    return sorted((each for each in found if each), key=lambda choice: str(choice.question))
 
 
-def _measure(asked: Question, fused: Layer, plainly: Layer) -> Choice:
-    generator = torch.Generator().manual_seed(0)
-    x = torch.randn(asked.x, generator=generator)
-    weight = torch.randn(asked.weight, generator=generator) / asked.weight[1]
-    best = weight.clone()
-    if x.ndim == 4:  # PyTorch's better layout, for both
-        x, best = (t.to(memory_format=torch.channels_last) for t in (x, best))
-    for tensor, wanted in ((x, asked.dx), (weight, asked.backward), (best, asked.backward)):
-        tensor.requires_grad_(wanted)
-
-    def call(function: Layer, own: Tensor) -> None:
-        y = function(x, own)
-        if asked.backward:
-            torch.autograd.backward(y, y.detach())
-
-    with torch.set_grad_enabled(asked.backward):
-        times = _raced(partial(call, fused, weight), partial(call, plainly, best))
-    return Choice(_describe(asked), *times)
+def _choice(key: str, numbers: Numbers) -> Choice | None:
+    """An entry of the file; None for another machine's, or what is none."""
+    try:
+        told, here = json.loads(key)
+        layers = tuple(_from(LayerShape, layer) for layer in told["layers"])
+        question: Question = _from(Question, told | {"layers": layers})
+        fits = here == _here() and question.key == key and layers
+        return Choice(question, *numbers) if fits else None
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError):
+        return None
 
 
-def _raced(fused: Call, plainly: Call) -> tuple[float, float]:
+def _from(kind: Any, told: dict[str, Any]) -> Any:
+    names = {each.name for each in fields(kind)}
+    return kind(
+        **{k: tuple(v) if isinstance(v, list) else v for k, v in told.items() if k in names}
+    )
+
+
+def _raced(fused: Timed, plainly: Timed) -> tuple[float, float]:
     """The shortest milliseconds of each, by as many threads as there are.
 
     While others use the machine, threads that wait for each other measure the others. They show it
@@ -184,7 +263,7 @@ def _raced(fused: Call, plainly: Call) -> tuple[float, float]:
     return together if together[0] < alone[0] and together[1] < alone[1] else alone
 
 
-def _race(fused: Call, plainly: Call, clock: Clock) -> tuple[float, float]:
+def _race(fused: Timed, plainly: Timed, clock: Clock) -> tuple[float, float]:
     """In turns, until both are calm."""
     times: tuple[list[float], list[float]] = [], []
     end = time.perf_counter() + PATIENCE
@@ -210,22 +289,10 @@ def _is_calm(seconds: list[float]) -> bool:
     return len(latest) == LATEST and latest[LATEST // 2] <= 1.2 * min(seconds[WARM_UP:])
 
 
-def _seconds(call: Call, clock: Clock) -> float:
+def _seconds(call: Timed, clock: Clock) -> float:
     begin = clock()
     call()
     return clock() - begin
-
-
-def _describe(asked: Question) -> str:
-    sizes = "x".join(map(str, asked.x)), "x".join(map(str, asked.weight))
-    passes = "forward and back" if asked.dx else "to the weights" if asked.backward else "forward"
-    layer = f"dense {sizes[0]} by {sizes[1]}"
-    if len(asked.x) == 4:
-        padding = "x".join(map(str, asked.padding))
-        layer = f"conv {sizes[0]} by {sizes[1]}, pad {padding}"
-    if asked.pool != "none":
-        layer = f"{asked.pool}-pool of {layer}"
-    return f"{layer}, {asked.activation}, {passes}, {asked.threads} threads"
 
 
 @cache
@@ -246,28 +313,22 @@ def _file() -> Path:
     return build.cache_folder() / "choices.json"
 
 
-def _read() -> dict[str, Choice]:
+def _read() -> dict[str, Numbers]:
     try:
-        content = json.loads(read_text(_file(), build.Unavailable))
+        content = json.loads(read_text(_file(), build.Unavailable, most=LARGEST_FILE))
     except (build.Unavailable, ValueError, RecursionError):  # none yet, or damaged: measure again
         return {}
     entries = content.items() if isinstance(content, dict) else ()
-    return {key: Choice(**value) for key, value in entries if _is_choice(key, value)}
+    return {key: tuple(map(float, each)) for key, each in entries if _is_sound(each)}
 
 
-def _is_choice(key: str, value: Any) -> bool:
-    """Whether an entry of the file is one that was measured; a damaged one is measured again."""
-    try:
-        named = json.loads(key)
-    except (ValueError, RecursionError):
-        return False
-    if not (named and isinstance(named, list) and isinstance(value, dict)):
-        return False
-    if {*value} != {field.name for field in fields(Choice)}:
-        return False
-    numbers = (value[name] for name in ("fused_ms", "plain_ms", "margin"))
-    fit = all(type(each) in (int, float) and 0 <= each < 1e12 for each in numbers)
-    return fit and isinstance(value["layer"], str)
+def _is_sound(numbers: object) -> bool:
+    """Whether this is three times that can be compared."""
+    return (
+        isinstance(numbers, list)
+        and len(numbers) == 3
+        and all(type(n) in (int, float) and 0 <= n < LONGEST for n in numbers)
+    )
 
 
 def _can_write() -> bool:
@@ -284,22 +345,26 @@ def _add(key: str, choice: Choice) -> Choice | None:
         with _locked():
             entries = _read()
             if key not in entries:
-                _write(entries | {key: choice})
-            return entries.get(key, choice)
+                entries[key] = (choice.fused_ms, choice.plain_ms, choice.margin)
+                _write(entries)
+            return Choice(choice.question, *entries[key])
     except OSError:
         return None
 
 
 @contextmanager
 def _locked() -> Iterator[None]:
-    with _file().with_suffix(".lock").open("w") as file:
+    path = _file().with_suffix(".lock")
+    if path.exists() and not path.is_file():
+        raise OSError(f"{path} is no file")  # a pipe would be waited for
+    with path.open("w") as file:
         if fcntl is not None:
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
-def _write(entries: dict[str, Choice]) -> None:
+def _write(entries: dict[str, Numbers]) -> None:
     handle, temporary = tempfile.mkstemp(dir=_file().parent, suffix=".tmp")
     with os.fdopen(handle, "w") as file:
-        json.dump({name: asdict(value) for name, value in entries.items()}, file, indent=0)
+        json.dump(entries, file, indent=0)
     os.replace(temporary, _file())

@@ -1,7 +1,7 @@
-"""Convolution, bias, activation and 2x2 pool as one step: the function and the module.
+"""Convolution, bias, activation and 2x2 pool as one step.
 
-Where the compiled kernels cannot stand for it (another type or device, a transform of functorch,
-no compiler), the same numbers come from PyTorch's own operators.
+Where the compiled kernels cannot stand for it (see `striate.fused.guard`, or no compiler), the same
+numbers come from PyTorch's own operators.
 
 Source of the gradient's sparsity: behind max-pooling only the maximum of a window has a gradient
 (LeCun, Bengio, Hinton, Deep learning, Nature 521, 2015, says so of any max); so backward to data
@@ -10,34 +10,37 @@ and to weights each need at most a quarter of a dense convolution's products.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from striate.errors import SettingError, ShapeError
-from striate.fused import build
-from striate.fused.choose import Question, fused_wins, question
+from striate.fused import guard
+from striate.fused.choose import Kernel, layer_is_faster, layer_question
 from striate.fused.layer import (
     ACTIVATIONS,
     LARGEST_KERNEL,
     POOLS,
     Activation,
+    LayerShape,
+    Padding2d,
     Pool,
-    constant_to_compilers,
+    is_available,
+    lies_last,
     plain,
-    plain_world,
 )
-from striate.fused.pool_operator import LIBRARIES, Direct, operator, run_forward
+from striate.fused.pool_operator import LIBRARIES, ConvPoolFunction, run_forward
 
-Padding = int | tuple[int, int]
+LAYOUTS = ("contiguous", "channels_last")
 
 
 def conv_pool(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
-    padding: Padding = 0,
+    padding: Padding2d = 0,
     activation: Activation = "identity",
     pool: Pool = "max",
     channels_last: bool = True,
@@ -47,7 +50,7 @@ def conv_pool(
     """Cross-correlate with stride 1, add the bias, activate, and pool 2x2 with stride 2.
 
     `activation` before or after a max-pool is the same (it is monotone); before an average pool.
-    Differentiable, and one operator to `torch.compile` and `torch.export`.
+    Differentiable.
 
     Args:
         x: maps, (batch, channels, height, width).
@@ -59,8 +62,7 @@ def conv_pool(
         channels_last: memory layout the kernels write: best before another convolution; False is
             best before flattening. Plain PyTorch chooses its own.
         measured: use the kernels only where they beat PyTorch on this machine (the first call with
-            new shapes measures; `striate.fused.choose.choices()` lists what was found). A compiler
-            that traces the call gets the kernels unmeasured.
+            new shapes measures; `striate.fused.choose.choices()` lists what was found).
         winograd: allow its tiles where they pay (3x3 and 5x5 kernels, 16 outputs or more of as
             many channels; before an average pool of 6 channels or more, and backward too). Their
             error is up to 4 times that of PyTorch's float32 (9 times before an average pool, where
@@ -86,64 +88,57 @@ def conv_pool(
     _check(x, weight, bias, pads, activation, pool)
     if not supports(x, weight, bias) or not available(pool):
         return plain(x, weight, bias, pads, activation, pool)
-    settings = pads, ACTIVATIONS.index(activation), channels_last, winograd
-    if (
-        measured
-        and not traced(x)
-        and not _wins(question(x, weight, pads, activation, pool), settings)
-    ):
-        best = x.contiguous(memory_format=torch.channels_last)
-        return plain(best, weight, bias, pads, activation, pool)
-    return _run(pool, x, weight, bias, *settings)
+    run = partial(_run, pool, pads, ACTIVATIONS.index(activation), channels_last, winograd)
+    if measured:
+        sizes = tuple(x.shape[1:]), tuple(weight.shape)
+        layer = LayerShape(pool, *sizes, bias is not None, activation, pads)
+        layout = " to ".join(LAYOUTS[last] for last in (lies_last(x), channels_last))
+        kernel: Kernel = "convolution and pool"
+        asked = layer_question(kernel, layer, x, weight, bias, layout=layout, tiles=winograd)
+        if not layer_is_faster(asked, run, partial(_best, pads, activation, pool)):
+            return _best(pads, activation, pool, x, weight, bias)
+    return run(x, weight, bias)
 
 
-def _wins(asked: Question, settings: tuple[tuple[int, int], int, bool, bool]) -> bool:
-    pool: Pool = "max" if asked.pool == "max" else "avg"
-    return fused_wins(
-        asked,
-        lambda x, w: _run(pool, x, w, None, *settings),
-        lambda x, w: plain(x, w, None, asked.padding, asked.activation, pool),
-    )
+def _best(
+    padding: tuple[int, int],
+    activation: Activation,
+    pool: Pool,
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+) -> Tensor:
+    """By PyTorch's operators, in the layout that they are faster in."""
+    last = x.contiguous(memory_format=torch.channels_last)
+    return plain(last, weight, bias, padding, activation, pool)
 
 
-@constant_to_compilers
 def available(pool: Pool) -> bool:
     """Whether the kernels for that pool are there, building them on the first question.
 
     Raises:
         Unavailable: they are not, and `STRIATE_FUSED=require`.
     """
-    return build.found(LIBRARIES[pool]) is not None
+    return is_available(LIBRARIES[pool])
 
 
 def _run(
     pool: Pool,
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
     padding: tuple[int, int],
     activation: int,
     last: bool,
     winograd: bool,
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
 ) -> Tensor:
     keep = torch.is_grad_enabled() and any(
         t is not None and t.requires_grad for t in (x, weight, bias)
     )
     given = (x, weight, bias, *padding, activation, last, pool, keep, winograd)
-    if traced(x):
-        return cast(Tensor, operator(*given)[0])
     if keep:
-        return cast(Tensor, Direct.apply(*given))  # type: ignore[no-untyped-call]
+        return cast(Tensor, ConvPoolFunction.apply(*given))  # type: ignore[no-untyped-call]
     return run_forward(*given)[0]
-
-
-def traced(x: Tensor) -> bool:
-    """Whether somebody looks at the operators that run (a compiler, a mode, a tensor subclass)."""
-    return (
-        torch.compiler.is_compiling()
-        or type(x) not in (Tensor, nn.Parameter)
-        or torch._C._len_torch_dispatch_stack() > 0
-    )
 
 
 def supports(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> bool:
@@ -154,7 +149,7 @@ def supports(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> bool:
     >>> supports(torch.zeros(2, 1, 8, 8).double(), torch.zeros(6, 1, 5, 5).double())
     False
     """
-    return max(weight.shape[2:]) <= LARGEST_KERNEL and plain_world(x, weight, bias)
+    return max(weight.shape[2:]) <= LARGEST_KERNEL and guard.allows(x, weight, bias)
 
 
 def _check(
@@ -191,74 +186,3 @@ def _check(
             f" {tuple(x.shape[2:])} padded by {padding}, too little for a 2x2 pool",
             remedy="Pad more, or use a smaller kernel.",
         )
-
-
-class ConvPool(nn.Module):
-    """`conv`, an activation and a 2x2 pool as one step; its weights are `conv`'s own.
-
-    Args:
-        conv: stride 1, dilation 1, one group, zero padding; kept as it is under the name `conv`.
-        activation, pool, channels_last, measured, winograd: as of `conv_pool`.
-
-    Raises:
-        SettingError: `conv` is of another kind.
-
-    >>> module = ConvPool(nn.Conv2d(1, 6, 5, padding="same"), "relu", "max")
-    >>> module(torch.zeros(3, 1, 28, 28)).shape
-    torch.Size([3, 6, 14, 14])
-    >>> list(module.state_dict())
-    ['conv.weight', 'conv.bias']
-    """
-
-    def __init__(
-        self,
-        conv: nn.Conv2d,
-        activation: Activation = "identity",
-        pool: Pool = "max",
-        channels_last: bool = True,
-        measured: bool = False,
-        winograd: bool = True,
-    ) -> None:
-        super().__init__()
-        if (conv.stride, conv.dilation, conv.groups) != ((1, 1), (1, 1), 1):
-            raise SettingError(
-                f"{conv} cannot be fused", remedy="Give it stride 1, dilation 1 and one group."
-            )
-        self.conv = conv
-        self.padding = _padding(conv)
-        self.activation, self.pool = activation, pool
-        self.channels_last, self.measured, self.winograd = channels_last, measured, winograd
-
-    def forward(self, x: Tensor) -> Tensor:
-        """See `conv_pool`."""
-        conv = self.conv
-        return conv_pool(
-            x,
-            conv.weight,
-            conv.bias,
-            self.padding,
-            self.activation,
-            self.pool,
-            self.channels_last,
-            self.measured,
-            self.winograd,
-        )
-
-    def extra_repr(self) -> str:
-        """The settings that are not `conv`'s."""
-        return f"activation={self.activation}, pool={self.pool}"
-
-
-def _padding(conv: nn.Conv2d) -> tuple[int, int]:
-    rows, columns = conv.kernel_size
-    even = conv.padding == "same" and not (rows % 2 and columns % 2)
-    if conv.padding_mode != "zeros" or even:
-        raise SettingError(
-            f"{conv} cannot be fused", remedy="Pad by zeros, the same on opposite sides."
-        )
-    if conv.padding == "same":
-        return rows // 2, columns // 2
-    if isinstance(conv.padding, str):
-        return 0, 0
-    top, left = conv.padding
-    return top, left

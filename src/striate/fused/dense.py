@@ -9,24 +9,24 @@ is as fast, and a measurement says so.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from striate.errors import SettingError, ShapeError
-from striate.fused import build
-from striate.fused.choose import fused_wins, question
+from striate.fused import build, guard
+from striate.fused.choose import layer_is_faster, layer_question
 from striate.fused.layer import (
     ACTIVATIONS,
     Activation,
+    LayerShape,
     apply,
-    constant_to_compilers,
+    contiguous,
+    is_available,
     plain_gradients,
-    plain_world,
     pointer,
     workspace,
 )
@@ -53,14 +53,13 @@ def library() -> ctypes.CDLL:
     return built
 
 
-@constant_to_compilers
 def available() -> bool:
     """Whether the kernels are there, building them on the first question.
 
     Raises:
         Unavailable: they are not, and `STRIATE_FUSED=require`.
     """
-    return build.found(library) is not None
+    return is_available(library)
 
 
 def _shape(x: Tensor, weight: Tensor, activation: int) -> Any:
@@ -72,7 +71,7 @@ def _shape(x: Tensor, weight: Tensor, activation: int) -> Any:
 
 def run_forward(x: Tensor, weight: Tensor, bias: Tensor | None, activation: int) -> Tensor:
     """The layer's answer."""
-    x, weight = x.contiguous(), weight.contiguous()
+    x, weight, bias = x.contiguous(), weight.contiguous(), contiguous(bias)
     y = x.new_empty(x.shape[0], weight.shape[0])
     shape, built = _shape(x, weight, activation), library()
     memory = workspace(built.dense_forward_workspace(shape))
@@ -95,62 +94,32 @@ def run_backward(
     return dx, dweight, dbias
 
 
-operator = torch.library.custom_op("striate::dense", run_forward, mutates_args=())
-backward_operator = torch.library.custom_op(
-    "striate::dense_backward", run_backward, mutates_args=()
-)
-
-
-@operator.register_fake
-def _(x: Tensor, weight: Tensor, bias: Tensor | None, activation: int) -> Tensor:
-    return x.new_empty(x.shape[0], weight.shape[0])
-
-
-@backward_operator.register_fake
-def _(
-    gradient: Tensor, x: Tensor, weight: Tensor, y: Tensor, activation: int, wants_dx: bool
-) -> tuple[Tensor, Tensor, Tensor]:
-    dx = x.new_empty(x.shape if wants_dx else (0,))
-    return dx, weight.new_empty(weight.shape), weight.new_empty(weight.shape[0])
-
-
-def _remember(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    x, weight, bias, ctx.activation = inputs
-    ctx.save_for_backward(x, weight, bias, output)
-
-
-def _gradients(
-    ctx: Any, gradient: Tensor, backward: Callable[..., tuple[Tensor, Tensor, Tensor]]
-) -> tuple[Tensor | None, ...]:
-    """What autograd wants: a gradient for each of the operator's four arguments."""
-    x, weight, bias, y = ctx.saved_tensors
-    wants_dx = ctx.needs_input_grad[0]
-    dx, dweight, dbias = backward(gradient, x, weight, y, ctx.activation, wants_dx)
-    return dx if wants_dx else None, dweight, None if bias is None else dbias, None
-
-
-operator.register_autograd(
-    lambda ctx, gradient: _gradients(ctx, gradient, backward_operator), setup_context=_remember
-)
-
-
-class Direct(torch.autograd.Function):
-    """The same without the dispatcher's round trip."""
+class DenseFunction(torch.autograd.Function):
+    """A dense layer and its activation, differentiable."""
 
     @staticmethod
-    def forward(ctx: Any, *given: Any) -> Tensor:
-        y = run_forward(*given)
-        _remember(ctx, given, y)
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, activation: int
+    ) -> Tensor:
+        y = run_forward(x, weight, bias, activation)
+        ctx.activation = activation
+        ctx.save_for_backward(x, weight, bias, y)
         return y
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        if not torch.is_grad_enabled():
-            return _gradients(ctx, gradient, run_backward)
-        # somebody wants the gradient of this gradient
-        inputs = ctx.saved_tensors[:3]
-        y = apply(functional.linear(*inputs), ACTIVATIONS[ctx.activation])
-        return *plain_gradients(y, inputs, gradient), None
+        x, weight, bias, y = ctx.saved_tensors
+        if torch.is_grad_enabled() or not guard.allows(gradient, x, weight, bias, y):
+            name = ACTIVATIONS[ctx.activation]
+            return *plain_gradients(partial(plainly, name), (x, weight, bias), gradient), None
+        wants_dx = ctx.needs_input_grad[0]
+        dx, dweight, dbias = run_backward(gradient, x, weight, y, ctx.activation, wants_dx)
+        return dx if wants_dx else None, dweight, None if bias is None else dbias, None
+
+
+def plainly(activation: Activation, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """The same by PyTorch's own operators."""
+    return apply(functional.linear(x, weight, bias), activation)
 
 
 def dense(
@@ -190,56 +159,23 @@ def dense(
             f"weights of {tuple(weight.shape)} do not fit inputs of {tuple(x.shape)}",
             remedy="Give (batch, inputs) and (outputs, inputs).",
         )
+    fits = x.ndim == 2 and guard.allows(x, weight, bias) and available()
+    if not fits or (measured and not _is_faster(x, weight, bias, activation)):
+        return plainly(activation, x, weight, bias)
+    return _run(activation, x, weight, bias)
+
+
+def _run(activation: Activation, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     index = ACTIVATIONS.index(activation)
-    if x.ndim != 2 or not plain_world(x, weight, bias) or not available():
-        return apply(functional.linear(x, weight, bias), activation)
-    if torch.compiler.is_compiling():
-        return cast(Tensor, operator(x, weight, bias, index))
-    if measured and not _wins(x, weight, activation):
-        return apply(functional.linear(x, weight, bias), activation)
-    return _now(x, weight, bias, index)
+    if torch.is_grad_enabled() and any(
+        t is not None and t.requires_grad for t in (x, weight, bias)
+    ):
+        return cast(Tensor, DenseFunction.apply(x, weight, bias, index))  # type: ignore[no-untyped-call]
+    return run_forward(x, weight, bias, index)
 
 
-def _now(x: Tensor, weight: Tensor, bias: Tensor | None, activation: int) -> Tensor:
-    given = [t for t in (x, weight, bias) if t is not None]
-    if type(x) is not Tensor or torch._C._len_torch_dispatch_stack() > 0:
-        return cast(Tensor, operator(x, weight, bias, activation))
-    if torch.is_grad_enabled() and any(t.requires_grad for t in given):
-        return cast(Tensor, Direct.apply(x, weight, bias, activation))  # type: ignore[no-untyped-call]
-    return run_forward(x, weight, bias, activation)
-
-
-def _wins(x: Tensor, weight: Tensor, activation: Activation) -> bool:
-    index = ACTIVATIONS.index(activation)
-    return fused_wins(
-        question(x, weight, (0, 0), activation, "none"),
-        lambda a, b: _now(a, b, None, index),
-        lambda a, b: apply(functional.linear(a, b), activation),
-    )
-
-
-class Dense(nn.Module):
-    """`linear` and an activation as one step; its weights are `linear`'s own.
-
-    >>> module = Dense(nn.Linear(3, 5), "tanh")
-    >>> module(torch.zeros(2, 3)).shape
-    torch.Size([2, 5])
-    >>> list(module.state_dict())
-    ['linear.weight', 'linear.bias']
-    """
-
-    def __init__(
-        self, linear: nn.Linear, activation: Activation = "identity", measured: bool = False
-    ) -> None:
-        super().__init__()
-        self.linear = linear
-        self.activation, self.measured = activation, measured
-
-    def forward(self, x: Tensor) -> Tensor:
-        """See `dense`."""
-        linear = self.linear
-        return dense(x, linear.weight, linear.bias, self.activation, self.measured)
-
-    def extra_repr(self) -> str:
-        """The setting that is not `linear`'s."""
-        return f"activation={self.activation}"
+def _is_faster(x: Tensor, weight: Tensor, bias: Tensor | None, activation: Activation) -> bool:
+    sizes = tuple(x.shape[1:]), tuple(weight.shape)
+    layer = LayerShape("dense", *sizes, bias is not None, activation)
+    asked = layer_question("dense", layer, x, weight, bias, layout="contiguous")
+    return layer_is_faster(asked, partial(_run, activation), partial(plainly, activation))

@@ -8,19 +8,28 @@ less time than one call of a PyTorch operator for every layer.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from striate.fused import build
-from striate.fused.layer import ACTIVATIONS, KINDS, Layer, Shape, workspace
-from striate.fused.max_pool import pays_in_tiles
+from striate.fused.layer import (
+    ACTIVATIONS,
+    KINDS,
+    Bounded,
+    LayerShape,
+    Shape,
+    contiguous,
+    pointer,
+    workspace,
+)
+from striate.fused.max_pool import tiles_are_faster
 
 
-class Step(ctypes.Structure):
+class StepFields(ctypes.Structure):
     """Mirrors `Step` in csrc/frozen_step.hpp, field by field."""
 
     _fields_ = [
@@ -51,29 +60,30 @@ def library() -> ctypes.CDLL:
     return built
 
 
-class Chain:
+class FrozenLayers:
     """Layers behind each other, their weights packed for the kernels.
 
     Args:
         layers: convolutions, then dense layers; each reads what the one before answers with.
+        weights: weight and bias of each layer, in order; None where a layer has no bias.
     """
 
-    def __init__(self, layers: Sequence[Layer]) -> None:
+    def __init__(self, layers: Sequence[LayerShape], weights: Sequence[Tensor | None]) -> None:
         self._built = library()
         self._count = len(layers)
-        self._steps = (Step * len(layers))()
+        self._steps = (StepFields * len(layers))()
         self._kept: list[Tensor] = []  # the memory that the steps point to
-        self._floats: dict[tuple[int, int], int] = {}
+        self._calls = Bounded(64)
         self._at = ctypes.addressof(self._steps)
-        self._run = self._built.frozen_run
         self.size, self.size_after = layers[0].size, layers[-1].size_after
         for k, layer in enumerate(layers):
             before = layers[k - 1] if k else None
-            self._pack(self._steps[k], layer, before)
+            own = (None if each is None else each.detach() for each in weights[2 * k : 2 * k + 2])
+            self._pack(self._steps[k], layer, before, *map(contiguous, own))
 
-    def _pack(self, step: Any, layer: Layer, before: Layer | None) -> None:
-        weight = layer.weight.detach().contiguous()
-        bias = None if layer.bias is None else layer.bias.detach().contiguous()
+    def _pack(
+        self, step: Any, layer: LayerShape, before: LayerShape | None, weight: Any, bias: Any
+    ) -> None:
         follows = before is not None and before.kind != "dense"
         if layer.kind == "dense":
             if follows and before is not None:  # maps are written with channels innermost
@@ -84,41 +94,36 @@ class Chain:
         numbers = (0, *sizes, ACTIVATIONS.index(layer.activation), 0, int(follows), 1)
         step.shape = Shape(*numbers)
         step.pool = KINDS.index(layer.kind)
-        step.tiles = int(layer.kind == "max" and pays_in_tiles(weight))
+        step.tiles = int(layer.kind == "max" and tiles_are_faster(weight.shape))
         memory = torch.zeros(self._built.frozen_memory(ctypes.byref(step)))
         self._kept.append(memory)
         step.memory = memory.data_ptr()
-        self._built.frozen_pack(ctypes.byref(step), *map(_pointer, (weight, bias)))
+        self._built.frozen_pack(ctypes.byref(step), *map(pointer, (weight, bias)))
 
     def __call__(self, x: Tensor) -> Tensor:
         """The answer to (batch, *size): contiguous float32 on the CPU; the batch is not empty."""
-        batch, threads = len(x), torch.get_num_threads()
-        floats = self._floats.get((batch, threads))
-        if floats is None:
-            floats = self._built.frozen_workspace(self._at, self._count, batch, threads)
-            self._floats[batch, threads] = floats
-        y = self._answer(batch)
-        self._run(
-            self._at,
-            self._count,
-            batch,
-            threads,
-            x.data_ptr(),
-            y.data_ptr(),
-            workspace(floats).data_ptr(),
-        )
-        return y
+        return self.prepared(len(x), torch.get_num_threads())(x)
 
-    def _answer(self, batch: int) -> Tensor:
-        if len(self.size_after) == 1:
-            return torch.empty((batch, *self.size_after))
-        return torch.empty((batch, *self.size_after), memory_format=torch.channels_last)
+    def prepared(self, batch: int, threads: int) -> Callable[[Tensor], Tensor]:
+        """The same for one size of batch and so many threads, asked for often."""
+        if (batch, threads) not in self._calls:
+            floats = self._built.frozen_workspace(self._at, self._count, batch, threads)
+            sizes = self._at, self._count, batch, threads
+            size, last = (batch, *self.size_after), torch.channels_last
+            layout = last if len(size) == 4 else torch.contiguous_format
+            answer = partial(torch.empty, size, memory_format=layout)
+            run = self._built.frozen_run
+
+            def call(x: Tensor) -> Tensor:
+                y = answer()
+                run(*sizes, x.data_ptr(), y.data_ptr(), workspace(floats).data_ptr())
+                return y
+
+            self._calls[batch, threads] = call
+        found: Callable[[Tensor], Tensor] = self._calls[batch, threads]
+        return found
 
 
 def _channels_last(weight: Tensor, size: tuple[int, ...]) -> Tensor:
     """Columns for (channel, row, column) in the order (row, column, channel)."""
     return weight.reshape(-1, *size).permute(0, 2, 3, 1).reshape(len(weight), -1).contiguous()
-
-
-def _pointer(x: Tensor | None) -> ctypes.c_void_p | None:
-    return None if x is None else ctypes.c_void_p(x.data_ptr())

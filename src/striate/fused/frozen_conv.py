@@ -17,12 +17,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from striate.fused import build, winograd
-from striate.fused.choose import chain_wins
-from striate.fused.layer import workspace
+from striate.fused import build, guard, winograd
+from striate.fused.choose import Kernel, Question, is_faster
+from striate.fused.layer import Activation, Bounded, LayerShape, rounded_up, timing_input, workspace
 from striate.fused.winograd_kernels import LaidOut
 
-Run: TypeAlias = Callable[[Tensor, Tensor | None], Tensor]
+Way: TypeAlias = Callable[[Tensor, Tensor | None], Tensor]
 
 
 class ConvShape(ctypes.Structure):
@@ -87,8 +87,7 @@ class FrozenConv:
         self._weight = weight.detach().contiguous()
         self._bias = None if bias is None else bias.detach().contiguous()
         self._stride, self._padding, self._relu = stride, padding, relu
-        self._ways: dict[tuple[int, ...], Run] = {}
-        self._calls: dict[tuple[torch.Size, int], tuple[Any, int, tuple[int, ...]]] = {}
+        self._ways, self._calls = Bounded(64), Bounded(64)
 
     def __call__(self, x: Tensor, add: Tensor | None = None) -> Tensor:
         """The map of (batch, channels, height, width) in float32 on the CPU, channels_last.
@@ -96,19 +95,22 @@ class FrozenConv:
         Args:
             add: a map shaped as the answer, added before ReLU.
         """
+        if not guard.allows(x, add):
+            return self.plainly(x, add)
         x = x.contiguous(memory_format=torch.channels_last)
         if add is not None:
             add = add.contiguous(memory_format=torch.channels_last)
         asked = (*x.shape, torch.get_num_threads(), add is not None)
         if asked not in self._ways:
             self._ways[asked] = self._way(x, add)
-        return self._ways[asked](x, add)
+        way: Way = self._ways[asked]
+        return way(x, add)
 
     def plainly(self, x: Tensor, add: Tensor | None) -> Tensor:
         """The same by PyTorch's own operators."""
         y = functional.conv2d(x, self._weight, self._bias, self._stride, self._padding)
-        y = y if add is None else y.add_(add)
-        return y.relu_() if self._relu else y
+        y = y if add is None else y + add
+        return functional.relu(y, inplace=True) if self._relu else y
 
     def size_after(self, x: torch.Size) -> tuple[int, int, int, int]:
         """The answer's size for maps of this size."""
@@ -118,22 +120,26 @@ class FrozenConv:
         )
         return x[0], self._weight.shape[0], rows, columns
 
-    def _way(self, x: Tensor, add: Tensor | None) -> Run:
+    def _way(self, x: Tensor, add: Tensor | None) -> Way:
         """The fastest way for this size, asked for a batch rounded up to a power of two."""
-        size = torch.Size((1 << (len(x) - 1).bit_length(), *x.shape[1:]))
-        if not x.numel() or min(self.size_after(size)) < 1:
+        size = torch.Size((rounded_up(len(x)), *x.shape[1:]))
+        if min(self.size_after(size)) < 1:
             return self.plainly  # which says what is wrong
         given = cache(
-            lambda: (_noise(size), None if add is None else _noise(self.size_after(size)))
+            lambda: (
+                timing_input(size),
+                None if add is None else timing_input(self.size_after(size)),
+            )
         )
 
-        def wins(told: str, first: Run, second: Run) -> bool:
-            return chain_wins(told, lambda: first(*given()), lambda: second(*given()))
+        def chosen(kernel: Kernel, first: Way, second: Way) -> bool:
+            asked = self._question(kernel, size, adds=add is not None)
+            return is_faster(asked, lambda: first(*given()), lambda: second(*given()))
 
-        told, best = self._told(size, add), self.direct
-        if self.fits_tiles and wins(f"{told}, tiled", self.tiled, best):
+        best = self.direct
+        if self.fits_tiles and chosen("frozen convolution, tiled", self.tiled, best):
             best = self.tiled
-        return best if wins(told, best, self.plainly) else self.plainly
+        return best if chosen("frozen convolution", best, self.plainly) else self.plainly
 
     @property
     def fits_tiles(self) -> bool:
@@ -163,7 +169,8 @@ class FrozenConv:
             shape = ctypes.byref(ConvShape(*sizes))
             floats = library().conv_workspace(shape)
             self._calls[x, threads] = (shape, floats, self.size_after(x))
-        return self._calls[x, threads]
+        found: tuple[Any, int, tuple[int, ...]] = self._calls[x, threads]
+        return found
 
     @cached_property
     def _packed(self) -> Tensor:
@@ -185,24 +192,13 @@ class FrozenConv:
     def _tiles(self) -> LaidOut:
         return LaidOut(self._weight)
 
-    def _told(self, size: torch.Size, add: Tensor | None) -> str:
-        outputs, _, *kernel = self._weight.shape
-        taps = (("stride", self._stride), ("pad", self._padding))
-        more = [f"{name} {each[0]}x{each[1]}" for name, each in taps]
-        more += ["add"] if add is not None else []
-        more += ["relu"] if self._relu else []
-        maps, kernels = "x".join(map(str, size)), "x".join(map(str, (outputs, *kernel)))
-        return f"frozen conv {maps} by {kernels}, {', '.join(more)}, {_threads()}"
-
-
-def _threads() -> str:
-    return f"{torch.get_num_threads()} threads"
+    def _question(self, kernel: Kernel, size: torch.Size, *, adds: bool) -> Question:
+        activation: Activation = "relu" if self._relu else "identity"
+        sizes, bias = (tuple(size[1:]), tuple(self._weight.shape)), self._bias is not None
+        taps = self._padding, self._stride
+        layer = LayerShape("conv", *sizes, bias, activation, *taps, adds)
+        return Question(kernel, (layer,), size[0], "forward", torch.get_num_threads())
 
 
 def _empty(size: tuple[int, ...]) -> Tensor:
     return torch.empty(size, memory_format=torch.channels_last)
-
-
-def _noise(size: tuple[int, ...]) -> Tensor:
-    noise = torch.randn(size, generator=torch.Generator().manual_seed(0))
-    return noise.contiguous(memory_format=torch.channels_last)

@@ -19,16 +19,11 @@ from torch.nn import functional
 from striate.fused import build
 
 Activation = Literal["identity", "relu", "tanh", "sigmoid"]
+Padding2d = int | tuple[int, int]
 Pool = Literal["max", "avg"]
 ACTIVATIONS: tuple[Activation, ...] = ("identity", "relu", "tanh", "sigmoid")
 POOLS: tuple[Pool, ...] = ("max", "avg")
 LARGEST_KERNEL = 7
-
-
-def constant_to_compilers(function: Callable[..., bool]) -> Callable[..., bool]:
-    """`torch.compiler.assume_constant_result`, which would load the compiler: a second."""
-    function._dynamo_marked_constant = True  # type: ignore[attr-defined]
-    return function
 
 
 class Shape(ctypes.Structure):
@@ -92,14 +87,9 @@ def lies_last(x: Tensor) -> bool:
     return not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
 
 
-def plain_world(*given: Tensor | None) -> bool:
-    """Whether these are float32 maps on the CPU, none empty, outside autocast and functorch."""
-    tensors = [t for t in given if t is not None]
-    kinds = all(t.dtype == torch.float32 and t.device.type == "cpu" for t in tensors)
-    whole = all(t.numel() > 0 for t in tensors)
-    if build.mode() == "off" or not kinds or not whole or torch.is_autocast_enabled("cpu"):
-        return False
-    return torch.compiler.is_compiling() or torch._C._functorch.peek_interpreter_stack() is None
+def contiguous(x: Tensor | None) -> Tensor | None:
+    """The same in row-major order."""
+    return None if x is None else x.contiguous()
 
 
 def pointer(x: Tensor | None) -> ctypes.c_void_p | None:
@@ -148,14 +138,24 @@ def plain(
 
 
 def plain_gradients(
-    y: Tensor, inputs: Sequence[Tensor | None], gradient: Tensor
+    function: Callable[..., Tensor], inputs: Sequence[Tensor | None], gradient: Tensor
 ) -> list[Tensor | None]:
-    """The gradients of what `y` was computed from, themselves differentiable: for backward, where
-    somebody wants the gradient of a gradient. None where none is wanted.
+    """The gradients of the inputs by PyTorch's own operators; None where none is wanted.
+
+    For a kernel's backward where the kernel cannot run: somebody wants the gradient of this
+    gradient, or it is of a kind that compiled code must not read.
     """
-    wanted = [t for t in inputs if t is not None and t.requires_grad]
-    found = iter(torch.autograd.grad(y, wanted, gradient, create_graph=True) if wanted else ())
-    return [next(found) if t is not None and t.requires_grad else None for t in inputs]
+    again = torch.is_grad_enabled()
+    with torch.enable_grad():
+        given = list(inputs) if again else [_leaf(each) for each in inputs]
+        wanted = [t for t in given if t is not None and t.requires_grad]
+        y = function(*given)
+        found = iter(torch.autograd.grad(y, wanted, gradient, create_graph=again) if wanted else ())
+    return [next(found) if t is not None and t.requires_grad else None for t in given]
+
+
+def _leaf(x: Tensor | None) -> Tensor | None:
+    return None if x is None else x.detach().requires_grad_(x.requires_grad)
 
 
 def apply(x: Tensor, activation: Activation) -> Tensor:
@@ -172,52 +172,97 @@ def apply(x: Tensor, activation: Activation) -> Tensor:
 
 
 KINDS = ("max", "avg", "dense")
+"""Layers that a chain may have, as csrc/trained.cpp and csrc/frozen_step.hpp number them."""
+
+Kind = Literal["max", "avg", "dense", "conv", "batch norm"]
 
 
 @dataclass(frozen=True)
-class Layer:
-    """One layer: a convolution with stride 1, activation and pool, or a dense layer.
+class LayerShape:
+    """What a kernel needs to know of a layer beside the numbers.
 
     Args:
-        kind: the convolution's pool, or dense.
-        size: of what it reads: (channels, height, width), or (units,); a dense layer flattens.
-        weight: (outputs, channels, rows, columns) or (outputs, units).
-        bias: (outputs,).
+        kind: of a convolution with stride 1, activation and 2x2 pool, the pool; else its name.
+        size: of what it reads, per picture: (channels, height, width) or (units,).
+        weight: (outputs, channels, rows, columns), (outputs, units) or (channels,).
+        bias: whether there is one.
         activation: before an average pool, behind anything else.
         padding: zeros (above and below, left and right).
+        stride: (rows, columns).
+        adds: whether another map is added before the activation.
     """
 
-    kind: Literal["max", "avg", "dense"]
+    kind: Kind
     size: tuple[int, ...]
-    weight: Tensor
-    bias: Tensor | None
+    weight: tuple[int, ...]
+    bias: bool = True
     activation: Activation = "identity"
     padding: tuple[int, int] = (0, 0)
+    stride: tuple[int, int] = (1, 1)
+    adds: bool = False
 
     @property
     def size_after(self) -> tuple[int, ...]:
         """The size of what it answers with."""
-        outputs = self.weight.shape[0]
+        if self.kind == "batch norm":
+            return self.size
         if self.kind == "dense":
-            return (outputs,)
+            return (self.weight[0],)
         rows, columns = (
-            (self.size[k + 1] + 2 * self.padding[k] - self.weight.shape[k + 2] + 1) // 2
+            (self.size[k + 1] + 2 * self.padding[k] - self.weight[k + 2]) // self.stride[k] + 1
             for k in (0, 1)
         )
-        return outputs, rows, columns
+        pool = 2 if self.kind in POOLS else 1
+        return self.weight[0], rows // pool, columns // pool
 
     @property
     def fits(self) -> bool:
         """Whether the weights suit the size, and the kernels suit the weights."""
-        if self.bias is not None and self.bias.shape != self.weight.shape[:1]:
-            return False
         if self.kind == "dense":
-            return self.weight.ndim == 2 and self.weight.shape[1] == torch.Size(self.size).numel()
-        usual = self.weight.ndim == 4 and self.weight.shape[1] == self.size[0]
-        return usual and max(self.weight.shape[2:]) <= LARGEST_KERNEL and min(self.size_after) > 0
+            return len(self.weight) == 2 and self.weight[1] == torch.Size(self.size).numel()
+        usual = len(self.weight) == 4 and self.weight[1] == self.size[0]
+        return usual and max(self.weight[2:]) <= LARGEST_KERNEL and min(self.size_after) > 0
 
-    def plainly(self, x: Tensor) -> Tensor:
-        """The same by PyTorch's own operators."""
+    def plainly(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """The same by PyTorch's own operators, for a layer of a chain."""
         if self.kind == "dense":
-            return apply(functional.linear(x.flatten(1), self.weight, self.bias), self.activation)
-        return plain(x, self.weight, self.bias, self.padding, self.activation, self.kind)
+            return apply(functional.linear(x.flatten(1), weight, bias), self.activation)
+        pool: Pool = "max" if self.kind == "max" else "avg"
+        return plain(x, weight, bias, self.padding, self.activation, pool)
+
+
+def is_available(library: Callable[[], ctypes.CDLL]) -> bool:
+    """Whether compiled kernels are there and wanted, building them on the first question.
+
+    Raises:
+        Unavailable: they are not there, and `STRIATE_FUSED=require`.
+    """
+    return build.mode() != "off" and build.found(library) is not None
+
+
+class Bounded(dict[Any, Any]):
+    """A dictionary that forgets its oldest entry where it would have more than `most`."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if key not in self and len(self) >= self._most:
+            del self[next(iter(self))]
+        super().__setitem__(key, value)
+
+
+def rounded_up(batch: int) -> int:
+    """The power of two that a batch is measured as.
+
+    >>> rounded_up(1), rounded_up(33)
+    (1, 64)
+    """
+    return 1 << (batch - 1).bit_length()
+
+
+def timing_input(size: tuple[int, ...]) -> Tensor:
+    """A fixed standard normal input for timing; maps lie in channels_last memory."""
+    x = torch.randn(size, generator=torch.Generator().manual_seed(0))
+    return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x

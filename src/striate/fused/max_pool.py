@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from functools import cache
-
-import torch
 
 from striate.fused import build
 
@@ -26,13 +25,13 @@ def library() -> ctypes.CDLL:
     return built
 
 
-def pays_in_tiles(weight: torch.Tensor) -> bool:
-    """Whether Winograd's tiles win: kernels of 3x3 or 5x5, enough channels for the transforms.
+def tiles_are_faster(weight: Sequence[int]) -> bool:
+    """Whether Winograd's tiles are faster: kernels of 3x3 or 5x5, enough channels.
 
-    >>> pays_in_tiles(torch.zeros(64, 32, 5, 5)), pays_in_tiles(torch.zeros(64, 1, 5, 5))
+    >>> tiles_are_faster((64, 32, 5, 5)), tiles_are_faster((64, 1, 5, 5))
     (True, False)
     """
-    outputs, channels, height, width = weight.shape
+    outputs, channels, height, width = weight
     return height == width and height in (3, 5) and min(channels, outputs) >= FEWEST_FOR_TILES
 
 

@@ -1,21 +1,21 @@
-"""Convolution, activation and 2x2 pool as one operator of PyTorch, and its gradient.
+"""Convolution, activation and 2x2 pool as one function of autograd, and its gradient.
 
-`striate::conv_pool` answers with the pooled map and with what backward reads of the rest:
-`avg_pool.kept_size` and `max_pool.places_size` say what that is.
+Forward keeps for backward what `avg_pool.kept_size` and `max_pool.places_size` say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from striate.fused import avg_pool, max_pool
+from striate.fused import avg_pool, guard, max_pool
 from striate.fused.layer import (
     ACTIVATIONS,
+    Pool,
+    contiguous,
     in_layout,
     lies_last,
     new_map,
@@ -29,7 +29,7 @@ from striate.fused.layer import (
 )
 
 LIBRARIES = {"max": max_pool.library, "avg": avg_pool.library}
-PAYS_IN_TILES = {"max": max_pool.pays_in_tiles, "avg": avg_pool.pays_in_tiles}
+TILES_ARE_FASTER = {"max": max_pool.tiles_are_faster, "avg": avg_pool.tiles_are_faster}
 
 
 @lru_cache(maxsize=512)
@@ -74,9 +74,9 @@ def run_forward(
     `winograd` allows its tiles where they pay.
     """
     x_last, padding = lies_last(x), (pad_h, pad_w)
-    x, weight = in_layout(x, x_last), weight.contiguous()
+    x, weight, bias = in_layout(x, x_last), weight.contiguous(), contiguous(bias)
     y, kept = _new_results(x, weight, padding, activation, last, pool, keep)
-    tiles = winograd and PAYS_IN_TILES[pool](weight)
+    tiles = winograd and TILES_ARE_FASTER[pool](weight.shape)
     numbers = shape_numbers(x, weight, padding, activation, x_last, last)
     run, shape, floats = _kernel(pool, "tiles" if tiles else "forward", numbers)
     memory = workspace(floats)
@@ -113,7 +113,7 @@ def run_backward(
     x, weight, gradient = in_layout(x, x_last), weight.contiguous(), in_layout(gradient, last)
     dx, dweight, dbias = _new_gradients(x, weight, wants_dx)
     numbers = shape_numbers(x, weight, (pad_h, pad_w), activation, x_last, last)
-    tiles = winograd and pool == "avg" and avg_pool.pays_in_tiles(weight)
+    tiles = winograd and pool == "avg" and avg_pool.tiles_are_faster(weight.shape)
     run, shape, floats = _kernel(pool, "tiles_backward" if tiles else "backward", numbers, wants_dx)
     memory = workspace(floats)
     maps = (gradient, x, weight) if y is None else (gradient, x, weight, in_layout(y, last))
@@ -123,63 +123,37 @@ def run_backward(
     return dx, dweight, dbias
 
 
-operator = torch.library.custom_op("striate::conv_pool", run_forward, mutates_args=())
-backward_operator = torch.library.custom_op(
-    "striate::conv_pool_backward", run_backward, mutates_args=()
-)
-
-
-@operator.register_fake
-def _(
-    x: Tensor, weight: Tensor, bias: Tensor | None, pad_h: int, pad_w: int, *settings: Any
-) -> tuple[Tensor, Tensor]:
-    return _new_results(x, weight, (pad_h, pad_w), *settings[:-1])
-
-
-@backward_operator.register_fake
-def _(gradient: Tensor, x: Tensor, weight: Tensor, *more: Any) -> tuple[Tensor, Tensor, Tensor]:
-    return _new_gradients(x, weight, wants_dx=more[-1])
-
-
-def _remember(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    x, weight, bias, *settings, _keep, winograd = inputs
-    ctx.settings = (*settings, winograd)
-    y, kept = output
-    pool = settings[-1]
-    ctx.save_for_backward(x, weight, bias, y if pool == "max" else None, kept)
-
-
-def _gradients(
-    ctx: Any, gradient: Tensor, backward: Callable[..., tuple[Tensor, Tensor, Tensor]]
-) -> tuple[Tensor | None, ...]:
-    """What autograd wants: a gradient for each of the operator's ten arguments."""
-    x, weight, bias, y, kept = ctx.saved_tensors
-    wants_dx = ctx.needs_input_grad[0]
-    dx, dweight, dbias = backward(gradient, x, weight, y, kept, *ctx.settings, wants_dx)
-    return dx if wants_dx else None, dweight, None if bias is None else dbias, *[None] * 7
-
-
-operator.register_autograd(
-    lambda ctx, gradient, _: _gradients(ctx, gradient, backward_operator), setup_context=_remember
-)
-
-
-class Direct(torch.autograd.Function):
-    """The same without the dispatcher's round trip, a tenth of a small network's step."""
+class ConvPoolFunction(torch.autograd.Function):
+    """A convolution, activation and pool, differentiable: given what `run_forward` is."""
 
     @staticmethod
     def forward(ctx: Any, *given: Any) -> Tensor:
-        """The operator's arguments, `keep` among them."""
-        output = run_forward(*given)
-        _remember(ctx, given, output)
-        return output[0]
+        x, weight, bias, *settings, _keep, winograd = given
+        y, kept = run_forward(*given)
+        ctx.settings = (*settings, winograd)
+        pool = settings[-1]
+        ctx.save_for_backward(x, weight, bias, y if pool == "max" else None, kept)
+        return y
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        if not torch.is_grad_enabled():
-            return _gradients(ctx, gradient, run_backward)
-        # somebody wants the gradient of this gradient
-        pad_h, pad_w, activation, _last, pool, _winograd = ctx.settings
-        x, weight, bias, *_ = ctx.saved_tensors
-        y = plain(x, weight, bias, (pad_h, pad_w), ACTIVATIONS[activation], pool)
-        return *plain_gradients(y, (x, weight, bias), gradient), *[None] * 7
+        x, weight, bias, y, kept = ctx.saved_tensors
+        if torch.is_grad_enabled() or not guard.allows(gradient, x, weight, bias, y):
+            pad_h, pad_w, activation, _last, pool, _winograd = ctx.settings
+            again = partial(_plainly, (pad_h, pad_w), activation, pool)
+            return *plain_gradients(again, (x, weight, bias), gradient), *[None] * 7
+        wants_dx = ctx.needs_input_grad[0]
+        given = gradient, x, weight, y, kept, *ctx.settings, wants_dx
+        dx, dweight, dbias = run_backward(*given)
+        return dx if wants_dx else None, dweight, None if bias is None else dbias, *[None] * 7
+
+
+def _plainly(
+    padding: tuple[int, int],
+    activation: int,
+    pool: Pool,
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+) -> Tensor:
+    return plain(x, weight, bias, padding, ACTIVATIONS[activation], pool)

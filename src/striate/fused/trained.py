@@ -9,20 +9,19 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cache, partial
 from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
 
-from striate.fused import avg_pool, build, dense, max_pool
-from striate.fused.layer import ACTIVATIONS, KINDS, Layer, Shape, plain_gradients, workspace
+from striate.fused import avg_pool, build, dense, guard, max_pool
+from striate.fused.layer import ACTIVATIONS, KINDS, LayerShape, Shape, plain_gradients, workspace
 from striate.fused.pool_operator import LIBRARIES as POOL_LIBRARIES
-from striate.fused.pool_operator import PAYS_IN_TILES
+from striate.fused.pool_operator import TILES_ARE_FASTER
 
 
-class Link(ctypes.Structure):
+class LinkFields(ctypes.Structure):
     """Mirrors `Link` in csrc/trained.cpp, field by field."""
 
     _fields_ = [
@@ -31,16 +30,16 @@ class Link(ctypes.Structure):
     ]
 
 
-class Links(ctypes.Structure):
+class ChainFields(ctypes.Structure):
     """Mirrors `Links` in csrc/trained.cpp, field by field."""
 
     _fields_ = [
-        ("each", ctypes.POINTER(Link)),
+        ("each", ctypes.POINTER(LinkFields)),
         *((name, ctypes.c_int64) for name in ("count", "batch", "threads", "widest", "outputs")),
     ]
 
 
-class Tensors(ctypes.Structure):
+class TensorsFields(ctypes.Structure):
     """Mirrors `Tensors` in csrc/trained.cpp, field by field."""
 
     _fields_ = [
@@ -69,16 +68,16 @@ def library() -> ctypes.CDLL:
     return built
 
 
-class Kernel(NamedTuple):
+class Compiled(NamedTuple):
     """Where a compiled function lies, and how many floats of workspace it wants."""
 
     address: int | None
     floats: int
 
 
-def _kernel(library: ctypes.CDLL, name: str, shape: Any, *more: int) -> Kernel:
+def _kernel(library: ctypes.CDLL, name: str, shape: Any, *more: int) -> Compiled:
     run = ctypes.cast(getattr(library, f"{name}_run"), ctypes.c_void_p)
-    return Kernel(run.value, getattr(library, f"{name}_workspace")(ctypes.byref(shape), *more))
+    return Compiled(run.value, getattr(library, f"{name}_workspace")(ctypes.byref(shape), *more))
 
 
 LIBRARIES = {**POOL_LIBRARIES, "dense": dense.library}
@@ -91,16 +90,15 @@ KERNELS = {
 }
 """Forward and backward of a kind of layer, by tiles or without."""
 
-Weights = Sequence[Tensor | None]
+LayerWeights = Sequence[Tensor | None]
 """Weight and bias of each layer, in order, contiguous; None where a layer has no bias."""
 
 
-class Chain:
+class TrainedLayers:
     """Layers behind each other, for one size of batch and the number of threads that there is now.
 
     Args:
-        layers: convolutions, then dense layers; each reads what the one before answers with. Their
-            shapes count, not their numbers.
+        layers: convolutions, then dense layers; each reads what the one before answers with.
         batch: of every call.
         wants_dx: whether backward gives the gradient of `x` too.
         winograd: allow its tiles where they pay. See `striate.fused.conv_pool.conv_pool`.
@@ -110,12 +108,16 @@ class Chain:
     """
 
     def __init__(
-        self, layers: Sequence[Layer], batch: int, wants_dx: bool = False, winograd: bool = True
+        self,
+        layers: Sequence[LayerShape],
+        batch: int,
+        wants_dx: bool = False,
+        winograd: bool = True,
     ) -> None:
         self.layers, self.batch, self.wants_dx = tuple(layers), batch, wants_dx
         self._winograd = winograd
-        self._built, self._threads = library(), torch.get_num_threads()
-        self._each = (Link * len(layers))()
+        self._built, self.threads = library(), torch.get_num_threads()
+        self._each = (LinkFields * len(layers))()
         self._shapes: list[Any] = []  # what the links point to
         self._memory = floats = 0
         for k, layer in enumerate(layers):
@@ -124,24 +126,24 @@ class Chain:
         size = layers[-1].size_after
         layout = torch.channels_last if len(size) == 3 else torch.contiguous_format
         self._answer = partial(torch.empty, (batch, *size), memory_format=layout)
-        self._links = Links(
+        self._links = ChainFields(
             self._each,
             len(layers),
             batch,
-            self._threads,
+            self.threads,
             batch * max(_size(layer.size_after) for layer in layers),
-            max(len(layer.weight) for layer in layers),
+            max(layer.weight[0] for layer in layers),
         )
         self._at = ctypes.addressof(self._links)
         self._workspace = floats + self._built.trained_workspace(self._at)
 
-    def _link(self, link: Any, layer: Layer, behind: Sequence[Layer]) -> list[Kernel]:
+    def _link(self, link: Any, layer: LayerShape, behind: Sequence[LayerShape]) -> list[Compiled]:
         """Fill in one link, and give it its places in the memory."""
         last = all(each.kind != "dense" for each in behind)  # maps lie flat before a dense layer
         shape = self._shape(layer, last=last, first=not self._shapes)
         self._shapes.append(shape)
-        pays = PAYS_IN_TILES.get(layer.kind)
-        tiles = self._winograd and pays is not None and pays(layer.weight)
+        faster = TILES_ARE_FASTER.get(layer.kind)
+        tiles = self._winograd and faster is not None and faster(layer.weight)
         forward, backward = KERNELS[layer.kind, tiles]
         wants_dx = () if layer.kind == "dense" else (int(self.wants_dx or len(self._shapes) > 1),)
         built = LIBRARIES[layer.kind]()
@@ -149,33 +151,33 @@ class Chain:
         kept = _kept(layer, self.batch)
         link.shape = ctypes.addressof(shape)
         link.forward, link.backward = (kernel.address for kernel in kernels)
-        link.kind, link.outputs = KINDS.index(layer.kind), len(layer.weight)
+        link.kind, link.outputs = KINDS.index(layer.kind), layer.weight[0]
         link.answer = self._take(self.batch * _size(layer.size_after) if behind else 0)
         link.kept = self._take(kept) if kept else -1
         return kernels
 
-    def _shape(self, layer: Layer, *, last: bool, first: bool) -> Any:
+    def _shape(self, layer: LayerShape, *, last: bool, first: bool) -> Any:
         activation = ACTIVATIONS.index(layer.activation)
         if layer.kind == "dense":
-            sizes = (self.batch, _size(layer.size), len(layer.weight))
-            return dense.DenseShape(*sizes, activation, self._threads)
-        sizes = (self.batch, *layer.size, len(layer.weight), *layer.weight.shape[2:])
-        return Shape(*sizes, *layer.padding, activation, self._threads, int(not first), int(last))
+            sizes = (self.batch, _size(layer.size), layer.weight[0])
+            return dense.DenseShape(*sizes, activation, self.threads)
+        maps = (self.batch, *layer.size, layer.weight[0], *layer.weight[2:])
+        return Shape(*maps, *layer.padding, activation, self.threads, int(not first), int(last))
 
     def _take(self, floats: int) -> int:
         place = self._memory
         self._memory += -(-floats // 16) * 16
         return place
 
-    def __call__(self, x: Tensor, weights: Weights) -> Tensor:
+    def __call__(self, x: Tensor, weights: LayerWeights) -> Tensor:
         """The answer to `x` (batch, *size), contiguous, with gradients."""
-        return cast(Tensor, Direct.apply(self, x, *weights))  # type: ignore[no-untyped-call]
+        return cast(Tensor, TrainedFunction.apply(self, x, *weights))  # type: ignore[no-untyped-call]
 
     def memory(self) -> Tensor:
         """Room for what forward leaves for backward to read."""
         return torch.empty(self._memory)
 
-    def forward(self, x: Tensor, weights: Weights, memory: Tensor) -> Tensor:
+    def forward(self, x: Tensor, weights: LayerWeights, memory: Tensor) -> Tensor:
         """The answer to `x` (batch, *size), contiguous; `memory` is written to."""
         y = self._answer()
         tensors, _alive = self._tensors(x, weights, memory, y)
@@ -183,7 +185,7 @@ class Chain:
         return y
 
     def backward(
-        self, gradient: Tensor, x: Tensor, weights: Weights, memory: Tensor, y: Tensor
+        self, gradient: Tensor, x: Tensor, weights: LayerWeights, memory: Tensor, y: Tensor
     ) -> tuple[Tensor | None, list[Tensor | None]]:
         """The gradients of `x`, where it is wanted, and of the weights, from that of the answer.
 
@@ -198,7 +200,12 @@ class Chain:
         return dx, found
 
     def step(
-        self, x: Tensor, labels: Tensor, weights: Weights, memory: Tensor, gradients: Weights
+        self,
+        x: Tensor,
+        labels: Tensor,
+        weights: LayerWeights,
+        memory: Tensor,
+        gradients: LayerWeights,
     ) -> tuple[Tensor, Tensor] | None:
         """The scores, and the mean cross-entropy; `gradients` are written to.
 
@@ -219,16 +226,16 @@ class Chain:
     def _tensors(
         self,
         x: Tensor,
-        weights: Weights,
+        weights: LayerWeights,
         memory: Tensor,
         y: Tensor,
         dx: Tensor | None = None,
-        gradients: Weights = (),
-    ) -> tuple[Tensors, Any]:
+        gradients: LayerWeights = (),
+    ) -> tuple[TensorsFields, Any]:
         """What the loop is called with, and what has to live as long as that."""
         lists = [_pointers(weights), _pointers(gradients)]
         space = workspace(self._workspace)
-        return Tensors(
+        return TensorsFields(
             x.data_ptr(),
             ctypes.addressof(lists[0]),
             memory.data_ptr(),
@@ -239,7 +246,7 @@ class Chain:
         ), (lists, space)
 
 
-def _pointers(tensors: Weights) -> Any:
+def _pointers(tensors: LayerWeights) -> Any:
     pointers = [None if each is None else each.data_ptr() for each in tensors]
     return (ctypes.c_void_p * len(tensors))(*pointers)
 
@@ -248,7 +255,7 @@ def _size(sizes: Sequence[int]) -> int:
     return torch.Size(sizes).numel()
 
 
-def _kept(layer: Layer, batch: int) -> int:
+def _kept(layer: LayerShape, batch: int) -> int:
     """Floats that a convolution's backward reads beside the answer."""
     if layer.kind == "dense":
         return 0
@@ -259,11 +266,11 @@ def _kept(layer: Layer, batch: int) -> int:
     return avg_pool.kept_size((batch, outputs, rows, columns), activation, keep=True)
 
 
-class Direct(torch.autograd.Function):
-    """A chain's answer, differentiable: given the chain, x, then weights as `Weights`."""
+class TrainedFunction(torch.autograd.Function):
+    """A chain's answer, differentiable: given the chain, x, then weights as `LayerWeights`."""
 
     @staticmethod
-    def forward(ctx: Any, chain: Chain, x: Tensor, *weights: Tensor | None) -> Tensor:
+    def forward(ctx: Any, chain: TrainedLayers, x: Tensor, *weights: Tensor | None) -> Tensor:
         memory = chain.memory()
         y = chain.forward(x, weights, memory)
         ctx.chain = chain
@@ -272,10 +279,10 @@ class Direct(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        chain: Chain = ctx.chain
+        chain: TrainedLayers = ctx.chain
         x, memory, y, *weights = ctx.saved_tensors
-        if torch.is_grad_enabled():  # somebody wants the gradient of this gradient
-            again = _plainly(chain.layers, x, weights)
+        if torch.is_grad_enabled() or not guard.allows(gradient, x, *weights):
+            again = partial(plainly, chain.layers)
             return None, *plain_gradients(again, (x, *weights), gradient)
         layout = torch.channels_last if gradient.ndim == 4 else torch.contiguous_format
         gradient = gradient.contiguous(memory_format=layout)
@@ -283,8 +290,8 @@ class Direct(torch.autograd.Function):
         return None, dx, *found
 
 
-def _plainly(layers: Sequence[Layer], x: Tensor, weights: Weights) -> Tensor:
-    """The answer by PyTorch's own operators."""
+def plainly(layers: Sequence[LayerShape], x: Tensor, *weights: Tensor | None) -> Tensor:
+    """The answer by PyTorch's own operators; weight and bias of each layer, in order."""
     for layer, weight, bias in zip(layers, weights[::2], weights[1::2], strict=True):
-        x = replace(layer, weight=weight, bias=bias).plainly(x)  # type: ignore[arg-type]
+        x = layer.plainly(x, cast(Tensor, weight), bias)
     return x

@@ -15,19 +15,26 @@ for Convolutional Neural Networks, arXiv 1509.09308. The points of interpolation
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from functools import partial
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from striate.errors import SettingError, ShapeError
-from striate.fused import build
-from striate.fused.choose import fused_wins, question
+from striate.fused import guard
+from striate.fused.choose import layer_is_faster, layer_question
+from striate.fused.layer import (
+    Activation,
+    LayerShape,
+    Padding2d,
+    contiguous,
+    is_available,
+    new_map,
+    plain_gradients,
+)
 from striate.fused.winograd_kernels import convolve, library, weight_gradient
-
-Padding = int | tuple[int, int]
-Activation = Literal["none", "relu"]
 
 FEWEST_CHANNELS = 32  # with fewer, the transforms cost what the products save
 
@@ -36,14 +43,14 @@ def conv3x3(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None = None,
-    padding: Padding = 1,
-    activation: Activation = "none",
+    padding: Padding2d = 1,
+    relu: bool = False,
     measured: bool = False,
 ) -> Tensor:
-    """Cross-correlate a batch of maps with 3x3 kernels, stride 1, in float32 on the CPU.
+    """Cross-correlate a batch of maps with 3x3 kernels, stride 1.
 
-    Differentiable, and one operator to `torch.compile` and `torch.export`. Without a C++ compiler
-    the same result comes from PyTorch.
+    Differentiable. Where the compiled code cannot stand for it (see `striate.fused.guard`, or no
+    compiler), the same result comes from PyTorch.
 
     Error: with ε = 2⁻²³, every element differs from float64 by less than
 
@@ -61,7 +68,7 @@ def conv3x3(
         weight: kernels, (outputs, channels, 3, 3).
         bias: (outputs,), added before the activation.
         padding: zeros added on every side, or (top and bottom, left and right).
-        activation: "none" or "relu", applied on the way out.
+        relu: whether ReLU comes last.
         measured: use the kernel only where it beats PyTorch here.
 
     Returns:
@@ -69,65 +76,56 @@ def conv3x3(
 
     Raises:
         ShapeError: the sizes do not fit each other.
-        SettingError: not float32 on the CPU, or an unknown activation.
+        SettingError: negative padding.
 
     >>> x, weight = torch.ones(1, 2, 5, 7), torch.ones(3, 2, 3, 3)
     >>> conv3x3(x, weight, padding=(0, 1))[0, 0, 0].round(decimals=3)
     tensor([12., 18., 18., 18., 18., 18., 12.])
     """
     rows, columns = (padding, padding) if isinstance(padding, int) else padding
-    if activation not in ("none", "relu"):
-        raise SettingError(
-            f"conv3x3 knows no activation {activation!r}", remedy='Use "none" or "relu".'
-        )
     if min(rows, columns) < 0:
         raise SettingError(f"padding is {(rows, columns)}", remedy="Use 0 or more.")
-    _check_kinds(x, weight, bias)
     _check_shapes(x, weight, bias, (rows, columns))
     x = x.contiguous(memory_format=torch.channels_last)
-    relu = activation == "relu"
-    if measured and not _wins(x, weight, (rows, columns), relu):
-        return _plainly(x, weight, bias, (rows, columns), relu)
-    result: Tensor = _forward(x, weight, bias, rows, columns, relu)
-    return result
+    settings = (rows, columns), relu
+    if not supports(x, weight, bias) or not available():
+        return _plainly(*settings, x, weight, bias)
+    if measured:
+        sizes = tuple(x.shape[1:]), tuple(weight.shape)
+        activation: Activation = "relu" if relu else "identity"
+        layer = LayerShape("conv", *sizes, bias is not None, activation, (rows, columns))
+        asked = layer_question("Winograd convolution", layer, x, weight, bias)
+        if not layer_is_faster(asked, partial(_run, *settings), partial(_plainly, *settings)):
+            return _plainly(*settings, x, weight, bias)
+    return _run(*settings, x, weight, bias)
 
 
 def _plainly(
-    x: Tensor, weight: Tensor, bias: Tensor | None, padding: tuple[int, int], relu: bool
+    padding: tuple[int, int], relu: bool, x: Tensor, weight: Tensor, bias: Tensor | None
 ) -> Tensor:
     plain = functional.conv2d(x, weight, bias, padding=padding)
     return functional.relu(plain, inplace=True) if relu else plain
 
 
-def _wins(x: Tensor, weight: Tensor, padding: tuple[int, int], relu: bool) -> bool:
-    if not available():
-        return False
-    asked = question(x, weight, padding, "relu" if relu else "identity", "none")
-    return fused_wins(
-        asked,
-        lambda a, b: _forward(a, b, None, *padding, relu),
-        lambda a, b: _plainly(a, b, None, padding, relu),
-    )
+def _run(
+    padding: tuple[int, int], relu: bool, x: Tensor, weight: Tensor, bias: Tensor | None
+) -> Tensor:
+    given = x, weight, bias, *padding, relu
+    if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in given[:3]):
+        return cast(Tensor, WinogradFunction.apply(*given))  # type: ignore[no-untyped-call]
+    return run_forward(*given)
 
 
-def supports(
-    x: Tensor,
-    weight: Tensor,
-    stride: tuple[int, int] = (1, 1),
-    dilation: tuple[int, int] = (1, 1),
-    groups: int = 1,
-) -> bool:
-    """Whether `conv3x3` can stand for this convolution; whether it is faster is another matter.
+def supports(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> bool:
+    """Whether the compiled code can stand for this; whether it is faster is another matter.
 
     >>> supports(torch.zeros(1, 4, 8, 8), torch.zeros(6, 4, 3, 3))
     True
     >>> supports(torch.zeros(1, 4, 8, 8), torch.zeros(6, 4, 5, 5))
     False
     """
-    plain = tuple(stride) == (1, 1) and tuple(dilation) == (1, 1) and groups == 1
     shapes = x.ndim == 4 and weight.ndim == 4 and tuple(weight.shape[2:]) == (3, 3)
-    kinds = all(t.dtype == torch.float32 and t.device.type == "cpu" for t in (x, weight))
-    return plain and shapes and kinds
+    return shapes and guard.allows(x, weight, bias)
 
 
 def available() -> bool:
@@ -136,18 +134,7 @@ def available() -> bool:
     Raises:
         Unavailable: it is not, and `STRIATE_FUSED=require`.
     """
-    return build.found(library) is not None
-
-
-def _check_kinds(*given: Tensor | None) -> None:
-    """The compiled code reads memory as it is told to: nothing else may reach it."""
-    tensors = [t for t in given if t is not None]
-    if any(t.dtype != torch.float32 or t.device.type != "cpu" for t in tensors):
-        kinds = ", ".join(f"{t.dtype} on {t.device}".removeprefix("torch.") for t in tensors)
-        raise SettingError(
-            f"conv3x3 computes in float32 on the CPU, not {kinds}",
-            remedy="Use torch.nn.functional.conv2d for other types and devices.",
-        )
+    return is_available(library)
 
 
 def _check_shapes(x: Tensor, weight: Tensor, bias: Tensor | None, padding: tuple[int, int]) -> None:
@@ -168,154 +155,66 @@ def _check_shapes(x: Tensor, weight: Tensor, bias: Tensor | None, padding: tuple
         )
 
 
-def _check_gradient(gradient: Tensor, x: Tensor | None, weight: Tensor) -> None:
-    _check_kinds(gradient, x, weight)
-    fits = gradient.ndim == 4 and tuple(weight.shape[2:]) == (3, 3)
-    fits = fits and gradient.shape[1] == weight.shape[0]
-    if x is not None:
-        fits = fits and tuple(x.shape[:2]) == (gradient.shape[0], weight.shape[1])
-    if not fits:
-        raise ShapeError(
-            f"a gradient of {tuple(gradient.shape)} does not fit kernels of {tuple(weight.shape)}",
-            remedy="Give the gradient of what conv3x3 returned.",
-        )
-
-
-def _empty(batch: int, channels: int, height: Any, width: Any, like: Tensor) -> Tensor:
-    return torch.empty(
-        (batch, channels, height, width),
-        dtype=like.dtype,
-        device=like.device,
-        memory_format=torch.channels_last,
-    )
-
-
-def _owned(result: Tensor) -> Tensor:
-    return result.contiguous(memory_format=torch.channels_last)
-
-
-def _plain_gradients(
-    gradient: Tensor, x: Tensor, weight: Tensor, padding: tuple[int, int], wanted: str
-) -> Tensor:
-    mask = (wanted == "data", wanted == "weight", False)
-    dx, dw, _ = torch.ops.aten.convolution_backward(
-        gradient, x, weight, None, (1, 1), padding, (1, 1), False, (0, 0), 1, mask
-    )
-    result: Tensor = dx if wanted == "data" else dw
-    return result
-
-
-# ---- the three operators; `rows` and `columns` are the padding above and left of the map
-
-
-@torch.library.custom_op("striate::winograd_forward", mutates_args=(), device_types="cpu")
-def _forward(
+def run_forward(
     x: Tensor, weight: Tensor, bias: Tensor | None, rows: int, columns: int, relu: bool
 ) -> Tensor:
-    _check_kinds(x, weight, bias)
-    _check_shapes(x, weight, bias, (rows, columns))
-    built = build.found(library)
-    if built is None:
-        return _owned(_plainly(x, weight, bias, (rows, columns), relu))
+    """The convolution by the compiled code; `rows` and `columns` are zeros above and left."""
     x = x.contiguous(memory_format=torch.channels_last)
-    y = _forward_fake(x, weight, bias, rows, columns, relu)
-    if y.numel():
-        shift = bias.contiguous() if bias is not None else None
-        taps, strides = weight.data_ptr(), weight.stride()
-        convolve(built, x, taps, strides, (rows, columns), y, shift, relu=relu)
+    height, width = x.shape[2] + 2 * rows - 2, x.shape[3] + 2 * columns - 2
+    y = new_map(x, (x.shape[0], weight.shape[0], height, width), last=True)
+    taps, strides = weight.data_ptr(), weight.stride()
+    convolve(library(), x, taps, strides, (rows, columns), y, contiguous(bias), relu=relu)
     return y
 
 
-@_forward.register_fake
-def _forward_fake(
-    x: Tensor, weight: Tensor, bias: Tensor | None, rows: int, columns: int, relu: bool
+def run_backward_data(
+    gradient: Tensor, weight: Tensor, padding: tuple[int, int], size: torch.Size
 ) -> Tensor:
-    height, width = x.shape[2] + 2 * rows - 2, x.shape[3] + 2 * columns - 2
-    return _empty(x.shape[0], weight.shape[0], height, width, x)
+    """The gradient of maps of that size: a convolution again.
 
-
-@torch.library.custom_op("striate::winograd_backward_data", mutates_args=(), device_types="cpu")
-def _backward_data(
-    gradient: Tensor, weight: Tensor, rows: int, columns: int, height: int, width: int
-) -> Tensor:
-    _check_gradient(gradient, None, weight)
-    built = build.found(library)
-    if built is None:
-        shape = (gradient.shape[0], weight.shape[1], height, width)
-        x = gradient.new_empty(1).expand(shape)  # only its shape is looked at
-        return _owned(_plain_gradients(gradient, x, weight, (rows, columns), "data"))
+    Channels and outputs change places, and both kernel axes run backward, from the last tap on.
+    """
     gradient = gradient.contiguous(memory_format=torch.channels_last)
-    dx = _backward_data_fake(gradient, weight, rows, columns, height, width)
-    if dx.numel():
-        # A convolution again: channels and outputs change places, and both kernel axes run
-        # backward, from the last tap on.
-        output, channel, row, column = weight.stride()
-        last_tap = weight.data_ptr() + 2 * (row + column) * weight.element_size()
-        pads, strides = (2 - rows, 2 - columns), (channel, output, -row, -column)
-        convolve(built, gradient, last_tap, strides, pads, dx)
+    dx = new_map(gradient, tuple(size), last=True)
+    output, channel, row, column = weight.stride()
+    last_tap = weight.data_ptr() + 2 * (row + column) * weight.element_size()
+    pads, strides = (2 - padding[0], 2 - padding[1]), (channel, output, -row, -column)
+    convolve(library(), gradient, last_tap, strides, pads, dx)
     return dx
 
 
-@_backward_data.register_fake
-def _backward_data_fake(
-    gradient: Tensor, weight: Tensor, rows: int, columns: int, height: int, width: int
+def run_backward_weight(
+    gradient: Tensor, x: Tensor, weight: Tensor, padding: tuple[int, int]
 ) -> Tensor:
-    return _empty(gradient.shape[0], weight.shape[1], height, width, gradient)
-
-
-@torch.library.custom_op("striate::winograd_backward_weight", mutates_args=(), device_types="cpu")
-def _backward_weight(
-    gradient: Tensor, x: Tensor, weight: Tensor, rows: int, columns: int
-) -> Tensor:
-    _check_gradient(gradient, x, weight)
-    built = build.found(library)
-    if built is None:
-        dw = _plain_gradients(gradient, x, weight, (rows, columns), "weight")
-        return torch.empty_like(weight).copy_(dw)
+    """The gradient of the kernels."""
     gradient = gradient.contiguous(memory_format=torch.channels_last)
     x = x.contiguous(memory_format=torch.channels_last)
-    dw = _backward_weight_fake(gradient, x, weight, rows, columns)
-    if not gradient.numel():
-        return dw.zero_()
-    weight_gradient(built, x, gradient, (rows, columns), dw)
+    dw = torch.empty_like(weight)
+    weight_gradient(library(), x, gradient, padding, dw)
     return dw
 
 
-@_backward_weight.register_fake
-def _backward_weight_fake(
-    gradient: Tensor, x: Tensor, weight: Tensor, rows: int, columns: int
-) -> Tensor:
-    return torch.empty_like(weight)
+class WinogradFunction(torch.autograd.Function):
+    """The convolution, differentiable: given what `run_forward` is."""
 
+    @staticmethod
+    def forward(ctx: Any, *given: Any) -> Tensor:
+        x, weight, bias, rows, columns, relu = given
+        y = run_forward(*given)
+        ctx.padding, ctx.relu = (rows, columns), relu
+        ctx.save_for_backward(x, weight, bias, y if relu else None)
+        return y
 
-# ---- gradients
-
-
-def _remember(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    x, weight, _, rows, columns, relu = inputs
-    ctx.padding = (rows, columns)
-    ctx.save_for_backward(x, weight, output if relu else None)
-
-
-def _backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-    x, weight, y = ctx.saved_tensors
-    need_x, need_weight, need_bias = ctx.needs_input_grad[:3]
-    rows, columns = ctx.padding
-    if y is not None:
-        gradient = gradient * (y > 0)
-    dx = dw = None
-    if torch.is_grad_enabled():  # a gradient of this gradient is wanted
-        if need_x:
-            dx = _plain_gradients(gradient, x, weight, ctx.padding, "data")
-        if need_weight:
-            dw = _plain_gradients(gradient, x, weight, ctx.padding, "weight")
-    else:
-        if need_x:
-            dx = _backward_data(gradient, weight, rows, columns, x.shape[2], x.shape[3])
-        if need_weight:
-            dw = _backward_weight(gradient, x, weight, rows, columns)
-    db = gradient.sum((0, 2, 3)) if need_bias else None
-    return dx, dw, db, None, None, None
-
-
-_forward.register_autograd(_backward, setup_context=_remember)
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, bias, y = ctx.saved_tensors
+        if torch.is_grad_enabled() or not guard.allows(gradient, x, weight, bias, y):
+            again = partial(_plainly, ctx.padding, ctx.relu)
+            return *plain_gradients(again, (x, weight, bias), gradient), None, None, None
+        need_x, need_weight, need_bias = ctx.needs_input_grad[:3]
+        if y is not None:
+            gradient = gradient * (y > 0)
+        dx = run_backward_data(gradient, weight, ctx.padding, x.shape) if need_x else None
+        dw = run_backward_weight(gradient, x, weight, ctx.padding) if need_weight else None
+        db = gradient.sum((0, 2, 3)) if need_bias else None
+        return dx, dw, db, None, None, None

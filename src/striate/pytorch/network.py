@@ -1,9 +1,10 @@
-"""The module of a graph: a submodule for each node, and the plan of their calls."""
+"""The module of a graph: an ordinary submodule for each node, and the plan of their calls."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any, Protocol
 
 from torch import Tensor, nn
 
@@ -11,9 +12,16 @@ from striate.graph import Graph
 from striate.pytorch.losses import leaves_as_logarithms
 from striate.pytorch.modules import ABSENT, recipe
 from striate.pytorch.modules.activation import Probabilities
-from striate.pytorch.plan import Call, Plan
+from striate.pytorch.plan import Plan
 from striate.pytorch.recipe import Recipe
 from striate.pytorch.tree import place
+
+
+class Shortcut(Protocol):
+    """Computes what a network computes, faster; None where its layers must run one by one."""
+
+    def __call__(self, network: Network, inputs: tuple[Any, ...]) -> Any:
+        """What `network` answers with, or None."""
 
 
 class Network(nn.Module):
@@ -26,22 +34,31 @@ class Network(nn.Module):
     * an exit that ends in SOFTMAX and is trained with the log-loss returns the logarithms of the
       probabilities. `loss_function(graph)` takes what comes out in either mode.
 
-    `forward` walks over a short list of steps and looks each submodule up by its name, so a
-    submodule may be replaced or given hooks as in any module. The walk costs about a microsecond
-    a layer, and torch.compile and torch.export unroll it. (`torch.fx` would generate a
-    straight-line forward, but one for both modes, running the side exits in evaluation too.)
+    `forward` walks over a short list of calls and looks each submodule up by its name, so a
+    submodule may be replaced or given hooks as in any module: each is given what its node reads,
+    and answers with what its node is. Only where nobody can tell may a shortcut compute the whole
+    (see `striate.engine`). The walk costs about a microsecond a layer, and torch.compile and
+    torch.export unroll it. (`torch.fx` would generate a straight-line forward, but one for both
+    modes, running the side exits in evaluation too.)
     """
 
     def __init__(self, training_plan: Plan, plan: Plan) -> None:
         super().__init__()
         self._training_plan = training_plan
         self._plan = plan
+        self.shortcut: Shortcut | None = None
+        """What is asked first; see `striate.engine`."""
 
     def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
+        found = None if self.shortcut is None else self.shortcut(self, inputs)
+        return self.one_by_one(inputs) if found is None else found
+
+    def one_by_one(self, inputs: tuple[Tensor, ...]) -> Tensor | tuple[Tensor, ...]:
+        """What the network answers with, by a call of each module."""
         plan = self._training_plan if self.training else self._plan
         values: list[Tensor | None] = [*inputs, *plan.empty]
         for call, paths, reads, write, drops in plan.steps:
-            modules = [self._at(path) for path in paths]
+            modules = [self.at(path) for path in paths]
             values[write] = call(*modules, *[values[slot] for slot in reads])
             for slot in drops:
                 values[slot] = None
@@ -49,14 +66,8 @@ class Network(nn.Module):
             return values[plan.results[0]]  # type: ignore[return-value]
         return tuple(values[slot] for slot in plan.results)  # type: ignore[misc]
 
-    def only_call(self) -> tuple[Call, list[nn.Module]] | None:
-        """What computes the scores in training mode, and its modules, where it is one call."""
-        if len(self._training_plan.steps) != 1:
-            return None
-        (step,) = self._training_plan.steps
-        return step.call, [self._at(path) for path in step.paths]
-
-    def _at(self, path: tuple[str, ...]) -> nn.Module:
+    def at(self, path: tuple[str, ...]) -> nn.Module:
+        """The submodule at a path, whatever its name."""
         module: nn.Module = self
         for name in path:
             module = module._modules[name]  # type: ignore[assignment]

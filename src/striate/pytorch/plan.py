@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from striate.graph import Graph, Node
 from striate.pytorch.modules import ABSENT
 
-Call: TypeAlias = Callable[..., Tensor]
+ModuleCall: TypeAlias = Callable[..., Tensor]
 """Computes nodes: called with their modules in order, then with the inputs' values."""
 
 
@@ -21,7 +21,7 @@ class Unit(NamedTuple):
     """
 
     nodes: tuple[Node, ...]
-    call: Call
+    call: ModuleCall
     more: tuple[str, ...] = ()
 
 
@@ -29,13 +29,13 @@ Grouping: TypeAlias = Callable[[Graph, Sequence[Node], Sequence[str]], Iterable[
 """From a graph, the nodes to compute in order, and the exits, to the calls that compute them."""
 
 
-class Step(NamedTuple):
+class PlannedCall(NamedTuple):
     """One call, with the modules at `paths` and the values in slots `reads`, into slot `write`.
 
     The slots `drops` are emptied after it, so that memory is free as early as by hand.
     """
 
-    call: Callable[..., Tensor]
+    call: ModuleCall
     paths: tuple[tuple[str, ...], ...]
     reads: tuple[int, ...]
     write: int
@@ -43,9 +43,9 @@ class Step(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """Steps in order; `empty` are the slots beside those of the inputs."""
+    """Calls in order; `empty` are the slots beside those of the inputs."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[PlannedCall, ...]
     results: tuple[int, ...]
     empty: tuple[None, ...]
 
@@ -60,7 +60,7 @@ def planned(
     """How to compute the nodes `exits`, and nothing that they do not need.
 
     Args:
-        converted: inputs that have a module.
+        converted: inputs that something is computed for.
         grouped: which nodes one call computes; None for one call per node.
     """
     needed = graph.ancestors(exits)
@@ -78,8 +78,10 @@ def planned(
         reads = tuple(shelf.slots[name] for name in _reads(graph, unit))
         dying = [name for name in dict.fromkeys(_reads(graph, unit)) if last_use[name] == k]
         write, drops = shelf.store(unit.nodes[-1].name, dying)
-        paths = tuple(tuple(node.name.split(".")) for node in unit.nodes)
-        steps.append(Step(unit.call, paths, reads, write, drops))
+        paths = tuple(
+            tuple(n.name.split(".")) for n in unit.nodes if type(n.operator) not in ABSENT
+        )
+        steps.append(PlannedCall(unit.call, paths, reads, write, drops))
     results = tuple(shelf.slots[name] for name in exits)
     return Plan(tuple(steps), results, (None,) * (shelf.size - len(graph.inputs)))
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn, optim
 
-from striate.engine import Gradients
+from striate.engine import LossGradients
 from striate.graph import Graph
 from striate.training.evaluate import guesses
 from striate.training.recipe import Recipe
@@ -36,7 +36,7 @@ class Step:
     ) -> None:
         self.graph, self.optimizer = graph, optimizer
         self.recipe, self.normalize, self.batches = recipe, normalize, batches
-        self.gradients = Gradients(graph, module)
+        self.gradients = LossGradients(graph, module)
         self.has_noise = any(node.operator.is_random for node in graph)
 
     def __call__(self, x: Tensor, y: Tensor, step: int) -> tuple[Tensor, Tensor]:

@@ -11,8 +11,8 @@ INLINE void held(Vec& v) {
 
 enum Pool { MAX = 0, AVERAGE = 1, DENSE = 2 };
 
-// Mirrored by `Step` in frozen.py. A dense layer has `channels` inputs. The first convolution reads
-// (channel, row, column), all others (row, column, channel), which is what all write.
+// Mirrored by `StepFields` in frozen.py. A dense layer has `channels` inputs. The first convolution
+// reads (channel, row, column), all others (row, column, channel), which is what all write.
 struct Step {
   Shape shape;
   int32_t pool, tiles;  // tiles: by Winograd's, where a single image is computed

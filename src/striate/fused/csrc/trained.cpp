@@ -15,14 +15,14 @@ namespace {
 
 enum Kind { MAX, AVG, DENSE };
 
-// Mirrored by `Link` in trained.py.
+// Mirrored by `LinkFields` in trained.py.
 struct Link {
   const void *shape, *forward, *backward;  // what the kernels take; the kernels
   int64_t kind, outputs;
   int64_t answer, kept;  // floats from the start of the memory; no `kept`: -1
 };
 
-// Mirrored by `Links` in trained.py.
+// Mirrored by `ChainFields` in trained.py.
 struct Links {
   const Link* each;
   int64_t count, batch, threads;
@@ -30,7 +30,7 @@ struct Links {
   int64_t outputs;  // of the layer that has most
 };
 
-// Mirrored by `Tensors` in trained.py.
+// Mirrored by `TensorsFields` in trained.py.
 struct Tensors {
   const float *x, *const* weights;  // weight, bias of each layer; no bias: null
   float *memory, *y;

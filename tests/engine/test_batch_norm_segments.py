@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from agreement import random_weights
-from striate.engine import freeze, fusion, lower, normalized
+from striate.engine import freeze, lower, segments
+from striate.engine.describe import segments as described
 from striate.fused import batch_norm as fused
 from striate.graph import Graph
 from striate.notation import parse
@@ -52,11 +53,11 @@ def test_every_normalization_is_one_call(calls: list[str]) -> None:
 
 
 def test_they_are_shown() -> None:
-    found = [c for c in fusion.chains(parse(TEXT)) if c.kernel == "batch normalization"]
+    found = [c for c in described(parse(TEXT)) if c.kernel == "batch normalization"]
     assert [len(each.nodes) for each in found] == [2, 2, 3, 3, 3]
     assert found[2].nodes == ("bn3", "add1", "relu3")
     assert found[4].nodes == ("bn6", "pool1", "relu5")
-    assert found[2].layer == "batch norm {}x7x9x11, sum and relu, "
+    assert found[2].layers == (fused.shape_of((7, 9, 11), adds=True),)
 
 
 def test_training_is_that_of_the_formulas() -> None:
@@ -87,7 +88,7 @@ def test_running_statistics_are_those_of_pytorch(monkeypatch: pytest.MonkeyPatch
     other = copy.deepcopy(module)
     for seed in range(3):
         module(batch(seed=seed))
-    monkeypatch.setattr(normalized, "_normalized", lambda *given: None)
+    monkeypatch.setattr(segments, "_runs", lambda *given: False)
     for seed in range(3):
         other(batch(seed=seed))
     for name, value in other.state_dict().items():
@@ -106,13 +107,23 @@ def cumulative(module: nn.Module) -> None:
     module.bn3.eval()
 
 
+def momentum(module: nn.Module) -> None:
+    module.bn1.momentum = 0.3
+
+
+def resting(module: nn.Module) -> None:
+    module.bn3.eval()
+
+
 def replaced(module: nn.Module) -> None:
     module.bn1 = nn.BatchNorm2d(7, affine=False)
     module.bn2 = nn.GroupNorm(5, 5)
     module.relu3 = nn.ReLU6()
 
 
-@pytest.mark.parametrize(("change", "left"), [(heard, 3), (cumulative, 2), (replaced, 2)])
+@pytest.mark.parametrize(
+    ("change", "left"), [(heard, 0), (cumulative, 0), (replaced, 0), (momentum, 5), (resting, 4)]
+)
 def test_changed_modules_are_used(
     change: Callable[[nn.Module], None], left: int, calls: list[str]
 ) -> None:
