@@ -166,7 +166,7 @@ def test_tracers_see_plain_operators() -> None:
     x, other = (torch.from_numpy(pictures(graph, 2, seed)[0]) for seed in (1, 2))
     wanted = module(other)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore")  # tracing is deprecated, by warnings that change
         traced = torch.jit.trace(module, x)  # type: ignore[no-untyped-call]
     torch.testing.assert_close(traced(other), wanted, rtol=1e-4, atol=1e-4)
     exported = torch.export.export(module, (x,))

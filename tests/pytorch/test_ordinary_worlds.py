@@ -37,6 +37,7 @@ def test_modes_and_types(graph: Graph, frozen: bool) -> None:
             assert_same([network(x)], [layers(x)])
         assert network(x[:0]).shape == (0, 4)
         assert_same([network(x.as_subclass(Tagged))], [layers(x.as_subclass(Tagged))])
+        assert type(network(x.as_subclass(Tagged))) is Tagged
         assert_same([network(torch._neg_view(x))], [layers(torch._neg_view(x))])
         assert_same([network(x.flip(3))], [layers(x.flip(3))])
         last = x.contiguous(memory_format=torch.channels_last)
@@ -56,7 +57,7 @@ def test_modes_and_types(graph: Graph, frozen: bool) -> None:
 
 
 @every_net
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # PyTorch's own, inside forward mode
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # PyTorch's own
 def test_functions_of_functions(graph: Graph) -> None:
     network, layers = pair(graph)
     network.eval(), layers.eval()
@@ -189,7 +190,7 @@ def test_a_sharded_network(version: int, tmp_path: Path) -> None:
 
 
 @every_net_and_kind
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_programs_are_those_of_the_layers(graph: Graph, frozen: bool) -> None:
     network, layers = pair(graph, frozen=frozen)
     network.eval(), layers.eval()

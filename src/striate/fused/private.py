@@ -1,7 +1,12 @@
 """Every private name of PyTorch that the kernels and the engine use, and why no public one will do.
 
 A release may drop any of them: each is looked up, and where one that guards is `MISSING` no kernel
-runs (see `striate.fused.guard`). Striate is tested with the releases named in docs/speed.md.
+runs (see `striate.fused.guard`).
+
+Not looked up, since every module and tensor has had them since PyTorch 1: `_modules`, `_parameters`
+and `_buffers` (names such as `train`, which a node may have, are no attributes), `Tensor._version`
+(writes are counted nowhere else), `Tensor._is_zerotensor()` (it has no memory to read), `_orig_mod`
+(what `torch.compile` wraps), and `"torch._dynamo" in sys.modules` (whether anybody compiles).
 """
 
 from __future__ import annotations
@@ -49,6 +54,10 @@ legacy_batched: Callable[[torch.Tensor], bool] = getattr(
     torch._C._functorch, "is_legacy_batchedtensor", lambda _: False
 )
 """`torch.autograd.grad(is_grads_batched=True)` hands these to backward; once gone, none come."""
+functorch_tensor: Callable[[torch.Tensor], bool] = getattr(
+    torch._C._functorch, "is_functorch_wrapped_tensor", lambda _: True
+)
+"""Whether a transform of `torch.func` holds a tensor's numbers back: they cannot be looked at."""
 forward_ad: Any = import_module("torch.autograd.forward_ad")
 """Its `_current_level` is -1 where no dual tensor can be: asking each tensor takes longer."""
 if not hasattr(forward_ad, "_current_level"):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from striate.fused.private import functorch_tensor
 from striate.graph import Graph, Operator
 from striate.ops import (
     CTC,
@@ -166,7 +167,7 @@ def checked(loss: LossOperator, scores: Tensor, target: Tensor) -> Tensor:
 
 def _has_no_numbers(target: Tensor) -> bool:
     """Whether a target cannot be looked into: it is traced, mapped over by vmap, or has no data."""
-    mapped: bool = torch._C._functorch.is_functorch_wrapped_tensor(target)
+    mapped: bool = functorch_tensor(target)
     return mapped or target.is_meta or torch.compiler.is_compiling()
 
 
