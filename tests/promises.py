@@ -160,7 +160,6 @@ DOMAIN: Mapping[type[Operator], Callable[[np.random.Generator, tuple[int, ...]],
 """What inputs are drawn from where any real number will not do."""
 
 
-@st.composite
 FITTED = ("same_upper", "same_lower")
 
 

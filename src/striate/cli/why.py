@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from striate import lookup as networks
 from striate.cli import ink as inks
 from striate.cli import terminal
-
-if TYPE_CHECKING:
-    from striate.analysis.why.explanation import Explanation
-
-if TYPE_CHECKING:
-    pass
-
-SHOWN = 8
-"""Products printed without --all: the largest."""
 
 
 def run(
@@ -45,6 +36,7 @@ def run(
 
     Example: striate why runs/lenet-digits-1 digits#7 "conv2[3,4,5]"
     """
+    from striate.analysis.why.explanation import SHOWN
     from striate.analysis.why.inquiry import why
 
     model = networks.model_of(file)
@@ -55,47 +47,5 @@ def run(
     if as_json:
         terminal.print_json(answer.to_json())
     else:
-        _print(answer, everything)
-
-
-def _print(answer: Explanation, everything: bool) -> None:
-    out = terminal.console()
-    out.print(f"{answer.what} = {answer.formula}", style="bold")
-    count = len(answer.terms)
-    out.print(f"  {count:,} {'product' if count == 1 else 'products'}{_target(answer)}\n")
-    largest = [term for term in answer.largest(SHOWN) if term.value]
-    shown = list(answer.terms) if everything else largest
-    rows = [
-        (
-            f"{term.value:+.8g}",
-            " · ".join(f"{factor.value:.6g}" for factor in term.factors),
-            " · ".join(factor.what for factor in term.factors),
-        )
-        for term in shown
-    ]
-    if len(shown) < count:
-        rest = answer.value - sum(term.value for term in shown)
-        rows.append((f"{rest:+.8g}", f"the other {count - len(shown):,}", "--all prints each"))
-    if rows:
-        out.print(terminal.grid(("term", "values", "factors"), rows, left=(1, 2)))
-    out.print(_sums(answer), style="bold")
-    if answer.sees:
-        seen = ", ".join(f"{each.axis}s {each.first}–{each.last}" for each in answer.sees)
-        out.print(f"sees {seen} of the input", style="dim")
-    for note in answer.notes:
-        out.print(note, style="dim")
-    if answer.askable:
-        out.print(f"Ask on, for example: {answer.askable[0]}", style="dim")
-
-
-def _target(answer: Explanation) -> str:
-    return f", for the target {answer.target}" if answer.target else ""
-
-
-def _sums(answer: Explanation) -> str:
-    parts = [f"sum {answer.value:.9g}"]
-    if answer.stored is not None and answer.residual is not None:
-        parts.append(f"stored {answer.stored:.9g}")
-        parts.append(f"residual {answer.residual:.1e} (float32)")
-    parts.append(f"reference residual {answer.reference_residual:.0e}")
-    return "   ".join(parts)
+        most = None if everything else SHOWN
+        terminal.show(answer.display(most, more="--all prints each"))
