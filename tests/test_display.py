@@ -23,6 +23,7 @@ from striate.display import Column, Displayed, Grid, Line, as_html, as_text
 from striate.initialize import initialize
 from striate.model import Model, Prediction
 from striate.networks import NETWORKS
+from striate.training import Recipe, Result, Row
 from striate.training.evaluate import Evaluation, Mistake
 
 TEXT = "INPUT 1x8x8 -> CONV 4 3x3 -> RELU -> MAXPOOL 2 -> FC 10"
@@ -42,6 +43,12 @@ def _model() -> Model:
     graph, weights = _subject()
     classes = (HOSTILE, *map(str, range(1, 10)))
     return Model(graph, weights, classes, Preprocessing(1, 8, 8, (0.0,), (1.0,)))
+
+
+def _history() -> tuple[Row, ...]:
+    return (Row(1, 10, 0.1, 2.0, 0.5, None, None, 1.5, 50.0),) + (
+        Row(2, 20, 0.1, 1.0, 0.975, 1.25, 0.95, 1.5, 50.0),
+    )
 
 
 def _evaluation(classes: int = 10) -> Evaluation:
@@ -93,6 +100,16 @@ ANSWERS: dict[str, tuple[Callable[[], Any], str, tuple[str, ...]]] = {
         lambda: NETWORKS["lenet5"],
         "<Network: lenet5: LeCun",
         ("# lenet5: LeCun", NETWORKS["lenet5"].notation.strip()),
+    ),
+    "result": (
+        lambda: Result(Path("r"), Path("r/best"), 0.9, 2, 2, 3.0, 50.0, 2.3, _history()),
+        "<Result: test accuracy 90.00%, best of 2 epochs: 2, r>",
+        ("validation loss", "97.50%", "best weights: r/best"),
+    ),
+    "recipe": (
+        lambda: Recipe(epochs=3, schedule="constant"),
+        "<Recipe: epochs=3, schedule=constant>",
+        ("batch_size", "128"),
     ),
     "memory": (
         lambda: memory(striate.parse(TEXT)),
