@@ -46,7 +46,8 @@ def _model() -> Model:
 
 
 def _history() -> tuple[Row, ...]:
-    return (Row(1, 10, 0.1, 2.0, 0.5, None, None, 1.5, 50.0),) + (
+    return (
+        Row(1, 10, 0.1, 2.0, 0.5, None, None, 1.5, 50.0),
         Row(2, 20, 0.1, 1.0, 0.975, 1.25, 0.95, 1.5, 50.0),
     )
 
