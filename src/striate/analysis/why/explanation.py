@@ -156,9 +156,10 @@ class Explanation(Displayed):
             yield Line(f"Ask on, for example: {self.largest_factor}", "quiet")
 
     def _rows(self, most: int | None, more: str) -> list[tuple[str, ...]]:
-        largest = list(self.terms) if most is None else self.largest(most)
-        # Zeros say little beside other terms; alone (the winner of a max-pool) they are it.
-        shown = largest if most is None else [t for t in largest if t.value] or largest
+        shown = list(self.terms) if most is None else self.largest(most)
+        if len(shown) < len(self.terms):
+            # Zeros say little beside other terms; alone they are all there is.
+            shown = [term for term in shown if term.value] or shown
         rows: list[tuple[str, ...]] = [
             (
                 f"{term.value:+.8g}",
