@@ -160,13 +160,16 @@ DOMAIN: Mapping[type[Operator], Callable[[np.random.Generator, tuple[int, ...]],
 """What inputs are drawn from where any real number will not do."""
 
 
+FITTED = ("same_upper", "same_lower")
+
+
 @st.composite
 def conv(draw: Draw) -> Setting:
     """One or two axes, every setting of its own on each."""
     rank = draw(st.integers(1, 2))
     groups = draw(st.integers(1, 3))
     kernel, stride, dilation = (draw(numbers_an_axis(rank, most)) for most in (4, 3, 3))
-    pad = draw(st.one_of(st.sampled_from(["same", "full"]), paddings(kernel, 3)))
+    pad = draw(st.one_of(st.sampled_from(["same", "full", *FITTED]), paddings(kernel, 3)))
     out = groups * draw(st.integers(1, 3))
     channels = groups * draw(st.integers(1, 2))
     table = None
@@ -175,7 +178,7 @@ def conv(draw: Draw) -> Setting:
         reads = draw(st.lists(st.integers(1, 2**channels - 1), min_size=out, max_size=out))
         table = tuple(tuple(row >> c & 1 for c in range(channels)) for row in reads)
     made = ops.Conv(out, kernel, stride, pad, dilation, groups, draw(st.booleans()), table)
-    axes = windows(rank, kernel, stride, pad, dilation)
+    axes = windows(rank, kernel, stride, "same" if pad in FITTED else pad, dilation)
     return made, (Spec((channels, *draw(spatial(axes)))),)
 
 

@@ -6,7 +6,6 @@ Names of files, classes and nodes come from elsewhere, and may hold what a termi
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -16,28 +15,7 @@ from typing import IO, Any, TextIO
 from rich.console import Console as RichConsole
 from rich.text import Text
 
-HIDDEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls; ESC begins what a terminal obeys
-    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # order of writing turned around
-    "\u200b\u2028\u2029\u2060-\u2064\ufeff\U000e0000-\U000e007f"  # breaks, and nothing at all
-    "\ud800-\udfff]"  # bytes of a file's name that are no UTF-8
-)
-"""What is not a character to be seen. New lines and tabs stay, and what joins letters."""
-
-
-def visible(text: str) -> str:
-    """`text` with escapes in place of what would act on the terminal instead of being seen.
-
-    >>> visible("red \\x1b[31m, \\u202egnp.exe, caf\\udce9, café")
-    'red \\\\x1b[31m, \\\\u202egnp.exe, caf\\\\xe9, café'
-    """
-    return HIDDEN.sub(lambda found: _escape(ord(found[0])), text)
-
-
-def _escape(character: int) -> str:
-    if 0xDC80 <= character <= 0xDCFF:  # how Python keeps a byte that is no UTF-8
-        return f"\\x{character - 0xDC00:02x}"
-    return chr(character).encode("unicode_escape").decode()
+from striate.display import visible
 
 
 class Console(RichConsole):

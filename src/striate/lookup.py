@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from striate.errors import DataError, NotationError, StriateError, UnknownNameError, did_you_mean
+from striate.errors import (
+    DataError,
+    NotationError,
+    StriateError,
+    UnknownNameError,
+    WeightsError,
+    did_you_mean,
+)
 from striate.files import read_text
 from striate.graph import Graph
 from striate.networks import NETWORKS
@@ -16,12 +23,14 @@ from striate.notation import parse
 if TYPE_CHECKING:
     from striate.data import DataSet
     from striate.model import Model
+    from striate.ops.arrays import Array
 
 HELP = (
     "A network in the notation, a name (striate networks lists them), a .net file, or a model "
     "file (.safetensors)."
 )
 FILE_HELP = "A model file (.safetensors) or a run folder."
+Weighted: TypeAlias = "tuple[Graph, Mapping[str, Mapping[str, Array]]]"
 
 
 def graph_of(network: str) -> Graph:
@@ -69,6 +78,55 @@ def model_of(file: str) -> Model:
     from striate.model import Model
 
     return Model.load(file)
+
+
+def explainable_of(file: str, seed: int | None, weights: Path | None) -> Model | Weighted:
+    """What can be asked about: a model, or a network with weights of its own.
+
+    Args:
+        seed: of first weights; None for 0 where no weights are given, and else for none.
+        weights: a YAML file.
+
+    Raises:
+        WeightsError: the weights do not fit; or a model file, which has its own, is given some.
+    """
+    subject = subject_of(file)
+    if not isinstance(subject, Graph):
+        if seed is not None or weights is not None:
+            raise WeightsError(
+                f"{file} has its own weights", remedy="Leave out --seed and --weights."
+            )
+        return subject
+    from striate.exchange.written import check_complete, read_weights
+    from striate.initialize import initialize
+
+    given = read_weights(weights, subject) if weights is not None else {}
+    if weights is not None and seed is None:
+        check_complete(subject, given, weights)
+        return subject, given
+    first = initialize(subject, seed=seed or 0)
+    return subject, {node: {**own, **given.get(node, {})} for node, own in first.items()}
+
+
+def untrained(weighted: Weighted) -> Model:
+    """A model of a network with weights, which takes pictures scaled to 0..1.
+
+    Raises:
+        DataError: the network does not take pictures.
+    """
+    from striate.data import Preprocessing
+    from striate.model import Model
+
+    graph, weights = weighted
+    size = graph.specs[graph.inputs[0].name]
+    if size.rank != 3:
+        raise DataError(
+            f"the network takes {size}, not a picture",
+            remedy="Write the numbers into a file: YAML, CSV, or rows of text.",
+        )
+    channels, height, width = size.shape
+    scale = Preprocessing(channels, height, width, (0.0,) * channels, (1.0,) * channels)
+    return Model(graph, weights, (), scale)
 
 
 PICTURE_HELP = "A picture file of any size, or a test picture by number: digits#7."

@@ -6,7 +6,7 @@ runs code.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ import numpy as np
 
 from striate import memory
 from striate.data.preprocess import Preprocessing
+from striate.display import Block, Column, Displayed, Grid, Line
 from striate.errors import ModelFileError, NumbersError, StriateError
 from striate.exchange import fields
 from striate.exchange.arrays import flat, read_arrays, write_arrays
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from striate.pytorch import Network
 
 FORMAT = "striate-model-1"
+SHOWN = 10
+"""Classes that are named when a prediction or a model is shown."""
+
 BEST = "best.safetensors"
 """The model file of a run folder that is loaded when the folder is named."""
 
@@ -46,8 +50,8 @@ _RECIPE = {
 }
 
 
-@dataclass(frozen=True)
-class Prediction:
+@dataclass(frozen=True, repr=False)
+class Prediction(Displayed):
     """What a model says of one picture: classes by falling probability."""
 
     ranking: tuple[tuple[str, float], ...]
@@ -62,9 +66,22 @@ class Prediction:
         """How probable it is."""
         return self.ranking[0][1]
 
+    @property
+    def headline(self) -> str:
+        """The most probable class, and how probable it is."""
+        return f"{self.label} {self.probability:.2%}"
 
-@dataclass(frozen=True)
-class Model:
+    def display(self) -> Iterator[Block]:
+        """The most probable classes."""
+        rows = tuple((name, f"{share:.2%}") for name, share in self.ranking[:SHOWN])
+        yield Grid((Column("class", text=True, wide=60), Column("probability")), rows)
+        if others := self.ranking[SHOWN:]:
+            share = sum(share for _, share in others)
+            yield Line(f"{len(others):,} others together {share:.2%}", "quiet")
+
+
+@dataclass(frozen=True, repr=False)
+class Model(Displayed):
     """A network with its weights and everything needed to use it on a picture.
 
     Args:
@@ -80,6 +97,23 @@ class Model:
     classes: tuple[str, ...]
     preprocessing: Preprocessing
     about: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def headline(self) -> str:
+        """The network, and how many classes it tells apart."""
+        return f"{self.graph.headline}, {len(self.classes)} classes"
+
+    def display(self) -> Iterator[Block]:
+        """The network, the classes, the pictures it takes, and what it was trained on."""
+        yield from self.graph.display()
+        more = ", …" if len(self.classes) > SHOWN else ""
+        yield Line(f"{len(self.classes)} classes: {', '.join(self.classes[:SHOWN])}{more}")
+        yield Line(f"pictures of {'x'.join(map(str, self.preprocessing.shape))}")
+        data, accuracy = self.about.get("data"), self.about.get("validation_accuracy")
+        if isinstance(data, Mapping) and "source" in data:
+            yield Line(f"trained on {data['source']}")
+        if isinstance(accuracy, float):
+            yield Line(f"validation accuracy {accuracy:.2%}")
 
     @classmethod
     def load(cls, path: Path | str) -> Model:

@@ -16,8 +16,8 @@ import pytest
 from PIL import Image
 
 from striate import cli
-from striate.console import HIDDEN, visible
 from striate.data.preprocess import Preprocessing
+from striate.display import HIDDEN, visible
 from striate.initialize import initialize
 from striate.model import Model
 from striate.notation import parse

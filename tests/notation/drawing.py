@@ -32,7 +32,20 @@ STEPS: tuple[Operator, ...] = (
 )
 """Operators that keep the size, so that any node may read any other."""
 
-NAMES = ("a", "relu2", "conv1", "add1", "PASS", "AUX", "x.y", "input2", "fc1", "flatten1", "pool")
+NAMES = (
+    "a",
+    "relu2",
+    "conv1",
+    "add1",
+    "PASS",
+    "AUX",
+    "x.y",
+    "input2",
+    "fc1",
+    "flatten1",
+    "卷积",
+    "слой.0",
+)
 
 
 @st.composite

@@ -92,11 +92,25 @@ def _conv(twin: Twin) -> Tensor:
     conv, rank = twin.operator, twin.x.ndim - 2
     kernel, stride, dilation = (_axes(n, rank) for n in (conv.kernel, conv.stride, conv.dilation))
     slide = F.conv1d if rank == 1 else F.conv2d
-    x = _pad(twin.x, _sides(conv.padding, kernel, dilation))
+    fitted = conv.padding in ("same_upper", "same_lower")
+    sides = _fitted(twin, kernel) if fitted else _sides(conv.padding, kernel, dilation)
+    x = _pad(twin.x, sides)
     weight, bias = twin.weights["weight"], twin.weights.get("bias")
     if conv.table is not None:
         weight = _with_zeros(weight, conv.table, twin.x.shape[1])
     return slide(x, weight, bias, stride, 0, dilation, conv.groups)
+
+
+def _fitted(twin: Twin, kernel: list[int]) -> list[tuple[int, int]]:
+    """(before, after) per axis by TensorFlow's rule for SAME, the odd cell on the named side."""
+    conv, sides = twin.operator, []
+    steps, spread = (_axes(n, len(kernel)) for n in (conv.stride, conv.dilation))
+    for k, s, d, n in zip(kernel, steps, spread, twin.x.shape[2:], strict=True):
+        extent = d * (k - 1) + 1
+        cells = max(extent - s, 0) if n % s == 0 else max(extent - n % s, 0)
+        less, more = cells // 2, cells - cells // 2
+        sides.append((less, more) if conv.padding == "same_upper" else (more, less))
+    return sides
 
 
 def _transposed_conv(twin: Twin) -> Tensor:

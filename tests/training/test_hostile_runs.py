@@ -42,10 +42,10 @@ BOMB = "a: &a [1, 1]\n" + "".join(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (BOMB, "Settings have no aliases"),
+        (BOMB, "are not read"),
         ("a: 1\na: 2", "a is given twice"),
         ("[" * 100_000, "recursion"),
-        ("\n".join(f"k{k}: 1" for k in range(11_000)), "more than 10,000 settings"),
+        ("\n".join(f"k{k}: 1" for k in range(11_000)), "more than 10,000 keys and values"),
         ("a: !!timestamp 2001-99-99", "month must be"),
         ("a: !!int ''", "out of range"),
         ("a: !!bool x", "'x'"),

@@ -6,15 +6,18 @@ output of every layer. An engine's own workspace and the optimizer's state are n
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from striate.display import Block, Column, Displayed, Grid, Line
 from striate.graph import Graph
+from striate.memory import size
 
 BYTES = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
+@dataclass(frozen=True, slots=True, repr=False)
+class Memory(Displayed):
     """Bytes, activations for one picture.
 
     Args:
@@ -27,6 +30,19 @@ class Memory:
     weights: int
     activations: dict[str, int]
     peak: int
+
+    @property
+    def headline(self) -> str:
+        """Weights, activations and peak."""
+        kept = size(sum(self.activations.values()))
+        return f"weights {size(self.weights)}, activations {kept}, peak {size(self.peak)}"
+
+    def display(self) -> Iterator[Block]:
+        """The bytes of every layer's output."""
+        columns = (Column("name", text=True), Column("activation"))
+        rows = ((name, size(number)) for name, number in self.activations.items())
+        yield Grid(columns, tuple(rows))
+        yield Line(self.headline)
 
 
 def memory(graph: Graph) -> Memory:

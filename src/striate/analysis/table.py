@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from striate.analysis.memory import memory
 from striate.analysis.receptive_field import ReceptiveField, receptive_fields
+from striate.display import Block, Column, Displayed, Grid, Line, count
 from striate.graph import Graph, Spec
+from striate.memory import size
 from striate.notation import operator_text
 
 COUNTED = (
@@ -46,6 +48,21 @@ class Row:
     activation_bytes: int
     receptive_field: ReceptiveField
 
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The row as it is shown, a cell for each of `COLUMNS`."""
+        spans = self.receptive_field.spans
+        return (
+            self.name,
+            f"{self.operator} {self.settings}".strip(),
+            str(self.output),
+            *map(count, (self.parameters, self.connections, self.multiply_adds)),
+            "x".join(str(span.size) for span in spans),
+            _by_axis([span.stride for span in spans]),
+            _by_axis([span.offset for span in spans]),
+            size(self.activation_bytes),
+        )
+
     def to_json(self) -> dict[str, object]:
         """The row as `striate show --json` prints it."""
         return {
@@ -62,8 +79,23 @@ class Row:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+COLUMNS = (
+    Column("name", text=True),
+    Column("layer", text=True, wide=40),
+    Column("output", text=True),
+    Column("parameters", rank=1),
+    Column("connections", rank=5),
+    Column("multiply-adds", rank=2),
+    Column("sees", rank=3),
+    Column("stride", rank=6),
+    Column("offset", rank=7),
+    Column("memory", rank=4),
+)
+"""How the table is shown; the rank says what tells the least where there is little room."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Table(Displayed):
     """All layers of a network with their totals.
 
     Args:
@@ -84,6 +116,28 @@ class Table:
         names = ("parameters", "connections", "multiply_adds", "activation_bytes")
         return {name: sum(getattr(row, name) for row in self.rows) for name in names}
 
+    @property
+    def headline(self) -> str:
+        """Layers, parameters and work in all."""
+        totals = self.totals
+        return (
+            f"{len(self.rows)} layers, {totals['parameters']:,} parameters, "
+            f"{totals['multiply_adds']:,} multiply-adds"
+        )
+
+    def display(self) -> Iterator[Block]:
+        """The table with its totals, and what its columns count."""
+        sums = {key.replace("_", "-"): f"{value:,}" for key, value in self.totals.items()}
+        sums |= {"name": "total", "memory": size(self.totals["activation_bytes"])}
+        columns = (replace(each, total=sums.get(each.heading, "")) for each in COLUMNS)
+        yield Grid(tuple(columns), tuple(row.cells for row in self.rows))
+        yield Line(
+            f"Weights take {size(self.weight_bytes)} in float32; inference keeps at most "
+            f"{size(self.peak_bytes)} of activations alive per picture."
+        )
+        yield from (Line(line, "quiet") for line in COUNTED)
+        yield from (Line(f"Not known: {line}.", "warning") for line in self.not_counted)
+
     def to_json(self) -> dict[str, object]:
         """The form that `striate show --json` prints."""
         return {
@@ -94,6 +148,11 @@ class Table:
             "counted": list(COUNTED),
             "not_counted": list(self.not_counted),
         }
+
+
+def _by_axis(numbers: list[int]) -> str:
+    """One number when the axes are alike, else one per axis."""
+    return "x".join(map(str, dict.fromkeys(numbers) if len(set(numbers)) == 1 else numbers))
 
 
 def table(graph: Graph) -> Table:

@@ -15,7 +15,7 @@ at the node.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from striate.analysis.subject import Explainable, nested
+from striate.display import Block, Column, Displayed, Grid, Line
 from striate.errors import SettingError, ShapeError
 from striate.graph import Graph, Node, Weight
 from striate.graph.settings import shown
@@ -42,6 +43,13 @@ BOUND = 1e-9
 CANCELED = 1e-3
 """The share of the arriving gradient below which a gradient counts as canceled."""
 SCHEMA_VERSION = 1
+
+COLUMNS = (
+    Column("name", text=True),
+    Column("operator", text=True),
+    Column("forward"),
+    Column("backward"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,10 @@ class Agreement:
     def error(self) -> float:
         """The larger of the two."""
         return max(self.forward_error, self.backward_error)
+
+
+def _shown(error: float) -> str:
+    return f"{error:.1e}" if error else "0"
 
 
 @dataclass(frozen=True)
@@ -85,8 +97,8 @@ class _Errors:
         return Agreement(self.node.name, kind, self.value, max(self.weights, *handed_on))
 
 
-@dataclass(frozen=True)
-class Verification:
+@dataclass(frozen=True, repr=False)
+class Verification(Displayed):
     """The agreement of every node, in calculating order.
 
     Args:
@@ -102,6 +114,28 @@ class Verification:
     def ok(self) -> bool:
         """Whether every error is within the bound."""
         return all(node.error <= self.bound for node in self.nodes)
+
+    @property
+    def headline(self) -> str:
+        """Whether it is verified, and the largest error."""
+        worst = max(self.nodes, key=lambda node: node.error)
+        answer = "ok" if self.ok else "NOT ok"
+        return f"{answer}, {len(self.nodes)} nodes, largest error {worst.error:.1e} ({worst.name})"
+
+    def display(self) -> Iterator[Block]:
+        """The errors of every node, and what they say together."""
+        rows = (
+            (node.name, node.operator, _shown(node.forward_error), _shown(node.backward_error))
+            for node in self.nodes
+        )
+        yield Grid(COLUMNS, tuple(rows))
+        verdict = "every error is below" if self.ok else "NOT verified: an error exceeds"
+        yield Line(
+            f"{verdict} {self.bound:g}: reference formulas against PyTorch, float64, relative",
+            "" if self.ok else "warning",
+        )
+        if self.suspects:
+            yield Line(f"Look first at: {', '.join(self.suspects)}.", "warning")
 
     def to_json(self) -> dict[str, object]:
         """The answer as plain numbers, lists and text."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from striate.cli import terminal
+from striate.display import Column, Grid
 from striate.errors import SettingError
 from striate.memory import check
 
@@ -230,15 +231,20 @@ def _headline(answer: dict[str, Any], names: list[str]) -> str:
 def _print(answer: dict[str, Any]) -> None:
     out, results = terminal.console(), answer["results"]
     names = list(dict.fromkeys(name for each in results for name in each["ratio"]))
-    rows = [
+    rows = tuple(
         (
             _title(each),
             *(_cell(each, name) for name in names),
             "" if each["share_of_fma_peak"] is None else f"{each['share_of_fma_peak']:.0%}",
         )
         for each in results
-    ]
-    out.print(terminal.grid(("net", *names, "of FMA peak"), rows))
+    )
+    columns = (
+        Column("net", text=True, wide=32),
+        *(Column(name, rank=k) for k, name in enumerate(names)),
+        Column("of FMA peak", rank=len(names)),
+    )
+    terminal.show([Grid(columns, rows)])
     for name in (each for each in ("eager", "onnxruntime") if each in names):
         said = [f"{_title(e)}: {e['ratio'][name]:.2f}" for e in results if name in e["ratio"]]
         out.print(f"Times as fast as {name}: {'; '.join(said)}.", style="bold")

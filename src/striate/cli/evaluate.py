@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from striate import lookup as networks
 from striate.cli import ink as inks
 from striate.cli import terminal
-
-if TYPE_CHECKING:
-    from striate.training import Evaluation
 
 WORST = 10
 """Mistakes printed without --worst."""
@@ -49,36 +46,8 @@ def run(
     if as_json:
         terminal.print_json(answer.to_json(worst))
     else:
-        _print(answer, worst)
+        terminal.show(answer.display(worst))
         for problem in pictures.problems:
             terminal.say(f"not used: {problem}", error=True)
         for note in pictures.notes:
             terminal.say(f"note: {note}", error=True)
-
-
-def _share(right: int, pictures: int) -> str:
-    return f"{right / pictures:.1%}" if pictures else "no pictures"
-
-
-def _print(answer: Evaluation, worst: int) -> None:
-    out = terminal.console()
-    wrong = len(answer.mistakes)
-    out.print(
-        f"{answer.accuracy:.2%} of {answer.pictures:,} pictures right, {wrong:,} wrong; "
-        f"loss {answer.loss:.4f}",
-        style="bold",
-    )
-    rows = [
-        (name, *(terminal.count(int(n)) for n in row), _share(int(row[k]), int(row.sum())))
-        for k, (name, row) in enumerate(zip(answer.classes, answer.confusion, strict=True))
-    ]
-    out.print("\nTrue classes down, answers across:")
-    out.print(terminal.grid(("", *answer.classes, "right"), rows))
-    if not worst or not wrong:
-        return
-    out.print("The mistakes it was surest of:")
-    listed = [
-        (each.path or f"#{each.index}", each.truth, each.guess, f"{each.probability:.1%}")
-        for each in answer.mistakes[:worst]
-    ]
-    out.print(terminal.grid(("picture", "is", "taken for", "sure"), listed, left=(0, 1, 2)))

@@ -8,9 +8,18 @@ import typer
 
 from striate.analysis.table import table
 from striate.cli import terminal
+from striate.display import Column, Grid
 from striate.networks import NETWORKS
 from striate.networks import network as network_called
 from striate.notation import parse
+
+COLUMNS = (
+    Column("name", text=True),
+    Column("input", text=True),
+    Column("parameters"),
+    Column("multiply-adds", rank=1),
+    Column("source", text=True, wide=48, rank=2),
+)
 
 
 def run(
@@ -26,13 +35,13 @@ def run(
         if as_json:
             terminal.print_json({"schema_version": 1} | _entry(found.name))
         else:
-            terminal.say(f"# {found.name}: {found.source}\n{found.notation}")
+            terminal.say(str(found))
         return
     entries = [_entry(each) for each in NETWORKS]
     if as_json:
         terminal.print_json({"schema_version": 1, "networks": entries})
         return
-    rows = [
+    rows = (
         (
             str(entry["name"]),
             str(entry["input"]),
@@ -41,9 +50,8 @@ def run(
             str(entry["source"]),
         )
         for entry in entries
-    ]
-    headings = ("name", "input", "parameters", "multiply-adds", "source")
-    terminal.console().print(terminal.grid(headings, rows, left=(0, 4)))
+    )
+    terminal.show([Grid(COLUMNS, tuple(rows))])
 
 
 def _entry(name: str) -> dict[str, object]:

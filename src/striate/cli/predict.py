@@ -10,6 +10,7 @@ import typer
 from striate import lookup as networks
 from striate.cli import ink as inks
 from striate.cli import terminal
+from striate.display import Column, Grid
 from striate.errors import StriateError
 
 
@@ -62,8 +63,9 @@ def run(
             for (path, _), prediction in zip(prepared, found, strict=True)
         ]
         if rows:
-            headings = ("picture", "class", *("or" for _ in rows[0][2:]))
-            terminal.console().print(terminal.grid(headings, rows, left=range(len(headings))))
+            more = (Column("or", text=True, wide=24, rank=k) for k in range(1, len(rows[0]) - 1))
+            first = (Column("picture", text=True, wide=40), Column("class", text=True, wide=24))
+            terminal.show([Grid((*first, *more), tuple(rows))])
         for path, image in prepared:
             inks.print_differences(path, model.preprocessing.differences(image), ink)
         for error in damaged.values():

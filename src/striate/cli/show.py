@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
 
 from striate import lookup as networks
-from striate.analysis.table import COUNTED, Row, Table, table
+from striate.analysis.table import table
 from striate.cli import terminal
+from striate.display import Column, Grid, Line
 from striate.errors import SettingError
 from striate.graph import Graph
+from striate.graph.window import PADDINGS
 
 
 def run(
@@ -41,7 +44,7 @@ def run(
     if as_json:
         terminal.print_json(answer.to_json() | ({"fused": chains} if fused else {}))
         return
-    _print(answer)
+    terminal.show(answer.display())
     if fused:
         _print_fused(chains)
 
@@ -68,9 +71,8 @@ def _fused(graph: Graph) -> list[dict[str, Any]]:
 
 
 def _print_fused(chains: list[dict[str, Any]]) -> None:
-    out = terminal.console()
     if not chains:
-        out.print("\nThere is no chain that a fused kernel stands for.")
+        terminal.say("\nThere is no chain that a fused kernel stands for.")
         return
     rows = []
     for chain in chains:
@@ -80,71 +82,25 @@ def _print_fused(chains: list[dict[str, Any]]) -> None:
         for each in chain["measured"] or [None]:
             rows.append((*start, *(_verdict(each) if each else ("not measured yet", "", "", ""))))
             start = ("", "")
-    headings = ("chain", "kernel", "measured for", "kernel ms", "without ms", "gain")
-    out.print()
-    out.print(terminal.grid(headings, rows, left=(0, 1, 2)))
-    out.print(
+    columns = (
+        Column("chain", text=True, wide=32),
+        Column("kernel", text=True, wide=24),
+        Column("measured for", text=True, wide=24),
+        Column("kernel ms", rank=2),
+        Column("without ms", rank=1),
+        Column("gain"),
+    )
+    note = (
         "Without: by PyTorch; where several kernels are one call, by each alone. A kernel with no "
         "gain is not used. Delete choices.json in the cache to ask again."
     )
+    terminal.show([Grid(columns, tuple(rows)), Line(note)])
 
 
 def _verdict(choice: dict[str, Any]) -> tuple[str, ...]:
     fused, plain = choice["fused_ms"], choice["plain_ms"]
     gain = f"{plain / fused:.2f}x" if choice["fused_wins"] else "not used"
     return choice["layer"], f"{fused:.3f}", f"{plain:.3f}", gain
-
-
-def _print(answer: Table) -> None:
-    out = terminal.console()
-    headings = ("name", "layer", "output", "parameters", "connections", "multiply-adds")
-    totals = answer.totals
-    out.print(
-        terminal.grid(
-            (*headings, "sees", "stride", "offset", "memory"),
-            [_cells(row) for row in answer.rows],
-            left=(0, 1, 2),
-            footer=(
-                "total",
-                "",
-                "",
-                *(f"{totals[key]:,}" for key in ("parameters", "connections", "multiply_adds")),
-                "",
-                "",
-                "",
-                terminal.size(totals["activation_bytes"]),
-            ),
-        )
-    )
-    out.print(
-        f"Weights take {terminal.size(answer.weight_bytes)} in float32; inference keeps at most "
-        f"{terminal.size(answer.peak_bytes)} of activations alive a picture.\n"
-    )
-    for line in COUNTED:
-        out.print(f"  {line}", style="dim")
-    for line in answer.not_counted:
-        out.print(f"  Not known: {line}.", style="yellow")
-
-
-def _cells(row: Row) -> tuple[str, ...]:
-    spans = row.receptive_field.spans
-    return (
-        row.name,
-        f"{row.operator} {row.settings}".strip(),
-        str(row.output),
-        terminal.count(row.parameters),
-        terminal.count(row.connections),
-        terminal.count(row.multiply_adds),
-        "x".join(str(span.size) for span in spans),
-        _by_axis([span.stride for span in spans]),
-        _by_axis([span.offset for span in spans]),
-        terminal.size(row.activation_bytes),
-    )
-
-
-def _by_axis(numbers: list[int]) -> str:
-    """One number when the axes are alike, else one an axis."""
-    return "x".join(map(str, dict.fromkeys(numbers) if len(set(numbers)) == 1 else numbers))
 
 
 def _operators(as_json: bool) -> None:
@@ -154,7 +110,15 @@ def _operators(as_json: bool) -> None:
     if as_json:
         terminal.print_json({"schema_version": 1, "operators": [vars(each) for each in found]})
         return
-    rows = [(each.keyword, each.signature, each.meaning) for each in found]
-    terminal.console().print(
-        terminal.grid(("operator", "written", "meaning"), rows, left=(0, 1, 2))
+    columns = (
+        Column("operator", text=True),
+        Column("written", text=True, wide=56),
+        Column("meaning", text=True, wide=40),
     )
+    rows = tuple((each.keyword, each.signature, each.meaning) for each in found)
+    terminal.show([Grid(columns, rows), *_paddings()])
+
+
+def _paddings() -> Iterator[Line]:
+    yield Line("Padding, beside pad=1 or pad=1+2x0+0 (cells before and after, per axis):")
+    yield from (Line(f"  {word}: {meaning}", "quiet") for word, meaning in PADDINGS.items())

@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TextIO
 
-from rich import box
-from rich.table import Table
-
-from striate.console import HIDDEN, naming
 from striate.console import console as console
 from striate.console import hush as hush
-from striate.console import visible as visible
-from striate.memory import size as size
+from striate.console import naming
+from striate.display import HIDDEN, STYLES, Block, Line, fitted
+from striate.display import visible as visible
 
 
 def say(text: str, *, error: bool = False) -> None:
@@ -52,28 +49,11 @@ def _finite(value: object) -> object:
     return value
 
 
-def grid(
-    headings: Sequence[str],
-    rows: Iterable[Sequence[str]],
-    *,
-    left: Sequence[int] = (0,),
-    footer: Sequence[str] = (),
-) -> Table:
-    """A plain table: numbers to the right, the columns in `left` to the left."""
-    made = Table(box=box.SIMPLE, show_footer=bool(footer), pad_edge=False, header_style="bold")
-    for k, heading in enumerate(headings):
-        made.add_column(
-            heading,
-            footer=footer[k] if footer else "",
-            justify="left" if k in left else "right",
-            no_wrap=k not in left,
-            overflow="fold",
-        )
-    for row in rows:
-        made.add_row(*(cell.replace("\n", "\\n") for cell in row))
-    return made
-
-
-def count(number: int) -> str:
-    """A whole number with thousands apart; a dot for zero, so that what counts stands out."""
-    return f"{number:,}" if number else "·"
+def show(blocks: Iterable[Block]) -> None:
+    """Print lines and tables, as wide as the terminal; columns without room are named."""
+    out = console()
+    for block in fitted(blocks, out.width):
+        if isinstance(block, Line):
+            out.print(block.text, style=STYLES[block.style] or None)
+        else:
+            out.print(block.on_terminal(out.width))

@@ -30,20 +30,9 @@ def run(
     if as_json:
         terminal.print_json(answer.to_json())
         _leave(answer.ok)
-    out = terminal.console()
-    rows = [
-        (node.name, node.operator, _error(node.forward_error), _error(node.backward_error))
-        for node in answer.nodes
-    ]
-    out.print(terminal.grid(("name", "operator", "forward", "backward"), rows, left=(0, 1)))
-    verdict = "every error is below" if answer.ok else "NOT verified: an error exceeds"
-    out.print(f"{verdict} {answer.bound:g}: reference formulas against PyTorch, float64, relative")
+    terminal.show(answer.display())
     _leave(answer.ok)
 
 
 def _leave(ok: bool) -> None:
     raise typer.Exit(0 if ok else 1)
-
-
-def _error(error: float) -> str:
-    return f"{error:.1e}" if error else "0"

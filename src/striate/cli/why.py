@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,18 +12,25 @@ from striate.cli import ink as inks
 from striate.cli import terminal
 
 if TYPE_CHECKING:
-    from striate.analysis.why.explanation import Explanation
-
-if TYPE_CHECKING:
-    pass
-
-SHOWN = 8
-"""Products printed without --all: the largest."""
+    from striate.lookup import Weighted
+    from striate.model import Model
 
 
 def run(
-    file: Annotated[str, typer.Argument(help=networks.FILE_HELP)],
-    picture: Annotated[str, typer.Argument(help=networks.PICTURE_HELP)],
+    file: Annotated[
+        str,
+        typer.Argument(
+            help="A model file or a run folder; or any network (a text, a name, a .net file) with "
+            "--weights, or with first weights of --seed."
+        ),
+    ],
+    picture: Annotated[
+        str,
+        typer.Argument(
+            help=f"{networks.PICTURE_HELP} Or the network's input as numbers: a .csv or .txt file "
+            "of rows, or nested lists in a .yaml file."
+        ),
+    ],
     what: Annotated[
         str,
         typer.Argument(
@@ -37,65 +44,52 @@ def run(
     data_dir: Annotated[
         Path | None, typer.Option(help="Where named data sets lie; else STRIATE_DATA.")
     ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Of first weights, where the network has none: 0.", min=0)
+    ] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(help="A YAML file with the network's weights: node: {name: nested lists}."),
+    ] = None,
     ink: Annotated[str, typer.Option(help=inks.HELP)] = "keep",
     everything: Annotated[bool, typer.Option("--all", help="Print every product.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Ask why a number in a network is what it is: formula, products, sum and residual.
 
+    Without training, with a picture and weights that are files of a few numbers:
+    striate why "INPUT 1x3x3 -> CONV 1 2x2 bias=no" three.csv "conv1[0,0,0]" --weights two.yaml
+
     Example: striate why runs/lenet-digits-1 digits#7 "conv2[3,4,5]"
     """
+    from striate.analysis.why.explanation import SHOWN
     from striate.analysis.why.inquiry import why
 
-    model = networks.model_of(file)
+    subject = networks.explainable_of(file, seed, weights)
+    given, label = _picture(subject, picture, data_dir, ink)
+    answer = why(subject, given, what, target=target or label or None)
+    if as_json:
+        terminal.print_json(answer.to_json())
+        return
+    most = None if everything else SHOWN
+    terminal.show(answer.display(most, more="--all prints each"))
+    if isinstance(subject, tuple) and weights is None:
+        terminal.say(f"first weights of seed {seed or 0}: the network is not trained", error=True)
+
+
+def _picture(
+    subject: Model | Weighted, picture: str, data_dir: Path | None, ink: str
+) -> tuple[Any, str]:
+    """The input of the network, or the picture's bytes, and its class where that is known."""
+    from striate.exchange.written import is_matrix, read_matrix
+
+    if is_matrix(picture):
+        return read_matrix(picture), ""
+    model = networks.untrained(subject) if isinstance(subject, tuple) else subject
     source, label = networks.picture_of(picture, model, data_dir)
     image = model.preprocessing.picture(source, ink=ink)
     inks.print_differences(picture, model.preprocessing.differences(image), ink)
-    answer = why(model, image, what, target=target or label or None)
-    if as_json:
-        terminal.print_json(answer.to_json())
-    else:
-        _print(answer, everything)
-
-
-def _print(answer: Explanation, everything: bool) -> None:
-    out = terminal.console()
-    out.print(f"{answer.what} = {answer.formula}", style="bold")
-    count = len(answer.terms)
-    out.print(f"  {count:,} {'product' if count == 1 else 'products'}{_target(answer)}\n")
-    largest = [term for term in answer.largest(SHOWN) if term.value]
-    shown = list(answer.terms) if everything else largest
-    rows = [
-        (
-            f"{term.value:+.8g}",
-            " · ".join(f"{factor.value:.6g}" for factor in term.factors),
-            " · ".join(factor.what for factor in term.factors),
-        )
-        for term in shown
-    ]
-    if len(shown) < count:
-        rest = answer.value - sum(term.value for term in shown)
-        rows.append((f"{rest:+.8g}", f"the other {count - len(shown):,}", "--all prints each"))
-    if rows:
-        out.print(terminal.grid(("term", "values", "factors"), rows, left=(1, 2)))
-    out.print(_sums(answer), style="bold")
-    if answer.sees:
-        seen = ", ".join(f"{each.axis}s {each.first}–{each.last}" for each in answer.sees)
-        out.print(f"sees {seen} of the input", style="dim")
-    for note in answer.notes:
-        out.print(note, style="dim")
-    if answer.askable:
-        out.print(f"Ask on, for example: {answer.askable[0]}", style="dim")
-
-
-def _target(answer: Explanation) -> str:
-    return f", for the target {answer.target}" if answer.target else ""
-
-
-def _sums(answer: Explanation) -> str:
-    parts = [f"sum {answer.value:.9g}"]
-    if answer.stored is not None and answer.residual is not None:
-        parts.append(f"stored {answer.stored:.9g}")
-        parts.append(f"residual {answer.residual:.1e} (float32)")
-    parts.append(f"reference residual {answer.reference_residual:.0e}")
-    return "   ".join(parts)
+    if model is subject:
+        return image, label
+    # Without training there are no classes by name; digits are called what they are numbered.
+    return model.preprocessing.normalize_array(image), label if label.isdecimal() else ""

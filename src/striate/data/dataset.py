@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from striate.data.decode import Bytes
 from striate.data.stream import Labels, Stream
+from striate.display import Block, Column, Displayed, Grid, Line, count
 from striate.errors import DataError
 
 Share: TypeAlias = float | int | None
@@ -34,6 +35,10 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def __repr__(self) -> str:
+        shape = "x".join(map(str, self.images.shape[1:]))
+        return f"<{type(self).__name__}: {len(self):,} pictures of {shape}>"
 
     def take(self, indices: NDArray[np.integer]) -> Split:
         """The split of the pictures at `indices`, in that order."""
@@ -58,8 +63,8 @@ class Summary:
     sha256: str
 
 
-@dataclass(frozen=True)
-class DataSet:
+@dataclass(frozen=True, repr=False)
+class DataSet(Displayed):
     """Pictures to learn from, to stop by, and to be judged on.
 
     Args:
@@ -84,6 +89,28 @@ class DataSet:
     sha256: str
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def headline(self) -> str:
+        """Its name, pictures and classes."""
+        shape = "x".join(map(str, self.shape))
+        return f"{self.name}: {len(self.train):,} pictures of {shape}, {len(self.classes)} classes"
+
+    def display(self) -> Iterator[Block]:
+        """How many pictures each class has in each split."""
+        splits = {"train": self.train, "validation": self.validation, "test": self.test}
+        there = {name: split for name, split in splits.items() if split is not None}
+        counts = [np.bincount(each.labels, minlength=len(self.classes)) for each in there.values()]
+        totals = [f"{len(split):,}" for split in there.values()]
+        columns = [Column("class", text=True, wide=60, total="total")]
+        columns += [Column(name, total=sum_) for name, sum_ in zip(there, totals, strict=True)]
+        rows = (
+            (name, *(count(int(each[k])) for each in counts)) for k, name in enumerate(self.classes)
+        )
+        yield Line(self.headline)
+        yield Grid(tuple(columns), tuple(rows))
+        yield from (Line(f"not used: {problem}", "warning") for problem in self.problems)
+        yield from (Line(note, "quiet") for note in self.notes)
 
     def split(self, name: str) -> AnySplit:
         """The split called "train", "validation" or "test", or "all": every picture there is.

@@ -59,6 +59,10 @@ class Stream:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def __repr__(self) -> str:
+        shape = "x".join(map(str, self.images.shape[1:]))
+        return f"<{type(self).__name__}: {len(self):,} pictures of {shape}>"
+
     def take(self, indices: NDArray[np.integer]) -> Stream:
         """The split of the pictures at `indices`, in that order."""
         paths = tuple(self.paths[index] for index in indices)

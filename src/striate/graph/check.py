@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -20,7 +21,27 @@ MOST_NODES = 30_000
 MOST_NUMBERS, MOST_AXES = 1 << 60, 32
 """Of one value: beyond any memory, and as many as NumPy and PyTorch both take."""
 
-NAME = re.compile(r"[A-Za-z_]\w*(\.\w+)*", re.ASCII)
+LETTER = r"[\w\u0300-\u1fff\ua800-\uabff]"
+"""Letters of any script, digits, _, and the marks that stand over, under and after letters."""
+
+NAME = re.compile(rf"[^\W\d]{LETTER}*(\.{LETTER}+)*")
+NAMES = "Names are letters, digits and _, starting with a letter; dots may join them."
+
+
+def normal_name(text: str) -> str:
+    """`text` in the one form (NFKC) in which Python keeps an identifier, and a graph a name."""
+    return unicodedata.normalize("NFKC", text)
+
+
+def is_name(text: str) -> bool:
+    """Whether a node may be called so: words of letters of any script, joined by dots.
+
+    >>> is_name("conv1"), is_name("layer1.0.conv2"), is_name("卷积1"), is_name("a b")
+    (True, True, True, False)
+    """
+    # Each word is an identifier of Python, but that those after a dot may begin with a digit.
+    words = NAME.fullmatch(text) and text.replace(".", "_").isidentifier()
+    return bool(words) and text == normal_name(text)
 
 
 def checked_specs(nodes: Sequence[Node]) -> Mapping[str, Spec]:
@@ -39,10 +60,11 @@ def checked_specs(nodes: Sequence[Node]) -> Mapping[str, Spec]:
 
 
 def _check_node(node: Node, *, is_last: bool) -> None:
-    if not NAME.fullmatch(node.name):
+    if not is_name(node.name):
+        normal = normal_name(node.name)
         raise GraphError(
             f"{node.name!r} is not a name",
-            remedy="Names are letters, digits and _, starting with a letter; dots may join them.",
+            remedy=f"Write {normal!r}, as Python does (NFKC)." if is_name(normal) else NAMES,
         )
     least, most = node.operator.arity
     count = len(node.inputs)

@@ -11,6 +11,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from striate.display import Block, Column, Displayed, Grid, Line
 from striate.errors import GraphError, UnknownNameError, did_you_mean
 from striate.graph.check import checked_specs
 from striate.graph.operator import Operator, Weight
@@ -60,8 +61,8 @@ class Auxiliary:
             )
 
 
-@dataclass(frozen=True)
-class Graph:
+@dataclass(frozen=True, repr=False)
+class Graph(Displayed):
     """A network: nodes in calculating order, the last one being the output.
 
     Nodes may be given in any order but for the last; they are kept in the order of a depth-first
@@ -142,6 +143,33 @@ class Graph:
 
         return text(self)
 
+    @property
+    def headline(self) -> str:
+        """Input, scores, nodes and parameters."""
+        entrances = ", ".join(str(self.specs[node.name]) for node in self.inputs)
+        return (
+            f"{entrances} -> {self.specs[self.scores.name]}, {len(self)} nodes, "
+            f"{self.parameters:,} parameters"
+        )
+
+    def display(self) -> Iterator[Block]:
+        """Every node: its name, how it is written, and what comes out."""
+        from striate.notation import operator_text
+
+        columns = (
+            Column("name", text=True),
+            Column("layer", text=True, wide=40),
+            Column("reads", text=True, wide=24, rank=1),
+            Column("output", text=True),
+        )
+        rows = []
+        for node in self:
+            axes = len(self.specs[node.inputs[0]].spatial) if node.inputs else 1
+            written = operator_text(node.operator, axes=axes)
+            rows.append((node.name, written, ", ".join(node.inputs), str(self.specs[node.name])))
+        yield Line(self.headline)
+        yield Grid(columns, tuple(rows))
+
     def module(self, *, seed: int = 0) -> Network:
         """The network as a `torch.nn.Module`, with first weights drawn from `seed`."""
         from striate.engine import lower
@@ -165,6 +193,12 @@ class Graph:
     def input_specs(self, node: Node) -> tuple[Spec, ...]:
         """The specs that reach `node`."""
         return tuple(self.specs[name] for name in node.inputs)
+
+    @property
+    def parameters(self) -> int:
+        """Trainable numbers."""
+        weights = (weight for node in self for weight in self.weights(node).values())
+        return sum(weight.size for weight in weights if weight.trainable)
 
     @property
     def multiply_adds(self) -> int:

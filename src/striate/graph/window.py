@@ -7,7 +7,7 @@ outside the input are padding.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
@@ -21,9 +21,21 @@ Sizes: TypeAlias = int | tuple[int, ...]
 Side: TypeAlias = str | int | tuple[int, int]
 
 Padding: TypeAlias = str | int | tuple[int, ...] | tuple[tuple[int, int], ...]
-"""valid, same, full, a number for every side, a number an axis, or (before, after) an axis."""
+"""One of `PADDINGS`, a number for every side, one per axis, or (before, after) per axis."""
 
-PADDINGS = ("valid", "same", "full")
+PADDINGS = {
+    "valid": "none, as everywhere.",
+    "same": "(window - 1) cells in all, the odd one after the input, as PyTorch's padding='same'; "
+    "with a stride too, as padding=window//2 there.",
+    "same_upper": "as few as give ceil(size / stride) positions, the odd one after the input: "
+    "Keras' and TensorFlow's 'same', ONNX's SAME_UPPER. With stride 1 it is same.",
+    "same_lower": "the same cells, the odd one before the input: ONNX's SAME_LOWER.",
+    "full": "(window - 1) cells on both sides: the wide convolution.",
+}
+"""The words for padding, and which cells of zeros each stands for."""
+
+_FITTED = ("same_upper", "same_lower")
+"""Paddings that depend on the input's size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +133,8 @@ def checked_padding(value: Padding) -> Padding:
     if isinstance(value, str):
         if value not in PADDINGS:
             raise SettingError(
-                f"padding is {value!r}", remedy="Write valid, same, full or a number of cells."
+                f"padding is {value!r}",
+                remedy=f"Write {', '.join(PADDINGS)} or a number of cells.",
             )
         return value
     axes = value if isinstance(value, tuple) else (value,)
@@ -131,7 +144,8 @@ def checked_padding(value: Padding) -> Padding:
     ):
         raise SettingError(
             f"padding is {value!r}, but it needs whole numbers of 0 or more",
-            remedy="Write pad=2, one number an axis (pad=2x1), valid, same or full.",
+            remedy="Write pad=2, one number per axis (pad=2x1), or "
+            f"{', '.join(list(PADDINGS)[:-1])} or full.",
         )
     if any(before != after for before, after in pairs):
         return pairs
@@ -149,32 +163,51 @@ def windows(
     dilation: Sizes = 1,
     *,
     ceil: bool = False,
+    sizes: Sequence[int] = (),
 ) -> tuple[Window, ...]:
     """One `Window` for each of `rank` spatial axes, from settings as an operator keeps them.
 
-    "same" pads dilation * (kernel - 1) in all, the odd cell after the input (with an odd kernel
-    and stride 1 the size stays); "full" pads extent - 1 on both sides (the wide convolution).
+    Args:
+        sizes: of the input, per axis; same_upper and same_lower pad by them.
+
+    >>> windows(1, 3, 2, "same", sizes=(8,)) == windows(1, 3, 2, ((1, 1),))
+    True
+    >>> windows(1, 3, 2, "same_upper", sizes=(8,)) == windows(1, 3, 2, ((0, 1),))
+    True
 
     Raises:
-        SettingError: a setting names another number of axes.
+        SettingError: a setting names another number of axes, or a padding needs sizes.
     """
     kernels = spread("kernel", kernel, rank)
     strides = spread("stride", stride, rank)
     dilations = spread("dilation", dilation, rank)
     given: tuple[Side, ...] = spread("padding", padding, rank)
+    if padding in _FITTED and len(sizes) != rank:
+        raise SettingError(
+            f"{padding} is for CONV and pools alone", remedy="Write a number of cells: pad=1."
+        )
     made = []
-    for k, s, d, pad in zip(kernels, strides, dilations, given, strict=True):
-        before, after = _sides(pad, d * (k - 1))
+    for k, s, d, pad, n in zip(kernels, strides, dilations, given, sizes or kernels, strict=True):
+        before, after = _sides(pad, d * (k - 1), s, n)
         made.append(Window(k, s, d, before, after, ceil))
     return tuple(made)
 
 
-def _sides(pad: Side, reach: int) -> tuple[int, int]:
+def _sides(pad: Side, reach: int, stride: int, size: int) -> tuple[int, int]:
+    """Cells before and after an input of `size`, where a window reaches `reach` cells on."""
     if isinstance(pad, tuple):
         return pad
     if isinstance(pad, int):
         return pad, pad
-    return {"valid": (0, 0), "same": (reach // 2, reach - reach // 2), "full": (reach, reach)}[pad]
+    if pad == "valid":
+        return 0, 0
+    if pad == "full":
+        return reach, reach
+    if pad in _FITTED:
+        last = (size - 1) // stride * stride
+        reach = max(last + reach + 1 - size, 0)
+    half = reach // 2
+    return (reach - half, half) if pad == "same_lower" else (half, reach - half)
 
 
 def spread(name: str, value: T | tuple[T, ...], rank: int) -> tuple[T, ...]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from striate.display import Block, Displayed, Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +31,8 @@ class Figures:
     connections: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Network:
+@dataclass(frozen=True, slots=True, repr=False)
+class Network(Displayed):
     """A network of the catalog.
 
     Args:
@@ -51,3 +53,17 @@ class Network:
     small: str = ""
     data: str = ""
     recipe: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def headline(self) -> str:
+        """Its name, and where it comes from."""
+        return f"{self.name}: {self.source}"
+
+    def display(self) -> Iterator[Block]:
+        """Its notation, under its name and source as a comment: a .net file."""
+        yield Line(f"# {self.headline}", "quiet")
+        yield from (Line(line) for line in self.notation.strip().splitlines())
+
+    def __str__(self) -> str:
+        # As it is, without the breaks that a narrow terminal would put into lines.
+        return f"# {self.headline}\n{self.notation}"

@@ -11,7 +11,7 @@ from striate.errors import (
     did_you_mean,
 )
 from striate.graph import Assembly, Graph
-from striate.graph.check import MOST_NODES, NAME
+from striate.graph.check import MOST_NODES, NAMES, is_name
 from striate.graph.settings import check_axes
 from striate.notation import values
 from striate.notation.faults import fault, placed
@@ -146,12 +146,12 @@ class Assembler:
 
     def _name(self, word: Word) -> str:
         """The name for a node; in a repeated block later copies get _2, _3 …"""
-        if not NAME.fullmatch(word.text):
+        if not is_name(word.text):
             raise fault(
                 self.text,
                 word.span,
                 f"{word.text} is not a name",
-                "Names are letters, digits and _, starting with a letter; dots may join them.",
+                NAMES,
             )
         name, copy = word.text, 2
         while name in self.assembly and len(self.scopes) > 1:

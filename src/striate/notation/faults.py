@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 from striate.errors import NotationError, StriateError
 from striate.notation.syntax import Span
 
@@ -42,9 +44,17 @@ def marked(text: str, span: Span) -> str:
     shown = "".join(
         each if each.isprintable() else "·" for each in line[left:right].replace("\t", " ")
     )
-    return (
-        f"{before}{shown}{after}".rstrip()
-        + "\n"
-        + " " * (len(before) + start - left)
-        + "^" * length
-    )
+    at = start - left
+    margin = " " * (len(before) + _cells(shown[:at]))
+    carets = "^" * max(length, _cells(shown[at : at + length]))
+    return f"{before}{shown}{after}".rstrip() + f"\n{margin}{carets}"
+
+
+def _cells(text: str) -> int:
+    """How many columns of a terminal `text` takes: Chinese letters take two, marks none.
+
+    >>> _cells("conv"), _cells("卷积"), _cells("e\u0301")
+    (4, 4, 1)
+    """
+    wide = sum(unicodedata.east_asian_width(each) in "WF" for each in text)
+    return len(text) + wide - sum(unicodedata.combining(each) > 0 for each in text)

@@ -1,7 +1,7 @@
 """How each operator is written: one line an operator.
 
 What is not said here follows from the operator's own settings: `stride=2` for any of them,
-`ceil` alone for a yes, and valid, same or full alone where there is a padding.
+`ceil` alone for a yes, and valid, same or another word for padding alone where there is one.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from functools import cache
 
 from striate.graph import Operator
 from striate.graph.settings import settings_of
+from striate.graph.window import PADDINGS
 from striate.ops import OPERATORS
 
 
@@ -112,7 +113,7 @@ PASS, AUX = "PASS", "AUX"
 SHORT = {"padding": "pad", "class_weights": "weights"}
 """Settings with a shorter name in the notation."""
 
-PADDING_WORDS = ("valid", "same", "full")
+PADDING_WORDS = tuple(PADDINGS)
 
 
 @cache

@@ -177,7 +177,7 @@ def signature(form: Form) -> str:
         parts.append(name if setting.required else f"[{name}={values.write(setting.default)}]")
     for name, setting in known.items():
         if name == "padding":
-            parts.append(f"[{'|'.join(PADDING_WORDS)}|pad=…]")
+            parts.append("[valid|same|full|pad=…]")
         elif name not in form.positional:
             word = SHORT.get(name, name)
             parts.append(f"{word}=…" if setting.required else f"[{word}={_default(setting)}]")

@@ -9,6 +9,8 @@ from typing import Any, TypeAlias
 
 from lark import Lark, Token, Transformer
 
+from striate.graph.check import normal_name
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -85,6 +87,12 @@ def _word(token: Token) -> Word:
     return Word(str(token), Span(start, start + len(token)))
 
 
+def _name(token: Token) -> Word:
+    """The name of a node, in the form that graphs keep names in."""
+    word = _word(token)
+    return Word(normal_name(word.text), word.span)
+
+
 class _Tree(Transformer[Token, Any]):
     """Called bottom-up while the text is parsed, so that deep nesting needs no deep stack."""
 
@@ -98,7 +106,7 @@ class _Tree(Transformer[Token, Any]):
         return Written(None, _word(parts[0]), tuple(parts[1:]))
 
     def named(self, parts: list[Any]) -> Written:
-        return Written(_word(parts[0]), _word(parts[1]), tuple(parts[2:]))
+        return Written(_name(parts[0]), _word(parts[1]), tuple(parts[2:]))
 
     def bare(self, parts: list[Any]) -> Argument:
         return Argument(None, _word(parts[0]))
@@ -119,7 +127,7 @@ class _Tree(Transformer[Token, Any]):
         return parts[0] if parts else ()
 
     def reference(self, parts: list[Any]) -> Reference:
-        return Reference(_word(parts[0]))
+        return Reference(_name(parts[0]))
 
 
 @cache

@@ -103,11 +103,11 @@ def _check(graph: Graph, node: Node, before: Sequence[tuple[int, ...]]) -> None:
     if isinstance(field, Reach):
         if field is not Reach.POINT:
             raise _refusal(node, "reads the whole map", WHOLE)
-    elif field != node.operator.field(*(_larger(spec) for spec in specs)):
-        raise _refusal(node, "reads the whole map", WHOLE)
     elif any(axis.before or axis.after for axis in field):
         remedy = "At the borders of a crop it reads zeros; train with padding valid."
         raise _refusal(node, "pads its input", remedy)
+    elif field != node.operator.field(*(_larger(spec) for spec in specs)):
+        raise _refusal(node, "reads the whole map", WHOLE)
     spread = any(n > 1 for spatial in before for n in spatial)
     if spread and not node.operator.elementwise:
         remedy = "Between FLATTEN and FC only activations and DROPOUT may stand."

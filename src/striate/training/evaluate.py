@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from striate.data import Batches, DataSet, Preprocessing
 from striate.data.names import printable
+from striate.display import Block, Column, Displayed, Grid, Line, count
 from striate.engine import pays
 from striate.errors import DataError
 from striate.graph import Graph
@@ -21,6 +22,19 @@ from striate.model import Model, probabilities
 from striate.pytorch import loss_function
 
 BATCH = 500
+
+WORST = 10
+"""Mistakes that are listed when an evaluation is shown."""
+
+MOST_CLASSES = 40
+"""Classes whose rows and columns are shown."""
+
+MISTAKES = (
+    Column("picture", text=True, wide=40),
+    Column("is", text=True, wide=20),
+    Column("taken for", text=True, wide=20),
+    Column("sure"),
+)
 
 
 @dataclass(frozen=True)
@@ -41,8 +55,8 @@ class Mistake:
     probability: float
 
 
-@dataclass(frozen=True)
-class Evaluation:
+@dataclass(frozen=True, repr=False)
+class Evaluation(Displayed):
     """How a model did on a split.
 
     Args:
@@ -61,6 +75,59 @@ class Evaluation:
     classes: tuple[str, ...]
     mistakes: tuple[Mistake, ...]
 
+    @property
+    def headline(self) -> str:
+        """How many were right, and the loss."""
+        return (
+            f"{self.accuracy:.2%} of {self.pictures:,} pictures right, "
+            f"{len(self.mistakes):,} wrong; loss {self.loss:.4f}"
+        )
+
+    def display(self, worst: int = WORST) -> Iterator[Block]:
+        """Accuracy, confusion matrix and mistakes.
+
+        Args:
+            worst: how many mistakes are listed.
+        """
+        yield Line(self.headline, "strong")
+        yield from self._confusion()
+        listed = tuple(
+            (each.path or f"#{each.index}", each.truth, each.guess, f"{each.probability:.1%}")
+            for each in self.mistakes[:worst]
+        )
+        if listed:
+            yield Line("The mistakes it was surest of:")
+            yield Grid(MISTAKES, listed)
+
+    def _confusion(self) -> Iterator[Block]:
+        """Of many classes, the rows and columns with the most mistakes."""
+        confusion = self.confusion
+        wrong = confusion - np.diag(np.diag(confusion))
+        order = np.argsort(-(wrong.sum(axis=0) + wrong.sum(axis=1)), kind="stable")
+        chosen = sorted(order[:MOST_CLASSES].tolist())
+        rank = {int(k): place for place, k in enumerate(order, 1)}
+        columns = (
+            Column("", text=True, wide=24),
+            *(Column(self.classes[k], rank=rank[k]) for k in chosen),
+            Column("right"),
+        )
+        rows = (
+            (
+                self.classes[k],
+                *(count(int(confusion[k, j])) for j in chosen),
+                _share(int(confusion[k, k]), int(confusion[k].sum())),
+            )
+            for k in chosen
+        )
+        yield Line("True classes down, answers across:")
+        yield Grid(columns, tuple(rows))
+        if len(self.classes) > MOST_CLASSES:
+            yield Line(
+                f"These are the {MOST_CLASSES} of {len(self.classes):,} classes with the most "
+                "mistakes; `confusion` has all.",
+                "quiet",
+            )
+
     def to_json(self, worst: int = 25) -> dict[str, object]:
         """The form that `striate evaluate --json` prints."""
         return {
@@ -72,6 +139,10 @@ class Evaluation:
             "confusion": self.confusion.tolist(),
             "mistakes": [vars(each) for each in self.mistakes[:worst]],
         }
+
+
+def _share(right: int, pictures: int) -> str:
+    return f"{right / pictures:.1%}" if pictures else "no pictures"
 
 
 def evaluate(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from striate.display import Block, Column, Displayed, Grid, Line
 from striate.graph import Graph
 from striate.training.recipe import Recipe
 
@@ -73,8 +74,8 @@ class Row:
     images_per_second: float
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+@dataclass(frozen=True, slots=True, repr=False)
+class Result(Displayed):
     """A run is done.
 
     Args:
@@ -98,6 +99,20 @@ class Result:
     first_loss: float
     history: tuple[Row, ...]
 
+    @property
+    def headline(self) -> str:
+        """How good it is, and where it lies."""
+        share = self.test_accuracy
+        tested = "not tested" if share is None else f"test accuracy {share:.2%}"
+        return f"{tested}, best of {self.epochs} epochs: {self.best_epoch}, {self.folder}"
+
+    def display(self) -> Iterator[Block]:
+        """The result, and every epoch on the way."""
+        yield Line(self.headline, "strong")
+        yield Grid(EPOCHS, tuple(_cells(row) for row in self.history))
+        yield Line(f"{self.seconds:.1f} s, {self.images_per_second:,.0f} images/s")
+        yield Line(f"best weights: {self.model}")
+
     def to_json(self) -> dict[str, object]:
         """The form that `striate train --json` ends with."""
         return {
@@ -112,6 +127,29 @@ class Result:
             "first_loss": self.first_loss,
         }
 
+
+def _cells(row: Row) -> tuple[str, ...]:
+    loss, accuracy = row.validation_loss, row.validation_accuracy
+    return (
+        str(row.epoch),
+        f"{row.train_loss:.4f}",
+        f"{row.train_accuracy:.2%}",
+        "" if loss is None else f"{loss:.4f}",
+        "" if accuracy is None else f"{accuracy:.2%}",
+        f"{row.learning_rate:.3g}",
+        f"{row.seconds:.1f}",
+    )
+
+
+EPOCHS = (
+    Column("epoch"),
+    Column("loss"),
+    Column("accuracy"),
+    Column("validation loss", rank=1),
+    Column("validation accuracy"),
+    Column("rate", rank=3),
+    Column("seconds", rank=2),
+)
 
 Event: TypeAlias = Loading | Started | Stepped | Row | Result
 Listener: TypeAlias = Callable[[Event], None]

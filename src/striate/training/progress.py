@@ -16,7 +16,8 @@ from typing import Any, Self, TextIO
 
 from rich import progress
 
-from striate.console import console, hush, visible
+from striate.console import console, hush
+from striate.display import visible
 from striate.training.events import Event, Listener, Loading, Row, Started, Stepped
 
 NOTES = 8

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, get_type_hints
 
 from striate.data import Augment
+from striate.display import Block, Column, Displayed, Grid
 from striate.engine.optimizers import OPTIMIZERS
 from striate.errors import IdleSettingError, SettingError, did_you_mean
 from striate.graph.settings import shown
@@ -20,8 +21,8 @@ USUAL_MOMENTUM = 0.9
 USUAL_STEP_FACTOR = 0.1
 
 
-@dataclass(frozen=True)
-class Recipe:
+@dataclass(frozen=True, repr=False)
+class Recipe(Displayed):
     """Settings of a training run.
 
     A setting that would do nothing beside the others is refused: `striate.training.requirements`
@@ -97,6 +98,18 @@ class Recipe:
                 raise SettingError(f"{name} is {value}", remedy="It is 0 or more, and below 1.")
         _check_share(self.validation)
         check_recipe(self)
+
+    @property
+    def headline(self) -> str:
+        """The settings that are not the usual ones."""
+        usual = {each.name: each.default for each in fields(self)}
+        own = (f"{k}={v}" for k, v in self.to_dict().items() if v != usual[k])
+        return ", ".join(own) or "the usual settings"
+
+    def display(self) -> Iterator[Block]:
+        """Every setting."""
+        columns = (Column("setting", text=True), Column("value", text=True, wide=60))
+        yield Grid(columns, tuple((name, str(value)) for name, value in self.to_dict().items()))
 
     @property
     def rate(self) -> float:

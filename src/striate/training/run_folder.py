@@ -7,7 +7,6 @@ import csv
 import io
 import re
 import shlex
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
@@ -16,8 +15,8 @@ from typing import Any
 import yaml
 
 from striate.errors import ModelFileError, RunError
+from striate.exchange import yaml_file
 from striate.exchange.arrays import write_file
-from striate.files import read_text
 from striate.training.events import Row
 
 
@@ -213,55 +212,10 @@ def _no_config(folder: RunFolder) -> str:
     return "It holds no config.yaml. Runs lie in runs/."
 
 
-MOST_BYTES, MOST_NODES = 4_000_000, 10_000
-"""Of a YAML file with settings, and of keys and values in it."""
-
-
 def read_yaml(path: Path) -> dict[str, Any]:
     """A YAML file with settings by name: texts, numbers, yes and no, lists and tables of them.
 
     Raises:
         RunError: it is missing, malformed, or something else.
     """
-    text = read_text(path, RunError, most=MOST_BYTES)
-    try:
-        content = yaml.load(text, _Loader)
-    except (yaml.YAMLError, *_OF_VALUES) as error:
-        raise RunError(f"{path} cannot be read as YAML", remedy=str(error)[:500]) from None
-    if not isinstance(content, dict):
-        raise RunError(f"{path} holds no settings by name")
-    return {str(key): value for key, value in content.items()}
-
-
-_OF_VALUES = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
-"""What PyYAML raises for values that are not what their tag says: !!int '', !!bool x."""
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML without its traps: references to what was written before, dates, keys given twice."""
-
-    nodes = 0
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        """One key or value; an alias (*name) of a short file can stand for billions of them."""
-        self.nodes += 1
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError(f"Settings have no aliases, as before line {self.line + 1}.")
-        if self.nodes > MOST_NODES:
-            raise yaml.YAMLError(f"There are more than {MOST_NODES:,} settings.")
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        """A table in which no key is given twice."""
-        counts = Counter(key.value for key, _ in node.value if isinstance(key.value, str))
-        for key, count in counts.items():
-            if count > 1:
-                raise yaml.YAMLError(f"{key[:40]} is given twice.")
-        return super().construct_mapping(node, deep)
-
-
-_DATE = "tag:yaml.org,2002:timestamp"
-_Loader.yaml_implicit_resolvers = {
-    start: [(tag, pattern) for tag, pattern in known if tag != _DATE]
-    for start, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
+    return yaml_file.read_table(path, RunError, "settings by name")

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from striate.display import Block, Column, Displayed, Grid, Line
 from striate.errors import ExplanationError
 from striate.reference import Factor, Product
 
 SCHEMA_VERSION = 1
+
+SHOWN = 8
+"""Products that are shown, the largest."""
+
+COLUMNS = (
+    Column("term"),
+    Column("values", text=True, wide=28, rank=1),
+    Column("factors", text=True, wide=40),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +31,8 @@ class Seen:
     last: int
 
 
-@dataclass(frozen=True)
-class Explanation:
+@dataclass(frozen=True, repr=False)
+class Explanation(Displayed):
     """Why a number is what it is.
 
     Args:
@@ -99,6 +109,78 @@ class Explanation:
         found |= dict.fromkeys(each.what for each in self.arguments)
         found.pop(self.what, None)
         return tuple(found)
+
+    @property
+    def largest_factor(self) -> str:
+        """What to ask about next: a number behind the largest factor of the largest term."""
+        found = [
+            (abs(term.value), abs(factor.value), ref)
+            for term in self.terms
+            for factor in term.factors
+            for ref in factor.refs
+            if ref != self.what
+        ]
+        # max keeps the first of equals; NaN compares with nothing, and the first is as good.
+        return max(found, key=lambda each: each[:2])[2] if found else next(iter(self.askable), "")
+
+    @property
+    def headline(self) -> str:
+        """The number and its value."""
+        return f"{self.what} = {self.value:.6g}, {self._products}"
+
+    @property
+    def _products(self) -> str:
+        count = len(self.terms)
+        target = f", for the target {self.target}" if self.target else ""
+        return f"{count:,} {'product' if count == 1 else 'products'}{target}"
+
+    def display(
+        self, most: int | None = SHOWN, *, more: str = "`terms` holds each"
+    ) -> Iterator[Block]:
+        """Formula, products, sums and notes.
+
+        Args:
+            most: products that are shown, the largest; None for all, in the formula's order.
+            more: where the others are found.
+        """
+        yield Line(f"{self.what} = {self.formula}", "strong")
+        yield Line(f"  {self._products}")
+        if rows := self._rows(most, more):
+            yield Grid(COLUMNS, tuple(rows))
+        yield Line(self._sums, "strong")
+        if self.sees:
+            seen = ", ".join(f"{each.axis}s {each.first}–{each.last}" for each in self.sees)
+            yield Line(f"sees {seen} of the input", "quiet")
+        yield from (Line(note, "quiet") for note in self.notes)
+        if self.largest_factor:
+            yield Line(f"Ask on, for example: {self.largest_factor}", "quiet")
+
+    def _rows(self, most: int | None, more: str) -> list[tuple[str, ...]]:
+        shown = list(self.terms) if most is None else self.largest(most)
+        if len(shown) < len(self.terms):
+            # Zeros say little beside other terms; alone they are all there is.
+            shown = [term for term in shown if term.value] or shown
+        rows: list[tuple[str, ...]] = [
+            (
+                f"{term.value:+.8g}",
+                " · ".join(f"{factor.value:.6g}" for factor in term.factors),
+                " · ".join(factor.what for factor in term.factors),
+            )
+            for term in shown
+        ]
+        if others := len(self.terms) - len(shown):
+            rest = self.value - sum(term.value for term in shown)
+            rows.append((f"{rest:+.8g}", f"the other {others:,}", more))
+        return rows
+
+    @property
+    def _sums(self) -> str:
+        parts = [f"sum {self.value:.9g}"]
+        if self.stored is not None and self.residual is not None:
+            parts.append(f"stored {self.stored:.9g}")
+            parts.append(f"residual {self.residual:.1e} (float32)")
+        parts.append(f"reference residual {self.reference_residual:.0e}")
+        return "   ".join(parts)
 
     def ask(self, what: str | int) -> Explanation:
         """The explanation of another number of the same picture.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from striate.errors import ExplanationError, did_you_mean
 from striate.graph import Graph, Spec, Weight
+from striate.graph.check import LETTER, normal_name
 from striate.reference import Number
 
 FORMS = (
@@ -16,11 +17,9 @@ FORMS = (
 )
 PROBABILITY = "probability"
 
-_REFERENCE = re.compile(
-    r"(?P<name>[A-Za-z_]\w*(?:\.\w+)*?)(?:\[(?P<index>[^\[\]]*)\])?(?P<gradient>\.grad)?",
-    re.ASCII,
-)
-_INSIDE = re.compile(r"[A-Za-z_]\w*(?:\.\w+)*\[[\d,\s]*\]", re.ASCII)
+_NAME = rf"[^\W\d]{LETTER}*(?:\.{LETTER}+)"
+_REFERENCE = re.compile(rf"(?P<name>{_NAME}*?)(?:\[(?P<index>[^\[\]]*)\])?(?P<gradient>\.grad)?")
+_INSIDE = re.compile(rf"{_NAME}*\[[0-9,\s]*\]")
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class Reader:
         match = _REFERENCE.fullmatch(text)
         if match is None:
             return None
-        node, weight = self._place(match["name"])
+        node, weight = self._place(normal_name(match["name"]))
         known = self.graph.weights(self.graph[node]).get(weight)
         spec = Spec(known.shape) if known else self.graph.specs[node]
         gradient = bool(match["gradient"])

@@ -69,8 +69,8 @@ class Conv(Operator):
         out_channels: number of kernels.
         kernel: taps, one number or one an axis.
         stride, dilation: steps of the window and between its taps.
-        padding: valid (none), same, full, or cells of zeros: one number, one an axis, or
-            (before, after) an axis.
+        padding: a word of `striate.graph.window.PADDINGS` (valid, same, same_upper, same_lower,
+            full), or cells of zeros: one number, one per axis, or (before, after) per axis.
         groups: input and output channels are split into this many separate convolutions.
         table: which inputs each output reads: a matrix of 0 and 1 (a row an output), or lenet5.
         bias: whether one number a kernel is added.
@@ -142,8 +142,9 @@ class Conv(Operator):
         return Cost(products, products + units * self.bias, units * self.bias)
 
     def field(self, *inputs: Spec) -> tuple[Window, ...]:
-        rank = len(inputs[0].spatial)
-        return windows(rank, self.kernel, self.stride, self.padding, self.dilation)
+        sizes = inputs[0].spatial
+        settings = (self.kernel, self.stride, self.padding, self.dilation)
+        return windows(len(sizes), *settings, sizes=sizes)
 
     def forward(self, call: Call) -> Array:
         # n picture, g group, c channel in it, o kernel in it, p output positions, k taps

@@ -46,7 +46,8 @@ def pool_windows(pool: Pooling, x: Spec, dilation: Sizes = 1) -> tuple[Window, .
     """
     needs_maps(x)
     stride = pool.kernel if pool.stride is None else pool.stride
-    axes = windows(len(x.spatial), pool.kernel, stride, pool.padding, dilation, ceil=pool.ceil)
+    sizes, settings = x.spatial, (pool.kernel, stride, pool.padding, dilation)
+    axes = windows(len(sizes), *settings, ceil=pool.ceil, sizes=sizes)
     for axis, size in zip(axes, x.spatial, strict=True):
         # Taps further apart than the input is long can straddle it.
         straddles = axis.dilation > size and any(

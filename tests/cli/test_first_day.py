@@ -1,0 +1,116 @@
+"""A newcomer's first commands: networks without training, and pictures of nine numbers."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from striate.cli import main
+
+
+class Done(NamedTuple):
+    """What a command left."""
+
+    code: int
+    out: str
+    err: str
+
+
+Striate = Callable[..., Done]
+
+
+@pytest.fixture
+def striate(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Striate:
+    """Run one command in a folder with three.csv and two.yaml."""
+    monkeypatch.chdir(tmp_path)
+    Path("three.csv").write_text("1, 2, 3\n4, 5, 6\n7, 8, 9\n")
+    Path("two.yaml").write_text("conv1:\n  weight: [[1, 2], [3, 4]]\n")
+
+    def run(*words: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["striate", *words])
+        try:
+            main()
+        except SystemExit as leaving:
+            code = leaving.code
+        out, err = capsys.readouterr()
+        return Done(int(code or 0), out, err)
+
+    return run
+
+
+NET = "INPUT 1x3x3 -> CONV 1 2x2 bias=no"
+
+
+def test_a_picture_of_nine_numbers_and_a_kernel_of_four(striate: Striate) -> None:
+    done = striate("why", NET, "three.csv", "conv1[0,1,0]", "--weights", "two.yaml")
+    assert (done.code, done.err) == (0, "")
+    for product in ("4 · 1", "5 · 2", "7 · 3", "8 · 4"):
+        assert product in done.out
+    assert "sum 67 " in done.out  # 4 + 10 + 21 + 32
+    assert "input[0,2,1] · conv1.weight[0,0,1,1]" in done.out
+    assert "Ask on, for example: input[0,2,1]" in done.out
+
+
+def test_and_backward(striate: Striate) -> None:
+    """∂L/∂weight sums error times input; squared error wants 0, so the error is the output."""
+    net = f"{NET} -> FLATTEN -> SQUAREDERROR"
+    words = ("why", net, "three.csv", "conv1.weight[0,0,0,0].grad", "--weights", "two.yaml")
+    form = json.loads(striate(*words, "--json", "--target", "0").out)
+    products = sorted((f["what"], f["value"]) for t in form["terms"] for f in t["factors"])
+    assert [value for what, value in products if what.startswith("input")] == [1, 2, 4, 5]
+    assert form["value"] == pytest.approx(sum(term["value"] for term in form["terms"]))
+    outputs = {"conv1[0,0,0]": 37, "conv1[0,0,1]": 47, "conv1[0,1,0]": 67, "conv1[0,1,1]": 77}
+    for what, value in outputs.items():
+        words = ("why", net, "three.csv", what, "--weights", "two.yaml", "--json")
+        assert json.loads(striate(*words).out)["value"] == value
+
+
+def test_first_weights_of_a_seed(striate: Striate) -> None:
+    values = {}
+    for seed in ((), ("--seed", "0"), ("--seed", "1")):
+        done = striate("why", NET, "three.csv", "conv1[0,0,0]", "--json", *seed)
+        values[seed] = json.loads(done.out)["value"]
+    assert values[()] == values["--seed", "0"] != values["--seed", "1"]
+    assert "first weights of seed 0" in striate("why", NET, "three.csv", "conv1[0,0,0]").err
+    done = striate("why", "lenet_adam", "digits#7", "conv1[0,13,14]", "--json")
+    assert abs(json.loads(done.out)["residual"]) < 1e-6
+    loss = json.loads(striate("why", "lenet_adam", "digits#7", "loss", "--json").out)
+    assert loss["target"] == "7"  # digits#7 shows one
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            (NET.replace(" bias=no", ""), "three.csv", "conv1[0,0,0]", "--weights", "two.yaml"),
+            "bias=no",
+        ),
+        ((NET, "two.yaml", "conv1[0,0,0]"), "no number"),
+        ((NET, "four.csv", "conv1[0,0,0]"), "four.csv is missing"),
+        ((NET, "three.csv", "conv1[0,2,0]"), "indices run from 0 to 0 and 0 to 1"),
+        (
+            ("INPUT 1x4x4 -> CONV 1 2x2", "three.csv", "conv1[0,0,0]"),
+            "takes 1x4x4, but the array is 3x3",
+        ),
+        ((NET, "three.csv", "conv1[0,0,0]", "--weights", "none.yaml"), "none.yaml is missing"),
+        (("INPUT 9 -> FC 2", "digits#7", "fc1[0]"), "takes 9, not a picture"),
+        ((NET, "three.csv"), "Missing argument 'what'"),
+    ],
+)
+def test_what_does_not_fit_is_said(striate: Striate, words: tuple[str, ...], said: str) -> None:
+    done = striate("why", *words)
+    assert (done.code, done.out) == (2, "")
+    assert said in " ".join(done.err.split())
+
+
+def test_the_padding_words_are_explained(striate: Striate) -> None:
+    said = " ".join(striate("show", "--operators").out.split())
+    for word in ("same_upper", "same_lower", "SAME_UPPER", "Keras", "PyTorch"):
+        assert word in said
