@@ -5,12 +5,17 @@ from __future__ import annotations
 from striate.errors import UnknownNameError, did_you_mean
 from striate.networks import (
     alexnet,
+    convnext,
     densenet,
+    efficientnet,
     googlenet,
     lenet,
     mnist_plain,
     mobilenet,
+    mobilenet_v3,
+    regnet,
     resnet,
+    shufflenet,
     squeezenet,
     vgg,
     zfnet,
@@ -28,6 +33,11 @@ _FILES = (
     mobilenet,
     densenet,
     squeezenet,
+    mobilenet_v3,
+    shufflenet,
+    efficientnet,
+    regnet,
+    convnext,
 )
 
 NETWORKS: dict[str, Network] = {

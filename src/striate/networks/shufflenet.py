@@ -1,0 +1,71 @@
+"""ShuffleNetV2: half of the channels pass untouched, and a shuffle lets the halves meet."""
+
+from __future__ import annotations
+
+from striate.networks.network import Figures, Network
+
+STAGES = ((116, 4), (232, 8), (464, 4))
+"""Table 5, 1x: output channels, units."""
+
+
+def narrow(channels: int) -> str:
+    """A 1x1 convolution to so many channels."""
+    return f"CONV {channels} 1x1 bias=no -> BN -> RELU"
+
+
+def depthwise(channels: int, stride: int = 1) -> str:
+    """A 3x3 kernel for each channel alone."""
+    step = f" stride={stride}" if stride > 1 else ""
+    return f"CONV {channels} 3x3 same{step} groups={channels} bias=no -> BN"
+
+
+def shuffle(channels: int, size: int) -> str:
+    """The channels of two halves by turns."""
+    half = channels // 2
+    return f"RESHAPE 2x{half}x{size}x{size} -> PERMUTE 1x0x2x3 -> RESHAPE {channels}x{size}x{size}"
+
+
+def unit(channels: int, size: int) -> str:
+    """Figure 3c: one half passes."""
+    half = channels // 2
+    inner = f"{narrow(half)} -> {depthwise(half)} -> {narrow(half)}"
+    halves = f"{{ SLICE 0 {half} | SLICE {half} {channels} -> {inner} }} CONCAT"
+    return f"{halves} -> {shuffle(channels, size)}"
+
+
+def halving(channels_in: int, channels: int, size: int) -> str:
+    """Figure 3d: both branches halve the picture, whose new size is named."""
+    half = channels // 2
+    left = f"{depthwise(channels_in, 2)} -> {narrow(half)}"
+    right = f"{narrow(half)} -> {depthwise(half, 2)} -> {narrow(half)}"
+    return f"{{ {left} | {right} }} CONCAT -> {shuffle(channels, size)}"
+
+
+def notation(size: int = 224) -> str:
+    """ShuffleNetV2 1x for pictures of 3 x size x size."""
+    parts = [
+        f"INPUT 3x{size}x{size}",
+        "CONV 24 3x3 same stride=2 bias=no -> BN -> RELU -> MAXPOOL 3 stride=2 pad=1",
+    ]
+    channels_in = 24
+    size = -(-size // 4)
+    for channels, units in STAGES:
+        size = -(-size // 2)
+        parts.append(halving(channels_in, channels, size))
+        parts.append(f"[{unit(channels, size)}]*{units - 1}")
+        channels_in = channels
+    return "\n-> ".join([*parts, narrow(1024), "GLOBALAVGPOOL -> FC 1000"])
+
+
+NETWORKS = (
+    Network(
+        name="shufflenet_v2_x1_0",
+        notation=notation(),
+        source="Ma, Zhang, Zheng and Sun, ShuffleNet V2: Practical Guidelines for Efficient CNN "
+        "Architecture Design, ECCV 2018, arXiv:1807.11164, table 5 (1x); the parameters and "
+        "multiply-adds are torchvision's",
+        figures=Figures(2_278_604, 0.14),
+        # With 32 the last maps are 1x1: BN over three numbers multiplies rounding errors.
+        small=notation(48),
+    ),
+)
