@@ -6,7 +6,7 @@ python benchmarks/catalog_table.py > docs/networks.md
 from __future__ import annotations
 
 from striate.analysis.table import Table, table
-from striate.networks import NETWORKS, Network
+from striate.networks import NETWORKS, CatalogNetwork
 from striate.notation import parse
 
 INTRODUCTION = """\
@@ -62,7 +62,7 @@ def sources() -> str:
     )
 
 
-def _table(known: Network) -> Table:
+def _table(known: CatalogNetwork) -> Table:
     return table(parse(known.notation))
 
 

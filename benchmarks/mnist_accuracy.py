@@ -30,7 +30,7 @@ import torch
 import yaml
 
 from striate.networks import NETWORKS
-from striate.training import Event, Recipe, Result, Row, read_config, resume, train
+from striate.training import EpochRow, Event, Recipe, Result, read_config, resume, train
 from striate.training.versions import versions
 
 HERE = Path(__file__).parent
@@ -90,7 +90,7 @@ SOUND = {"initializer": "usual", "bias_initializer": "zeros"}
 
 def told(event: Event) -> None:
     """A line an epoch."""
-    if isinstance(event, Row):
+    if isinstance(event, EpochRow):
         looked = event.validation_accuracy
         print(
             f"epoch {event.epoch}: loss {event.train_loss:.4f}, "

@@ -10,7 +10,6 @@ from striate import builder
 from striate.builder import (
     Add,
     At,
-    Auxiliary,
     AveragePool,
     BatchNorm,
     Concat,
@@ -18,6 +17,7 @@ from striate.builder import (
     CrossEntropy,
     Dense,
     Dropout,
+    ExitPart,
     Flatten,
     Input,
     MaxPool,
@@ -61,7 +61,7 @@ from striate.ops import OPERATORS
             "INPUT 5 -> a: RELU -> TANH -> { @a | PASS | @tanh1 } MUL",
         ),
         (
-            Input(2, 6, 5) >> Auxiliary(AveragePool(2) >> Dense(3).named("side"), 0.3) >> Dense(4),
+            Input(2, 6, 5) >> ExitPart(AveragePool(2) >> Dense(3).named("side"), 0.3) >> Dense(4),
             "INPUT 2x6x5 -> { AVGPOOL 2 -> side: FC 3 } AUX 0.3 -> FC 4",
         ),
         (Add(Input(5), Input(7).named("b") >> Dense(5)), "{ INPUT 5 | b: INPUT 7 -> FC 5 } ADD"),
@@ -131,8 +131,8 @@ def test_two_numbers_on_one_axis() -> None:
         (lambda: Add(ReLU()), "Add merges 2 or more branches, not 1"),
         (lambda: Add(ReLU, Pass()), r"Write ReLU\(…\)"),  # type: ignore[arg-type]
         (lambda: ReLU() >> 5, "5 is no part of a network"),  # type: ignore[operator]
-        (lambda: Auxiliary(ReLU, 0.3), r"Write ReLU\(…\)"),  # type: ignore[arg-type]
-        (lambda: Auxiliary(ReLU(), 0), "multiplied by 0"),
+        (lambda: ExitPart(ReLU, 0.3), r"Write ReLU\(…\)"),  # type: ignore[arg-type]
+        (lambda: ExitPart(ReLU(), 0), "multiplied by 0"),
         (lambda: ReLU() * -1, "cannot be repeated -1 times"),
         (lambda: ReLU() * 2.5, "cannot be repeated 2.5 times"),  # type: ignore[operator]
         (lambda: (ReLU() * 1000) * 1000, "more than 30,000"),
@@ -149,14 +149,14 @@ def test_settings_that_mean_nothing(wrong: object, message: str) -> None:
     [
         (ReLU() >> ReLU(), r"nothing reaches ReLU\(\)"),
         (Pass(), "needs at least an input"),
-        (Auxiliary(Pass()), "nothing reaches Auxiliary"),
+        (ExitPart(Pass()), "nothing reaches Auxiliary"),
         (Input(5) >> Input(6), "can only start a chain"),
         (Input(5) >> ReLU() >> At("input"), "can only start a chain"),
         (Input(5) >> Add(At("inptu"), Pass()), "Did you mean input?"),
         (Input(5) >> ReLU().named("a") >> Tanh().named("a"), "two nodes are called a"),
         (Input(5) >> ReLU().named("a b"), "'a b' is not a name"),
         (Input(5) >> CrossEntropy() >> ReLU(), "comes after a loss"),
-        (Input(5) >> Auxiliary(Dense(3)), "depends on the output input"),
+        (Input(5) >> ExitPart(Dense(3)), "depends on the output input"),
     ],
     ids=str,
 )

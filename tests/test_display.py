@@ -23,7 +23,7 @@ from striate.display import Column, Displayed, Grid, Line, as_html, as_text
 from striate.initialize import initialize
 from striate.model import Model, Prediction
 from striate.networks import NETWORKS
-from striate.training import Recipe, Result, Row
+from striate.training import EpochRow, Recipe, Result
 from striate.training.evaluate import Evaluation, Mistake
 
 TEXT = "INPUT 1x8x8 -> CONV 4 3x3 -> RELU -> MAXPOOL 2 -> FC 10"
@@ -45,10 +45,10 @@ def _model() -> Model:
     return Model(graph, weights, classes, Preprocessing(1, 8, 8, (0.0,), (1.0,)))
 
 
-def _history() -> tuple[Row, ...]:
+def _history() -> tuple[EpochRow, ...]:
     return (
-        Row(1, 10, 0.1, 2.0, 0.5, None, None, 1.5, 50.0),
-        Row(2, 20, 0.1, 1.0, 0.975, 1.25, 0.95, 1.5, 50.0),
+        EpochRow(1, 10, 0.1, 2.0, 0.5, None, None, 1.5, 50.0),
+        EpochRow(2, 20, 0.1, 1.0, 0.975, 1.25, 0.95, 1.5, 50.0),
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from striate.errors import GraphError, NotationError, SettingError, ShapeError, StriateError
 from striate.notation import parse, parse_operator
-from striate.notation.mistakes import MISTAKES, Mistake, clue_in
+from striate.notation.mistakes import MISTAKES, KnownMistake, clue_in
 
 LABELLED = [(mistake, example) for mistake in MISTAKES for example in mistake.examples]
 
@@ -27,7 +27,7 @@ def marked(error: StriateError) -> str:
 
 
 @pytest.mark.parametrize(("mistake", "example"), LABELLED, ids=[text for _, text in LABELLED])
-def test_each_example_is_answered_by_its_own_mistake(mistake: Mistake, example: str) -> None:
+def test_each_example_is_answered_by_its_own_mistake(mistake: KnownMistake, example: str) -> None:
     error = error_of(example)
     assert isinstance(error, NotationError)
     pattern, _, rest = mistake.what.partition("{found}")

@@ -17,7 +17,7 @@ from striate.model import Model
 from striate.networks import NETWORKS
 from striate.notation import parse
 from striate.passes.fit import fitted, takes
-from striate.training import Event, Row, Started, evaluate, fit, resume, train
+from striate.training import EpochRow, Event, Started, evaluate, fit, resume, train
 
 
 def pictures(root: Path, counts: dict[str, int], size: tuple[int, int] = (12, 10)) -> Path:
@@ -187,7 +187,7 @@ def test_a_run_without_weights_says_how_it_goes_on(tmp_path: Path) -> None:
 def test_unfinished_rows_are_counted_from_the_start(done: Path, tmp_path: Path) -> None:
     rows: list[Event] = []
     train(str(done), digits(), run=tmp_path / "run", epochs=2, on_event=rows.append)
-    assert [each.epoch for each in rows if isinstance(each, Row)] == [1, 2]
+    assert [each.epoch for each in rows if isinstance(each, EpochRow)] == [1, 2]
 
 
 def test_judging_takes_every_picture(tmp_path: Path) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from striate.training import Recipe
-from striate.training.patience import Progress, is_over, looked
+from striate.training.patience import PatienceState, is_over, looked
 
 
-def _follow(recipe: Recipe, accuracies: list[float], steps: int = 10) -> tuple[int, Progress]:
+def _follow(recipe: Recipe, accuracies: list[float], steps: int = 10) -> tuple[int, PatienceState]:
     """The epoch that is the last, and the progress then; losses fall with accuracy."""
-    progress = Progress()
+    progress = PatienceState()
     for epoch, accuracy in enumerate(accuracies, 1):
         progress = looked(progress, recipe, epoch, epoch * steps, (accuracy, 1 - accuracy))
         if is_over(progress, recipe, epoch, epoch * steps):
@@ -29,7 +29,7 @@ def test_no_patience_means_all_epochs() -> None:
 
 def test_of_equal_accuracies_the_lower_loss_is_better() -> None:
     recipe = Recipe()
-    first = looked(Progress(), recipe, 1, 10, (0.5, 2.0))
+    first = looked(PatienceState(), recipe, 1, 10, (0.5, 2.0))
     worse = looked(first, recipe, 2, 20, (0.5, 2.1))
     better = looked(worse, recipe, 3, 30, (0.5, 1.9))
     assert (first.is_best, worse.is_best, better.is_best) == (True, False, True)
@@ -37,7 +37,7 @@ def test_of_equal_accuracies_the_lower_loss_is_better() -> None:
 
 
 def test_a_loss_that_is_no_number_is_never_better() -> None:
-    first = looked(Progress(), Recipe(), 1, 10, (0.5, 2.0))
+    first = looked(PatienceState(), Recipe(), 1, 10, (0.5, 2.0))
     assert not looked(first, Recipe(), 2, 20, (0.5, float("nan"))).is_best
 
 
@@ -56,7 +56,7 @@ def test_steps_are_an_end_too() -> None:
 
 def test_without_a_look_the_last_weights_are_the_best() -> None:
     recipe = Recipe(epochs=3)
-    progress = Progress()
+    progress = PatienceState()
     for epoch in (1, 2, 3):
         progress = looked(progress, recipe, epoch, 10 * epoch, None)
         assert (progress.is_best, progress.best_epoch) == (True, epoch)

@@ -18,7 +18,7 @@ import torch
 from small import LONG, SETTINGS, TEXT, assert_same_run, digits, metrics
 
 from striate.errors import InterruptedRunError, NumbersError, RunError
-from striate.training import Event, Result, Row, loop, resume, step, train
+from striate.training import EpochRow, Event, Result, loop, resume, step, train
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ def test_every_optimizer_and_schedule_resumes_exactly(
     whole = train(TEXT, digits(), run=tmp_path / "whole", **settings)
 
     def die(event: Event) -> None:
-        if isinstance(event, Row) and event.epoch == 2:
+        if isinstance(event, EpochRow) and event.epoch == 2:
             raise _KilledError
 
     with pytest.raises(_KilledError):
@@ -130,7 +130,7 @@ def test_a_run_with_kernels_resumes_exactly(
     assert_same_run(whole.folder, again.folder)
 
     def die(event: Event) -> None:
-        if isinstance(event, Row) and event.epoch == 2:
+        if isinstance(event, EpochRow) and event.epoch == 2:
             raise _KilledError
 
     with pytest.raises(_KilledError):
@@ -223,7 +223,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(unbroken: Result, tmp_path: Path) ->
 
     def press(event: Event) -> None:
         told.append(event)
-        if isinstance(event, Row) and event.epoch == 1:
+        if isinstance(event, EpochRow) and event.epoch == 1:
             os.kill(os.getpid(), signal.SIGINT)
 
     before = signal.getsignal(signal.SIGINT)

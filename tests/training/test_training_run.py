@@ -19,7 +19,17 @@ from striate.errors import DataError, RunError, SettingError
 from striate.model import Model
 from striate.notation import parse, text
 from striate.passes.attach_loss import with_loss
-from striate.training import Event, Recipe, Result, Row, Started, Stepped, evaluate, resume, train
+from striate.training import (
+    EpochRow,
+    Event,
+    Recipe,
+    Result,
+    Started,
+    Stepped,
+    evaluate,
+    resume,
+    train,
+)
 from striate.training.run import read_config
 
 
@@ -52,7 +62,7 @@ def test_the_folder_holds_what_it_should(result: Result) -> None:
 def test_events_come_in_order(result: Result, told: list[Event]) -> None:
     assert isinstance(told[0], Started)
     assert told[-1] == result
-    rows = [each for each in told if isinstance(each, Row)]
+    rows = [each for each in told if isinstance(each, EpochRow)]
     assert tuple(rows) == result.history
     steps = [each for each in told if isinstance(each, Stepped)]
     batches = ceil(len(digits().train) / SETTINGS["batch_size"])

@@ -10,7 +10,7 @@ from striate.engine import lower, optimizer
 from striate.notation import parse
 from striate.passes.attach_loss import with_loss
 from striate.training import Recipe
-from striate.training.step import Step
+from striate.training.step import TrainingStep
 
 GRAPH = with_loss(parse("INPUT 1x6x7 -> CONV 3 3x3 -> BN -> RELU -> DROPOUT 0.3 -> FC 4"))
 SETTINGS = {"epochs": 2, "optimizer": "momentum", "learning_rate": 0.2, "schedule": "cosine"}
@@ -22,7 +22,7 @@ def trained(seed: int) -> tuple[Tensor, list[float]]:
     module = lower(GRAPH)
     made = optimizer("momentum", module, 0.2)
     recipe = Recipe.from_dict({**SETTINGS, "seed": seed})
-    step = Step(GRAPH, module, made, recipe, lambda x: x - 0.5, batches=4)
+    step = TrainingStep(GRAPH, module, made, recipe, lambda x: x - 0.5, batches=4)
     random = torch.Generator().manual_seed(1)
     rates = []
     for number in range(7):

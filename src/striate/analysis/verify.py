@@ -35,7 +35,7 @@ from striate.passes.attach_loss import with_loss
 from striate.reference import Backward, Trace, run
 
 if TYPE_CHECKING:
-    from striate.pytorch.evaluate import Evaluation
+    from striate.pytorch.evaluate import NodeValues
 
 Array = NDArray[Any]
 
@@ -259,7 +259,7 @@ def _compared(
     return {node.name: _errors(node, trace, backward, second) for node in graph}
 
 
-def _errors(node: Node, trace: Trace, backward: Backward, second: Evaluation) -> _Errors:
+def _errors(node: Node, trace: Trace, backward: Backward, second: NodeValues) -> _Errors:
     least = CANCELED * float(np.abs(second.gradients[node.name]).max(initial=0.0))
     found, wanted = backward.weights.get(node.name, {}), second.weight_gradients.get(node.name, {})
     by_weight = [

@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING
 
 from striate import ops
 from striate.builder.makers import maker, step
-from striate.builder.parts import At, Auxiliary, Part, Pass
+from striate.builder.parts import At, ExitPart, Part, Pass
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from striate.builder.parts import Step
+    from striate.builder.parts import OperatorPart
 
-    def __getattr__(name: str) -> Callable[..., Step]: ...
+    def __getattr__(name: str) -> Callable[..., OperatorPart]: ...
 
 
 def Input(*size: int) -> Part:  # noqa: N802 - it stands among the operators
@@ -38,4 +38,4 @@ def Input(*size: int) -> Part:  # noqa: N802 - it stands among the operators
 _MAKERS = {each.__name__: maker(each) for each in ops.OPERATORS if each is not ops.Input}
 globals().update(_MAKERS)
 
-__all__ = ["At", "Auxiliary", "Input", "Part", "Pass", *_MAKERS]
+__all__ = ["At", "ExitPart", "Input", "Part", "Pass", *_MAKERS]

@@ -8,7 +8,7 @@ from functools import wraps
 from inspect import signature
 from typing import ParamSpec, TypeVar
 
-from striate.builder.parts import Part, Step, as_part
+from striate.builder.parts import OperatorPart, Part, as_part
 from striate.errors import SettingError
 from striate.graph import Operator
 from striate.graph.settings import made, nearest, settings_of
@@ -17,7 +17,7 @@ P = ParamSpec("P")
 S = TypeVar("S", bound=Operator)
 
 
-def step(operator: type[S], args: tuple[object, ...], kwargs: dict[str, object]) -> Step:
+def step(operator: type[S], args: tuple[object, ...], kwargs: dict[str, object]) -> OperatorPart:
     """One operator from the arguments of a call.
 
     Raises:
@@ -36,30 +36,30 @@ def step(operator: type[S], args: tuple[object, ...], kwargs: dict[str, object])
             f"{twice} of {operator.__name__} is given twice", remedy="Leave one out."
         )
     written |= kwargs
-    return Step(made(operator, written), written)
+    return OperatorPart(made(operator, written), written)
 
 
-def maker(operator: type[Operator]) -> Callable[..., Step]:
+def maker(operator: type[Operator]) -> Callable[..., OperatorPart]:
     """The operator as a function that makes parts: of settings, or of branches where it merges."""
     least, most = operator.arity
     return merge_part(operator) if least > 1 or most is None else operator_part(operator)
 
 
-def operator_part(operator: Callable[P, S]) -> Callable[P, Step]:
+def operator_part(operator: Callable[P, S]) -> Callable[P, OperatorPart]:
     """The operator as a part, with the same signature."""
 
     @wraps(operator, updated=())
-    def part(*args: P.args, **kwargs: P.kwargs) -> Step:
+    def part(*args: P.args, **kwargs: P.kwargs) -> OperatorPart:
         return step(operator, args, kwargs)  # type: ignore[arg-type]
 
     part.__signature__ = signature(operator)  # type: ignore[attr-defined]
     return part
 
 
-def merge_part(operator: type[S]) -> Callable[..., Step]:
+def merge_part(operator: type[S]) -> Callable[..., OperatorPart]:
     """The operator as a part that reads branches; its settings are keywords."""
 
-    def part(*branches: Part, **settings: object) -> Step:
+    def part(*branches: Part, **settings: object) -> OperatorPart:
         least, most = operator.arity
         if len(branches) < least or (most is not None and len(branches) > most):
             wanted = f"{least}" if least == most else f"{least} or more"

@@ -70,7 +70,7 @@ class Part(ABC):
 
 
 @dataclass(frozen=True, repr=False)
-class Step(Part):
+class OperatorPart(Part):
     """One operator; `branches` are what a merge reads."""
 
     operator: Operator
@@ -82,7 +82,7 @@ class Step(Part):
     def size(self) -> int:  # type: ignore[override]
         return 1 + sum(each.size for each in self.branches)
 
-    def named(self, name: str) -> Step:
+    def named(self, name: str) -> OperatorPart:
         return replace(self, name=name)
 
     def lay(self, laying: Laying, value: str | None, *, is_start: bool) -> str:
@@ -178,7 +178,7 @@ class At(Part):
 
 
 @dataclass(frozen=True, repr=False)
-class Auxiliary(Part):
+class ExitPart(Part):
     """A side exit, trained with a loss of its own; the series goes on from before it.
 
     Args:

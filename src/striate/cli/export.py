@@ -14,7 +14,7 @@ from striate.cli import terminal
 from striate.graph import Graph
 
 
-class Form(StrEnum):
+class Target(StrEnum):
     """What a network can be written as."""
 
     python = "python"
@@ -24,7 +24,7 @@ class Form(StrEnum):
 
 def run(
     network: Annotated[str, typer.Argument(help=networks.HELP)],
-    to: Annotated[Form, typer.Option(help="The form to write.")] = Form.python,
+    to: Annotated[Target, typer.Option(help="The form to write.")] = Target.python,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="A new file; else standard output.")
     ] = None,
@@ -48,12 +48,12 @@ def run(
         terminal.say(f"wrote {output}")
 
 
-def _written(graph: Graph, form: Form) -> str:
-    if form is Form.notation:
+def _written(graph: Graph, form: Target) -> str:
+    if form is Target.notation:
         from striate.notation import text
 
         return text(graph) + "\n"
-    if form is Form.json:
+    if form is Target.json:
         import json
 
         from striate.exchange.json import to_json

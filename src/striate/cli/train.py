@@ -13,7 +13,7 @@ import typer
 from striate import lookup as networks
 from striate.cli import terminal
 from striate.errors import SettingError
-from striate.networks import NETWORKS, Network
+from striate.networks import NETWORKS, CatalogNetwork
 
 if TYPE_CHECKING:
     from striate.graph import Graph
@@ -193,7 +193,7 @@ def _repeated(graph: Graph, recipe: Recipe, *, has_model: bool) -> tuple[Graph |
     return (recipe.start, replace(recipe, start="")) if has_model else (graph, recipe)
 
 
-def _published(network: Network, data: str) -> Recipe:
+def _published(network: CatalogNetwork, data: str) -> Recipe:
     """The recipe of a network of the catalog; its count of validation pictures is of its data."""
     from striate.training import Recipe
 

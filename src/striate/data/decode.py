@@ -31,7 +31,7 @@ MOST_PIXELS = 80_000_000  # a little under the size at which Pillow warns of a d
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadPicture:
     """A decoded picture.
 
     Args:
@@ -83,7 +83,7 @@ def read(
     size: tuple[int, int] | None = None,
     fit: str = "resize",
     name: str = "",
-) -> Reading:
+) -> ReadPicture:
     """As `picture`, and whether more pages or frames were left out."""
     with _named(source, name), _opened(source) as image:
         file = source if isinstance(source, str | Path | bytes) else None
@@ -95,7 +95,7 @@ def read(
             plain = _fitted(plain, size, fit)
         array = np.asarray(plain, dtype=np.uint8)
     planes = array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
-    return Reading(np.ascontiguousarray(planes), more)
+    return ReadPicture(np.ascontiguousarray(planes), more)
 
 
 def measure(source: Source, *, name: str = "") -> tuple[int, int]:

@@ -23,7 +23,7 @@ from striate.data.dataset import (
     moments,
     stratified,
 )
-from striate.data.decode import Bytes, Reading, file_length, measure, picture, read
+from striate.data.decode import Bytes, ReadPicture, file_length, measure, picture, read
 from striate.data.names import printable
 from striate.data.stream import Labels, Pictures, Stream
 from striate.data.tree import LAYOUT, Entry, Tree
@@ -254,7 +254,7 @@ def _decode_all(
         several=[],
     )
 
-    def decode(entry: Entry) -> Reading | str:
+    def decode(entry: Entry) -> ReadPicture | str:
         try:
             return read(entry.source, channels=planes, size=size, name=printable(entry.name))
         except DataError as error:

@@ -16,7 +16,7 @@ from striate.fused.guard import Guard
 from striate.graph import Graph, Node
 from striate.pytorch.network import Network
 from striate.pytorch.plan import Plan, Unit, planned
-from striate.pytorch.recipe import Recipe
+from striate.pytorch.recipe import ModuleRecipe
 
 Joining = Callable[[Graph, list[Unit]], list[Unit]]
 """From a graph and its calls to fewer calls."""
@@ -25,7 +25,7 @@ Joining = Callable[[Graph, list[Unit]], list[Unit]]
 def fast_plan(
     graph: Graph,
     exits: Sequence[str],
-    made: Mapping[str, Recipe],
+    made: Mapping[str, ModuleRecipe],
     patterns: Sequence[Pattern],
     join: Joining,
 ) -> Plan:

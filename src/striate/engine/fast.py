@@ -29,7 +29,7 @@ from torch.nn import functional
 from striate import ops
 from striate.graph import Graph, Node, Operator
 from striate.pytorch.plan import Unit, alone
-from striate.pytorch.recipe import Recipe
+from striate.pytorch.recipe import ModuleRecipe
 
 FRESH: tuple[type[Operator], ...] = (
     ops.Conv,
@@ -58,7 +58,7 @@ def reordered(graph: Graph) -> Graph:
     return Graph(tuple(replace(n, inputs=inputs[n.name]) for n in graph), graph.auxiliary)
 
 
-def units(graph: Graph, nodes: Sequence[Node], made: Mapping[str, Recipe]) -> Iterator[Unit]:
+def units(graph: Graph, nodes: Sequence[Node], made: Mapping[str, ModuleRecipe]) -> Iterator[Unit]:
     """A call of its own for each node of a reordered graph, as fast as its place allows.
 
     Args:
@@ -77,7 +77,7 @@ def units(graph: Graph, nodes: Sequence[Node], made: Mapping[str, Recipe]) -> It
             yield Unit((node,), sliced if is_sliced else alone)
 
 
-def laid_out(graph: Graph, made: Mapping[str, Recipe]) -> list[str]:
+def laid_out(graph: Graph, made: Mapping[str, ModuleRecipe]) -> list[str]:
     """The inputs of which the pictures are better laid out with channels innermost."""
     convolutions = [each for each in made.values() if issubclass(each.kind, nn.Conv2d)]
     traps = [each for each in convolutions if _is_trap(each) and not _is_unpadded(each)]
@@ -135,7 +135,7 @@ def _swap(inputs: dict[str, tuple[str, ...]], activation: str, pool: str) -> Non
     inputs[pool], inputs[activation] = inputs[activation], (pool,)
 
 
-def _may_overwrite(graph: Graph, node: Node, made: Mapping[str, Recipe]) -> bool:
+def _may_overwrite(graph: Graph, node: Node, made: Mapping[str, ModuleRecipe]) -> bool:
     """Whether this is ReLU of memory that nobody else reads."""
     if made[node.name].kind is not nn.ReLU:
         return False
@@ -145,7 +145,7 @@ def _may_overwrite(graph: Graph, node: Node, made: Mapping[str, Recipe]) -> bool
     return isinstance(before.operator, FRESH) and not is_read
 
 
-def _is_trap(made: Recipe | None) -> bool:
+def _is_trap(made: ModuleRecipe | None) -> bool:
     """Whether this is a strided 1x1 convolution of few channels."""
     if made is None or not issubclass(made.kind, nn.Conv2d) or "stride" not in made.settings:
         return False
@@ -153,5 +153,5 @@ def _is_trap(made: Recipe | None) -> bool:
     return kernel == 1 and into // made.settings.get("groups", 1) < FEW_CHANNELS
 
 
-def _is_unpadded(made: Recipe) -> bool:
+def _is_unpadded(made: ModuleRecipe) -> bool:
     return made.kind is nn.Conv2d and "padding" not in made.settings

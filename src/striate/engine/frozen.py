@@ -29,7 +29,7 @@ from striate.ops.arrays import Weights
 from striate.passes.fold import folded
 from striate.pytorch.network import Network, fill, recipes
 from striate.pytorch.plan import Plan, Unit, planned
-from striate.pytorch.recipe import Recipe
+from striate.pytorch.recipe import ModuleRecipe
 from striate.pytorch.weights import load_weights
 
 
@@ -60,7 +60,7 @@ def freeze(graph: Graph, weights: Weights, *, fused: bool = True) -> Frozen:
     return network.eval()
 
 
-def frozen_plan(graph: Graph, made: Mapping[str, Recipe], *, fused: bool = True) -> Plan:
+def frozen_plan(graph: Graph, made: Mapping[str, ModuleRecipe], *, fused: bool = True) -> Plan:
     """How a network that only predicts is computed by few calls."""
     patterns = [_prepared(each) for each in segments.PATTERNS] if fused else []
     join = _join if fused else (lambda _, found: found)

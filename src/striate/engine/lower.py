@@ -15,7 +15,7 @@ from striate.initialize import initialize
 from striate.ops.arrays import Weights
 from striate.pytorch.network import Network, fill, recipes
 from striate.pytorch.plan import Plan, Unit, planned
-from striate.pytorch.recipe import Recipe
+from striate.pytorch.recipe import ModuleRecipe
 from striate.pytorch.weights import load_weights
 
 
@@ -57,7 +57,7 @@ def exits(graph: Graph) -> list[str]:
 
 
 def trained_plan(
-    graph: Graph, made: Mapping[str, Recipe], ends: list[str], *, fused: bool = True
+    graph: Graph, made: Mapping[str, ModuleRecipe], ends: list[str], *, fused: bool = True
 ) -> Plan:
     """How a network that learns is computed by few calls."""
     reordered = speed.reordered(graph)

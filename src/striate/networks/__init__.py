@@ -20,7 +20,7 @@ from striate.networks import (
     vgg,
     zfnet,
 )
-from striate.networks.network import Figures, Network
+from striate.networks.network import CatalogNetwork, Figures
 
 _FILES = (
     lenet,
@@ -40,15 +40,15 @@ _FILES = (
     convnext,
 )
 
-NETWORKS: dict[str, Network] = {
+NETWORKS: dict[str, CatalogNetwork] = {
     network.name: network for file in _FILES for network in file.NETWORKS
 }
 """Every network of the catalog, by name."""
 
-__all__ = ["NETWORKS", "Figures", "Network", "network"]
+__all__ = ["NETWORKS", "CatalogNetwork", "Figures", "network"]
 
 
-def network(name: str) -> Network:
+def network(name: str) -> CatalogNetwork:
     """The network called `name`.
 
     Raises:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from striate.networks.network import Figures, Network
+from striate.networks.network import CatalogNetwork, Figures
 
 
 def notation(size: int = 224) -> str:
@@ -17,7 +17,7 @@ INPUT 3x{size}x{size}
 
 
 NETWORKS = (
-    Network(
+    CatalogNetwork(
         name="alexnet",
         notation=notation(),
         source="Krizhevsky, Sutskever and Hinton, ImageNet Classification with Deep Convolutional "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from striate.networks.network import Figures, Network
+from striate.networks.network import CatalogNetwork, Figures
 
 STAGES = ((96, 3), (192, 3), (384, 9), (768, 3))
 """Channels, blocks."""
@@ -30,7 +30,7 @@ def notation(size: int = 224) -> str:
 
 
 NETWORKS = (
-    Network(
+    CatalogNetwork(
         name="convnext_tiny",
         notation=notation(),
         source="Liu, Mao, Wu, Feichtenhofer, Darrell and Xie, A ConvNet for the 2020s, CVPR 2022, "

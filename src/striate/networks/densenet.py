@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from striate.networks.network import Figures, Network
+from striate.networks.network import CatalogNetwork, Figures
 
 GROWTH = 32
 
@@ -32,7 +32,7 @@ def notation(depths: tuple[int, ...] = (6, 12, 24, 16), size: int = 224) -> str:
 
 
 NETWORKS = (
-    Network(
+    CatalogNetwork(
         name="densenet121",
         notation=notation(),
         source="Huang, Liu, van der Maaten and Weinberger, Densely Connected Convolutional "

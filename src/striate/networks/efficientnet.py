@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from striate.networks.excitation import excitation
-from striate.networks.network import Figures, Network
+from striate.networks.network import CatalogNetwork, Figures
 
 STAGES = (
     (1, 3, 1, 16, 1),
@@ -44,7 +44,7 @@ def notation(size: int = 224) -> str:
 
 
 NETWORKS = (
-    Network(
+    CatalogNetwork(
         name="efficientnet_b0",
         notation=notation(),
         source="Tan and Le, EfficientNet: Rethinking Model Scaling for Convolutional Neural "

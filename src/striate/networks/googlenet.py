@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from striate.networks.network import Figures, Network
+from striate.networks.network import CatalogNetwork, Figures
 
 BLOCKS = {
     "3a": (64, 96, 128, 16, 32, 32),
@@ -66,14 +66,14 @@ SOURCE = (
 )
 
 NETWORKS = (
-    Network(
+    CatalogNetwork(
         name="googlenet",
         notation=notation(),
         source=SOURCE,
         figures=Figures(parameters=13_378_280, parameters_without_exits=6_998_552),
         small=notation(80),
     ),
-    Network(
+    CatalogNetwork(
         name="googlenet_plain",
         notation=notation(exits=False),
         source=f"{SOURCE}; without the side exits",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from striate.networks.network import Figures, Network
+from striate.networks.network import CatalogNetwork, Figures
 
 NETWORKS = (
-    Network(
+    CatalogNetwork(
         name="lenet5",
         notation="""\
 INPUT 1x32x32
@@ -37,7 +37,7 @@ INPUT 1x32x32
             "scale": 0.05,
         },
     ),
-    Network(
+    CatalogNetwork(
         name="lenet_sigmoid",
         notation="""\
 INPUT 1x28x28
@@ -54,7 +54,7 @@ INPUT 1x28x28
             "initializer": "xavier",
         },
     ),
-    Network(
+    CatalogNetwork(
         name="lenet_tutorial",
         notation="""\
 INPUT 1x28x28
@@ -75,7 +75,7 @@ INPUT 1x28x28
             "initializer": "xavier",
         },
     ),
-    Network(
+    CatalogNetwork(
         name="lenet_adam",
         notation="""\
 INPUT 1x28x28
@@ -94,7 +94,7 @@ INPUT 1x28x28
             "bias_initializer": "normal(1)",
         },
     ),
-    Network(
+    CatalogNetwork(
         name="cnn_matlab",
         notation="""\
 INPUT 1x28x28

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from striate.networks.network import Network
+from striate.networks.network import CatalogNetwork
 
 NETWORKS = (
-    Network(
+    CatalogNetwork(
         name="mnist_plain",
         notation="""\
 INPUT 1x28x28

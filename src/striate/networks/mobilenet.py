@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from striate.networks.network import Figures, Network
+from striate.networks.network import CatalogNetwork, Figures
 
 STAGES = (
     (1, 16, 1, 1),
@@ -41,7 +41,7 @@ def notation(size: int = 224) -> str:
 
 
 NETWORKS = (
-    Network(
+    CatalogNetwork(
         name="mobilenet_v2",
         notation=notation(),
         source="Sandler, Howard, Zhu, Zhmoginov and Chen, MobileNetV2: Inverted Residuals and "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from striate.networks.excitation import excitation
-from striate.networks.network import Figures, Network
+from striate.networks.network import CatalogNetwork, Figures
 
 Row = tuple[int, int, int, bool, str, int]
 """Kernel, expanded channels, output channels, squeeze-and-excitation, activation, stride."""
@@ -87,8 +87,8 @@ def notation(rows: Sequence[Row], units: int, size: int = 224) -> str:
 
 def _network(
     name: str, rows: Sequence[Row], units: int, table: int, parameters: int, work: float
-) -> Network:
-    return Network(
+) -> CatalogNetwork:
+    return CatalogNetwork(
         name=name,
         notation=notation(rows, units),
         source="Howard, Sandler, Chu, Chen and others, Searching for MobileNetV3, ICCV 2019, "

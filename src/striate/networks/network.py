@@ -32,7 +32,7 @@ class Figures:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Network(Displayed):
+class CatalogNetwork(Displayed):
     """A network of the catalog.
 
     Args:

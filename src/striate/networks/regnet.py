@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from striate.networks.excitation import excitation
-from striate.networks.network import Figures, Network
+from striate.networks.network import CatalogNetwork, Figures
 
 STAGES = ((48, 1), (104, 3), (208, 6), (440, 6))
 """Channels, blocks."""
@@ -38,7 +38,7 @@ def notation(size: int = 224) -> str:
 
 
 NETWORKS = (
-    Network(
+    CatalogNetwork(
         name="regnet_y_400mf",
         notation=notation(),
         source="Radosavovic, Kosaraju, Girshick, He and Dollár, Designing Network Design Spaces, "

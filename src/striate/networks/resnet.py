@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from striate.networks.network import Figures, Network
+from striate.networks.network import CatalogNetwork, Figures
 
 SOURCE = (
     "He, Zhang, Ren and Sun, Deep Residual Learning for Image Recognition, arXiv:1512.03385, "
@@ -55,10 +55,12 @@ def notation(depths: tuple[int, ...], block: Callable[..., str], size: int = 224
 
 def _network(
     name: str, depths: tuple[int, ...], block: Callable[..., str], parameters: int, work: float
-) -> Network:
+) -> CatalogNetwork:
     figures = Figures(parameters, work)
     # With 32 the last maps are 1x1: BN over three numbers multiplies rounding errors.
-    return Network(name, notation(depths, block), SOURCE, figures, notation(depths, block, 33))
+    return CatalogNetwork(
+        name, notation(depths, block), SOURCE, figures, notation(depths, block, 33)
+    )
 
 
 NETWORKS = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from striate.networks.network import Figures, Network
+from striate.networks.network import CatalogNetwork, Figures
 
 STAGES = ((116, 4), (232, 8), (464, 4))
 """Table 5, 1x: output channels, units."""
@@ -58,7 +58,7 @@ def notation(size: int = 224) -> str:
 
 
 NETWORKS = (
-    Network(
+    CatalogNetwork(
         name="shufflenet_v2_x1_0",
         notation=notation(),
         source="Ma, Zhang, Zheng and Sun, ShuffleNet V2: Practical Guidelines for Efficient CNN "

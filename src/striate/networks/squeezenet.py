@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from striate.networks.network import Figures, Network
+from striate.networks.network import CatalogNetwork, Figures
 
 
 def fire(squeeze: int, expand: int) -> str:
@@ -29,7 +29,7 @@ def notation(size: int = 224) -> str:
 
 
 NETWORKS = (
-    Network(
+    CatalogNetwork(
         name="squeezenet1_1",
         notation=notation(),
         source="Iandola, Han, Moskewicz, Ashraf, Dally and Keutzer, SqueezeNet: AlexNet-level "

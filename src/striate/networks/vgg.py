@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from striate.networks.network import Figures, Network
+from striate.networks.network import CatalogNetwork, Figures
 
 SOURCE = (
     "Simonyan and Zisserman, Very Deep Convolutional Networks for Large-Scale Image Recognition, "
@@ -31,9 +31,9 @@ def _repeated(block: str, times: int) -> str:
 
 def _network(
     name: str, convolutions: tuple[int, ...], parameters: int, work: float, **fields: int
-) -> Network:
+) -> CatalogNetwork:
     figures = Figures(parameters, work, receptive_fields=fields)
-    return Network(name, notation(convolutions), SOURCE, figures, notation(convolutions, 32))
+    return CatalogNetwork(name, notation(convolutions), SOURCE, figures, notation(convolutions, 32))
 
 
 NETWORKS = (

@@ -17,13 +17,22 @@ from striate.notation import values
 from striate.notation.faults import fault, placed
 from striate.notation.forms import AUX, PASS
 from striate.notation.reading import Reading, operator_of
-from striate.notation.syntax import Chain, Element, Merge, Reference, Repeat, Span, Word, Written
+from striate.notation.syntax import (
+    Chain,
+    Element,
+    Merge,
+    Reference,
+    Repeat,
+    TextSpan,
+    Word,
+    Written,
+)
 
 
 def too_many(text: str, operators: int) -> NotationError:
     """What to say about a text of that many operators."""
     what = f"the text stands for {operators:,} operators, more than {MOST_NODES:,}"
-    return fault(text, Span(0, min(len(text), 1)), what, "Write a smaller network.")
+    return fault(text, TextSpan(0, min(len(text), 1)), what, "Write a smaller network.")
 
 
 class Assembler:
@@ -32,7 +41,7 @@ class Assembler:
     def __init__(self, text: str) -> None:
         self.text = text
         self.assembly = Assembly()
-        self.spans: dict[str, Span] = {}
+        self.spans: dict[str, TextSpan] = {}
         self.scopes: list[dict[str, str]] = [{}]
         self.read: dict[int, Reading] = {}
         self.reached: set[str] = set()
@@ -168,7 +177,7 @@ class Assembler:
 
     def _reference(self, reference: Reference, *, is_start: bool) -> str:
         word = reference.name
-        span = Span(word.span.start - 1, word.span.end)
+        span = TextSpan(word.span.start - 1, word.span.end)
         if not is_start:
             raise fault(
                 self.text,

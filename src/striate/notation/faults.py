@@ -5,25 +5,25 @@ from __future__ import annotations
 import unicodedata
 
 from striate.errors import NotationError, StriateError
-from striate.notation.syntax import Span
+from striate.notation.syntax import TextSpan
 
 WIDTH = 96
 
 
-def fault(text: str, span: Span, what: str, remedy: str = "") -> NotationError:
+def fault(text: str, span: TextSpan, what: str, remedy: str = "") -> NotationError:
     """An error about `span` of `text`."""
     line = text.count("\n", 0, span.start) + 1
     column = span.start - (text.rfind("\n", 0, span.start) + 1) + 1
     return NotationError(what, where=marked(text, span), remedy=remedy, line=line, column=column)
 
 
-def placed(text: str, span: Span, error: StriateError) -> StriateError:
+def placed(text: str, span: TextSpan, error: StriateError) -> StriateError:
     """`error` about an operator, with the line it stands in before the way to it."""
     where = "\n".join(part for part in (marked(text, span), error.where) if part)
     return type(error)(error.what, where=where, remedy=error.remedy)
 
 
-def marked(text: str, span: Span) -> str:
+def marked(text: str, span: TextSpan) -> str:
     """The line with carets below; a long line is shown around them.
 
     >>> print(marked("INPUT 1x28x28 -> CONVV 6", Span(17, 22)))

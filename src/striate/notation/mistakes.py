@@ -17,13 +17,13 @@ from lark import UnexpectedInput, UnexpectedToken
 from striate.errors import NotationError
 from striate.notation import syntax
 from striate.notation.faults import fault
-from striate.notation.syntax import Span
+from striate.notation.syntax import TextSpan
 
 Clue: TypeAlias = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Mistake:
+class KnownMistake:
     """One kind of malformed text.
 
     Args:
@@ -40,17 +40,17 @@ class Mistake:
 
 
 MISTAKES = (
-    Mistake(
+    KnownMistake(
         "there is no network here",
         "Write one: INPUT 1x28x28 -> CONV 6 5x5 -> RELU -> FC 10.",
         ("", "; INPUT 5"),
     ),
-    Mistake(
+    KnownMistake(
         "the text ends after an arrow",
         "Write an operator after it, or leave the arrow out.",
         ("INPUT 5 ->", "INPUT 5 -> ; INPUT 6"),
     ),
-    Mistake(
+    KnownMistake(
         "the block ends after an arrow",
         "Write an operator after it, or leave the arrow out.",
         (
@@ -59,23 +59,23 @@ MISTAKES = (
             "INPUT 5 -> { PASS | RELU -> } ADD",
         ),
     ),
-    Mistake("two arrows stand in a row", "Leave one out.", ("INPUT 5 -> -> RELU",)),
-    Mistake(
+    KnownMistake("two arrows stand in a row", "Leave one out.", ("INPUT 5 -> -> RELU",)),
+    KnownMistake(
         "a network cannot start with an arrow",
         "Start with INPUT 1x28x28.",
         ("-> INPUT 5", "INPUT 5; -> RELU"),
     ),
-    Mistake(
+    KnownMistake(
         "nothing stands between the bracket and the arrow",
         "Leave the arrow out; what flows in is understood.",
         ("INPUT 5 -> [ -> RELU]*2", "INPUT 5 -> { -> RELU | PASS } ADD"),
     ),
-    Mistake(
+    KnownMistake(
         "nothing stands between the bar and the arrow",
         "Leave the arrow out, or write PASS for a branch that changes nothing.",
         ("INPUT 5 -> { RELU | -> TANH } ADD",),
     ),
-    Mistake(
+    KnownMistake(
         "there is no arrow before {found}",
         "Put -> in front of it.",
         (
@@ -91,54 +91,54 @@ MISTAKES = (
             "INPUT 5 -> [RELU] @input",
         ),
     ),
-    Mistake(
+    KnownMistake(
         "there is no arrow before this named operator",
         "Put -> in front of its name, as in INPUT 5 -> a: FC 3.",
         ("INPUT 5 a: FC 3",),
     ),
-    Mistake(
+    KnownMistake(
         "the bracket [ is never closed",
         "Close it with ], and say how often: [CONV 8 3x3 -> RELU]*2.",
         ("INPUT 5 -> [RELU", "INPUT 5 -> [RELU -> FC 3; INPUT 3", "INPUT 5 -> ["),
         at_bracket=True,
     ),
-    Mistake(
+    KnownMistake(
         "the brace { is never closed",
         "Close it with } and a merge: { RELU | PASS } ADD.",
         ("INPUT 5 -> { RELU | PASS", "INPUT 5 -> { RELU; "),
         at_bracket=True,
     ),
-    Mistake(
+    KnownMistake(
         "; ends a chain, but a bracket is open here",
         "Close it before, and go on from a named node after it: ; @name -> RELU.",
         ("INPUT 5 -> [RELU; TANH]*2", "INPUT 5 -> { RELU; TANH } ADD"),
     ),
-    Mistake(
+    KnownMistake(
         "a bracket [ cannot be closed by }",
         "Repetition is written [ A -> B ]*3, branches { A | B } ADD.",
         ("INPUT 5 -> [RELU }",),
     ),
-    Mistake(
+    KnownMistake(
         "a brace { cannot be closed by ]",
         "Branches are written { A | B } ADD, repetition [ A -> B ]*3.",
         ("INPUT 5 -> { RELU ]",),
     ),
-    Mistake(
+    KnownMistake(
         "no bracket is open that {found} could close",
         "Leave it out, or open one before.",
         ("INPUT 5 -> RELU ]*2", "INPUT 5 -> RELU } ADD"),
     ),
-    Mistake(
+    KnownMistake(
         "| stands between branches, but no brace is open",
         "Write { A | B } ADD.",
         ("INPUT 5 -> RELU | TANH", "INPUT 5 -> [RELU | TANH]", "| RELU"),
     ),
-    Mistake(
+    KnownMistake(
         "the brackets are empty",
         "Write what is repeated: [CONV 8 3x3 -> RELU]*2.",
         ("INPUT 5 -> []*3", "INPUT 5 -> [}"),
     ),
-    Mistake(
+    KnownMistake(
         "the branches are not merged",
         "Write CONCAT, ADD or MUL right after the brace (or AUX 0.3 for a side exit): "
         "{ A | B } CONCAT -> ...",
@@ -155,7 +155,7 @@ MISTAKES = (
             "INPUT 5 -> { RELU | PASS } 3",
         ),
     ),
-    Mistake(
+    KnownMistake(
         "a repeat count is a number, not {found}",
         "The pattern [[CONV -> RELU]*N -> POOL?]*M stands for many networks; write one of them, "
         "with numbers: [CONV 8 3x3 same -> RELU]*2.",
@@ -170,17 +170,17 @@ MISTAKES = (
             'INPUT 5 -> [RELU]*"3"',
         ),
     ),
-    Mistake(
+    KnownMistake(
         "there is no * before {found}",
         "Write how often as ]*3.",
         ("INPUT 5 -> [RELU]3",),
     ),
-    Mistake(
+    KnownMistake(
         "* repeats a block in brackets",
         "Write [CONV 8 3x3 -> RELU]*2.",
         ("INPUT 5 -> RELU*2", "INPUT 5*2 -> FC 3", "INPUT 5 -> *2", "*2"),
     ),
-    Mistake(
+    KnownMistake(
         "a setting has no value",
         "Write it right after the sign: stride=2.",
         (
@@ -192,12 +192,12 @@ MISTAKES = (
             "INPUT 5 -> FC 3 bias==yes",
         ),
     ),
-    Mistake(
+    KnownMistake(
         "= stands between the name of a setting and its value",
         "Write stride=2.",
         ("INPUT 5 -> FC = 3", "INPUT 5 -> FC 3 = 4", "INPUT 5 -> = 4", "= 4", "[RELU] = 4"),
     ),
-    Mistake(
+    KnownMistake(
         "a name is followed by a colon and an operator, not by {found}",
         "Write C3: CONV 16 5x5.",
         (
@@ -210,12 +210,12 @@ MISTAKES = (
             "INPUT 5 -> a:: RELU",
         ),
     ),
-    Mistake(
+    KnownMistake(
         "a colon stands after the name of an operator",
         "Write C3: CONV 16 5x5.",
         ("INPUT 5 -> : RELU", ": RELU", "INPUT 5 -> [RELU]: RELU"),
     ),
-    Mistake(
+    KnownMistake(
         "an operator is wanted here, not {found}",
         "Write INPUT, CONV, RELU, MAXPOOL, FC … first, then its numbers.",
         (
@@ -229,7 +229,7 @@ MISTAKES = (
             '"text"',
         ),
     ),
-    Mistake(
+    KnownMistake(
         "@ is followed by the name of a node, not by {found}",
         "Write { @conv1 | PASS } ADD.",
         (
@@ -239,38 +239,38 @@ MISTAKES = (
             "INPUT 5; @ -> RELU",
         ),
     ),
-    Mistake(
+    KnownMistake(
         "@ takes a name and nothing more",
         "Write @conv1 -> and then an operator.",
         ("INPUT 5; @input 3",),
     ),
-    Mistake(
+    KnownMistake(
         "? belongs to the pattern [[CONV -> RELU]*N -> POOL?]*M that stands for many networks",
         "Write one of them: leave the pooling out or in.",
         ("INPUT 5 -> POOL?",),
     ),
-    Mistake(
+    KnownMistake(
         "an arrow is written ->",
         "Write INPUT 1x28x28 -> FC 10.",
         tuple(f"INPUT 5 {each} FC 3" for each in (">", "-", "–", "—", "⇒", "➔", "⟶")),
     ),
-    Mistake(
+    KnownMistake(
         "round brackets mean nothing here",
         "Settings follow the operator: CONV 16 5x5 stride=2; a block is repeated by [ ... ]*2.",
         ("INPUT 5 -> (RELU", "INPUT 5 ) RELU"),
     ),
-    Mistake(
+    KnownMistake(
         "commas mean nothing here",
         "Settings are parted by spaces, operators by ->, sizes by x: 1x28x28.",
         ("INPUT 1, 28",),
     ),
-    Mistake(
+    KnownMistake(
         "the quotation mark is never closed",
         'Write "text" on one line; only few settings need it.',
         ('INPUT "5',),
     ),
-    Mistake("a sign needs a number", "Write 2, -1 or 0.5.", ("INPUT 5 + 3",)),
-    Mistake("a number cannot start with a point", "Write 0.5.", ("INPUT 5 -> .FC",)),
+    KnownMistake("a sign needs a number", "Write 2, -1 or 0.5.", ("INPUT 5 + 3",)),
+    KnownMistake("a number cannot start with a point", "Write 0.5.", ("INPUT 5 -> .FC",)),
 )
 
 # A quotation that is never closed reaches to the end of its line: time stays linear.
@@ -291,16 +291,16 @@ def explained(text: str, error: UnexpectedInput) -> NotationError:
         return fault(text, _visible(text, span), what, _fitting(error))
     opened = open_brackets(text[: span.start]) if mistake.at_bracket else []
     if opened:
-        span = Span(opened[-1], opened[-1] + 1)
+        span = TextSpan(opened[-1], opened[-1] + 1)
     shown = shown if len(shown) <= 40 else f"{shown[:39]}…"
     return fault(text, _visible(text, span), mistake.what.replace("{found}", shown), mistake.remedy)
 
 
-def clue_of(text: str, error: UnexpectedInput) -> tuple[Clue, Span]:
+def clue_of(text: str, error: UnexpectedInput) -> tuple[Clue, TextSpan]:
     """What a mistake is recognized by, and the place of it."""
     start = error.pos_in_stream or 0
     if not isinstance(error, UnexpectedToken):
-        return ("character", text[start]), Span(start, start + 1)
+        return ("character", text[start]), TextSpan(start, start + 1)
     kind = error.token.type
     if kind == "$END":
         start = len(text)
@@ -311,7 +311,7 @@ def clue_of(text: str, error: UnexpectedInput) -> tuple[Clue, Span]:
         before = f"open {text[opened[-1]]}" if opened else "none open"
         if opened and kind == "SEMICOLON" and opened[-1] not in open_brackets(text):
             before = before.replace("open", "closed later")
-    return (before, kind), Span(start, start + len(error.token))
+    return (before, kind), TextSpan(start, start + len(error.token))
 
 
 def open_brackets(text: str) -> list[int]:
@@ -327,8 +327,8 @@ def open_brackets(text: str) -> list[int]:
 
 
 @cache
-def _by_clue() -> dict[Clue, Mistake]:
-    found: dict[Clue, Mistake] = {}
+def _by_clue() -> dict[Clue, KnownMistake]:
+    found: dict[Clue, KnownMistake] = {}
     for mistake in MISTAKES:
         for example in mistake.examples:
             found.setdefault(clue_in(example), mistake)
@@ -348,10 +348,10 @@ def clue_in(example: str) -> Clue:
     raise ValueError(f"{example!r} is well formed")
 
 
-def _visible(text: str, span: Span) -> Span:
+def _visible(text: str, span: TextSpan) -> TextSpan:
     """`span`, moved back from the end of the text onto its last line that says something."""
     end = len(text.rstrip())
-    return Span(end, end + 1) if span.start >= end else span
+    return TextSpan(end, end + 1) if span.start >= end else span
 
 
 def _fitting(error: UnexpectedInput) -> str:

@@ -12,7 +12,7 @@ from striate.notation.assembling import Assembler, too_many
 from striate.notation.faults import fault, placed
 from striate.notation.mistakes import BRACKETS, explained
 from striate.notation.reading import operator_of
-from striate.notation.syntax import Chain, Span, Written
+from striate.notation.syntax import Chain, TextSpan, Written
 
 DEEPEST = 100
 LONGEST = 1_000_000
@@ -46,7 +46,7 @@ def parse_operator(text: str) -> Operator:
     element = chains[0][0]
     alone = len(chains) == 1 and len(chains[0]) == 1
     if not alone or not isinstance(element, Written) or element.name:
-        whole = Span(0, len(text))
+        whole = TextSpan(0, len(text))
         raise fault(text, whole, "this is not one operator", "Write one alone: CONV 16 5x5.")
     try:
         return operator_of(element, text).operator
@@ -83,6 +83,6 @@ def _check_depth(text: str) -> None:
     for found in BRACKETS.finditer(text):
         depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(found[0], 0)
         if depth > DEEPEST:
-            span = Span(found.start(), found.end())
+            span = TextSpan(found.start(), found.end())
             what = f"brackets nest more than {DEEPEST} deep"
             raise fault(text, span, what, "Name a node and go on from it: ; @name -> ...")

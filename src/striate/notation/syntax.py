@@ -13,7 +13,7 @@ from striate.graph.check import normal_name
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TextSpan:
     """From one character up to before another."""
 
     start: int
@@ -25,7 +25,7 @@ class Word:
     """A token and its place."""
 
     text: str
-    span: Span
+    span: TextSpan
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class Argument:
     value: Word
 
     @property
-    def span(self) -> Span:
-        return Span((self.key or self.value).span.start, self.value.span.end)
+    def span(self) -> TextSpan:
+        return TextSpan((self.key or self.value).span.start, self.value.span.end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +49,10 @@ class Written:
     arguments: tuple[Argument, ...]
 
     @property
-    def span(self) -> Span:
+    def span(self) -> TextSpan:
         """From its keyword to its last argument."""
         last = self.arguments[-1].span if self.arguments else self.keyword.span
-        return Span(self.keyword.span.start, last.end)
+        return TextSpan(self.keyword.span.start, last.end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ Chain: TypeAlias = tuple[Element, ...]
 
 def _word(token: Token) -> Word:
     start = token.start_pos or 0
-    return Word(str(token), Span(start, start + len(token)))
+    return Word(str(token), TextSpan(start, start + len(token)))
 
 
 def _name(token: Token) -> Word:

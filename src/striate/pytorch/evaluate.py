@@ -41,7 +41,7 @@ NOISY: Mapping[type[Operator], Callable[[Any, Tensor, Tensor], Tensor]] = {
 """What random operators do in training, given what `Operator.draw` returned."""
 
 
-class Evaluation(NamedTuple):
+class NodeValues(NamedTuple):
     """What `values_and_gradients` found; every array has the batch axis first.
 
     `values` and `gradients` are by node: the output, and the loss's derivative by it.
@@ -62,7 +62,7 @@ def values_and_gradients(
     *,
     training: bool = False,
     noise: Mapping[str, Array] | None = None,
-) -> Evaluation:
+) -> NodeValues:
     """Run a graph that ends in a loss by PyTorch, one module a node, and differentiate it.
 
     The gradients are those of the mean loss over the batch, with the side exits' losses added by
@@ -167,7 +167,7 @@ def _differentiated(
     modules: Mapping[str, nn.Module],
     values: Mapping[str, Tensor],
     total: Tensor,
-) -> Evaluation:
+) -> NodeValues:
     parameters = {
         (node, name): parameter
         for node, module in modules.items()
@@ -180,7 +180,7 @@ def _differentiated(
     by_weight: dict[str, dict[str, Array]] = {}
     for (node, name), gradient in zip(parameters, arrays[len(values) :], strict=True):
         by_weight.setdefault(node, {})[name] = gradient
-    return Evaluation(
+    return NodeValues(
         {name: value.detach().numpy() for name, value in values.items()},
         dict(zip(values, arrays, strict=False)),
         by_weight,

@@ -13,7 +13,7 @@ from striate.pytorch.losses import leaves_as_logarithms
 from striate.pytorch.modules import ABSENT, recipe
 from striate.pytorch.modules.activation import Probabilities
 from striate.pytorch.plan import Plan
-from striate.pytorch.recipe import Recipe
+from striate.pytorch.recipe import ModuleRecipe
 from striate.pytorch.tree import place
 
 
@@ -74,14 +74,14 @@ class Network(nn.Module):
         return module
 
 
-def fill(network: Network, graph: Graph, made: Mapping[str, Recipe]) -> None:
+def fill(network: Network, graph: Graph, made: Mapping[str, ModuleRecipe]) -> None:
     """Put the modules of the graph's nodes at their names."""
     for node in graph:
         if node.name in made:
             place(network, node.name, made[node.name].module())
 
 
-def recipes(graph: Graph) -> dict[str, Recipe]:
+def recipes(graph: Graph) -> dict[str, ModuleRecipe]:
     """How the module of each node is made, where it has one."""
     found = {}
     for node in graph:

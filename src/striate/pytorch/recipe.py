@@ -11,7 +11,7 @@ from torch import nn
 
 
 @dataclass(frozen=True)
-class Recipe:
+class ModuleRecipe:
     """A module class with its settings.
 
     Args:

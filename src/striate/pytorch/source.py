@@ -16,7 +16,7 @@ from striate.graph import Graph, Node
 from striate.pytorch.modules import merging
 from striate.pytorch.network import recipes
 from striate.pytorch.plan import reads
-from striate.pytorch.recipe import Recipe
+from striate.pytorch.recipe import ModuleRecipe
 
 WIDTH = 100
 
@@ -64,7 +64,7 @@ def _imports(text: str) -> str:
     return "\n".join(lines)
 
 
-def _network(graph: Graph, made: dict[str, Recipe], name: str) -> str:
+def _network(graph: Graph, made: dict[str, ModuleRecipe], name: str) -> str:
     into = ", ".join(str(graph.specs[node.name]) for node in graph.inputs)
     lines = [
         f"class {name}(nn.Module):",
@@ -79,7 +79,7 @@ def _network(graph: Graph, made: dict[str, Recipe], name: str) -> str:
     return "\n".join(lines)
 
 
-def _construction(made: dict[str, Recipe]) -> Iterator[str]:
+def _construction(made: dict[str, ModuleRecipe]) -> Iterator[str]:
     folders: set[str] = set()
     for name, layer in made.items():
         if layer.kind in INLINE:
@@ -93,7 +93,7 @@ def _construction(made: dict[str, Recipe]) -> Iterator[str]:
         yield from _call(f"{_attribute(name)} = ", layer)
 
 
-def _call(start: str, layer: Recipe) -> Iterator[str]:
+def _call(start: str, layer: ModuleRecipe) -> Iterator[str]:
     """An assignment, one argument a line where it would be too long."""
     line = f"{2 * SHIFT}{start}{layer}"
     if len(line) <= WIDTH:
@@ -111,7 +111,7 @@ def _attribute(name: str) -> str:
     return f"self.{first}" + "".join(f'["{each}"]' for each in rest)
 
 
-def _forward(graph: Graph, made: dict[str, Recipe]) -> Iterator[str]:
+def _forward(graph: Graph, made: dict[str, ModuleRecipe]) -> Iterator[str]:
     main = graph.ancestors([graph.scores.name])
     steps = [node for node in graph if node.name in made]
     plain = [node for node in steps if node.name in main]
@@ -132,7 +132,7 @@ def _forward(graph: Graph, made: dict[str, Recipe]) -> Iterator[str]:
     yield f"{2 * SHIFT}return {result}"
 
 
-def _statement(graph: Graph, node: Node, layer: Recipe, variables: dict[str, str]) -> str:
+def _statement(graph: Graph, node: Node, layer: ModuleRecipe, variables: dict[str, str]) -> str:
     read = [variables[name] for name in reads(graph, node)]
     if layer.kind is merging.Concat:
         value = f"torch.cat(({', '.join(read)}), dim=1)"
@@ -172,7 +172,7 @@ def _free(name: str, used: object) -> str:
     return word
 
 
-def _check_names(made: dict[str, Recipe]) -> None:
+def _check_names(made: dict[str, ModuleRecipe]) -> None:
     """Names must be readable as attributes and keys of modules.
 
     Raises:

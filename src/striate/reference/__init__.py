@@ -14,16 +14,16 @@
 """
 
 from striate.reference.backward import Backward
-from striate.reference.products import Factor, Number, Product, behind
+from striate.reference.products import NamedFactor, Number, Product, behind
 from striate.reference.run import Trace, prepared, run
-from striate.reference.step import Step, step
+from striate.reference.step import DescentStep, step
 
 __all__ = [
     "Backward",
-    "Factor",
+    "DescentStep",
+    "NamedFactor",
     "Number",
     "Product",
-    "Step",
     "Trace",
     "behind",
     "prepared",

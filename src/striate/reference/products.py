@@ -49,7 +49,7 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
-class Factor:
+class NamedFactor:
     """One factor of a product, named so that it can be asked about in turn.
 
     Args:
@@ -67,7 +67,7 @@ class Factor:
 class Product:
     """One product of a sum."""
 
-    factors: tuple[Factor, ...]
+    factors: tuple[NamedFactor, ...]
 
     @property
     def value(self) -> float:
@@ -121,11 +121,11 @@ def _uses(backward: Backward, node: Node, ref: Ref) -> Iterator[Product]:
     error = backward.nodes[node.name]
     for use in node.operator.uses(backward.trace.calls[node.name], ref):
         what = str(Number(node.name, use.output[1:], gradient=True))
-        arriving = Factor(what, error[use.output].item(), (what,))
+        arriving = NamedFactor(what, error[use.output].item(), (what,))
         yield Product((arriving, *(named(node, each, use.output) for each in use.derivative)))
 
 
-def named(node: Node, factor: Local, output: Index) -> Factor:
+def named(node: Node, factor: Local, output: Index) -> NamedFactor:
     """An operator's factor with the names of the graph in it.
 
     What names no number of the network, though it is no constant either, gets the name of the
@@ -139,7 +139,7 @@ def named(node: Node, factor: Local, output: Index) -> Factor:
         what = f"{what} of {refs[0]}"
     elif not refs and constant(what) is None:
         what = f"{what} in {Number(node.name, output[1:])}"
-    return Factor(what, float(factor.value), refs)
+    return NamedFactor(what, float(factor.value), refs)
 
 
 def constant(what: str) -> float | None:

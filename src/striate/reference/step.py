@@ -12,7 +12,7 @@ from striate.ops.arrays import Array, Weights
 from striate.reference.run import run
 
 
-class Step(NamedTuple):
+class DescentStep(NamedTuple):
     """What one step gives: the loss before it, and the weights after it."""
 
     loss: float
@@ -27,7 +27,7 @@ def step(
     *,
     rate: float,
     rng: np.random.Generator | None = None,
-) -> Step:
+) -> DescentStep:
     """Stochastic gradient descent: weight - rate · gradient of the mean loss over the batch.
 
     Running statistics follow the batch; the weights passed in stay as they are.
@@ -51,4 +51,4 @@ def step(
             for key, value in own.items()
         }
         after[name] = moved | dict(trace.graph[name].operator.update(trace.calls[name]))
-    return Step(trace.loss, after)
+    return DescentStep(trace.loss, after)

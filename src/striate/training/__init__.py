@@ -1,12 +1,13 @@
 """Training: one loop, one run folder, exact resume."""
 
 from striate.training.evaluate import Evaluation, Mistake, evaluate
-from striate.training.events import Event, Listener, Loading, Result, Row, Started, Stepped
+from striate.training.events import EpochRow, Event, Listener, Loading, Result, Started, Stepped
 from striate.training.recipe import SETTINGS, Recipe
 from striate.training.run import read_config, resume, train
 
 __all__ = [
     "SETTINGS",
+    "EpochRow",
     "Evaluation",
     "Event",
     "Listener",
@@ -14,7 +15,6 @@ __all__ = [
     "Mistake",
     "Recipe",
     "Result",
-    "Row",
     "Started",
     "Stepped",
     "evaluate",

@@ -14,8 +14,8 @@ from torch import nn, optim
 from striate.errors import ModelFileError, RunError
 from striate.exchange import fields
 from striate.exchange.arrays import read_arrays, write_arrays
-from striate.training.events import Row
-from striate.training.patience import Progress
+from striate.training.events import EpochRow
+from striate.training.patience import PatienceState
 
 FORMAT = "striate-run-1"
 
@@ -46,8 +46,8 @@ class Position:
     seen: int = 0
     seconds: float = 0.0
     pictures: int = 0
-    progress: Progress = field(default_factory=Progress)
-    history: tuple[Row, ...] = ()
+    progress: PatienceState = field(default_factory=PatienceState)
+    history: tuple[EpochRow, ...] = ()
     finished: bool = False
     data: str = ""
     first_loss: float = 0.0
@@ -92,12 +92,12 @@ def load_state(path: Path, module: nn.Module, optimizer: optim.Optimizer) -> Pos
 
 
 _PROGRESS = fields.fields_of(
-    Progress,
+    PatienceState,
     best_accuracy=fields.NUMBER,
     best_loss=fields.ANY_NUMBER,
     lowest_error=fields.ANY_NUMBER,
 )
-_ROW = fields.fields_of(Row, validation_loss=fields.or_none(fields.ANY_NUMBER))
+_ROW = fields.fields_of(EpochRow, validation_loss=fields.or_none(fields.ANY_NUMBER))
 _POSITION = fields.fields_of(Position, progress=fields.TABLE, history=fields.LIST)
 
 
@@ -111,7 +111,8 @@ def _position(data: object) -> Position:
     progress = fields.checked(found["progress"], _PROGRESS, "the progress", RunError)
     rows = [fields.checked(each, _ROW, "an epoch's row", RunError) for each in found["history"]]
     position = Position(
-        **found | {"progress": Progress(**progress), "history": tuple(Row(**row) for row in rows)}
+        **found
+        | {"progress": PatienceState(**progress), "history": tuple(EpochRow(**row) for row in rows)}
     )
     at_work = position.step and position.pictures and position.seconds > 0
     if position.finished and not (at_work and rows):

@@ -57,7 +57,7 @@ class Stepped:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class EpochRow:
     """An epoch is over: one row of metrics.csv.
 
     Validation figures are None where no pictures are set aside for it.
@@ -97,7 +97,7 @@ class Result(Displayed):
     seconds: float
     images_per_second: float
     first_loss: float
-    history: tuple[Row, ...]
+    history: tuple[EpochRow, ...]
 
     @property
     def headline(self) -> str:
@@ -128,7 +128,7 @@ class Result(Displayed):
         }
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: EpochRow) -> tuple[str, ...]:
     loss, accuracy = row.validation_loss, row.validation_accuracy
     return (
         str(row.epoch),
@@ -151,5 +151,5 @@ EPOCHS = (
     Column("seconds", rank=2),
 )
 
-Event: TypeAlias = Loading | Started | Stepped | Row | Result
+Event: TypeAlias = Loading | Started | Stepped | EpochRow | Result
 Listener: TypeAlias = Callable[[Event], None]

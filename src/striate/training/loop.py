@@ -24,7 +24,7 @@ from striate.ops.arrays import Weights
 from striate.pytorch import weights_of
 from striate.training.checkpoint import Position, load_state, save_state
 from striate.training.evaluate import BATCH, accuracy, evaluate, scored
-from striate.training.events import Listener, Result, Row, Started, Stepped
+from striate.training.events import EpochRow, Listener, Result, Started, Stepped
 from striate.training.fit import has_batch_norm
 from striate.training.patience import Look, is_over, looked
 from striate.training.recipe import USUAL_MOMENTUM, Recipe
@@ -32,7 +32,7 @@ from striate.training.requirements import check_length
 from striate.training.run_folder import RunFolder
 from striate.training.running import Running
 from striate.training.schedules import rate
-from striate.training.step import Step
+from striate.training.step import TrainingStep
 from striate.training.tensorboard import curves
 from striate.training.versions import versions
 
@@ -116,7 +116,7 @@ class Session:
         )
         check_length(recipe, len(self.batches))
         normalize, count = self.preprocessing.normalize, len(self.batches)
-        self.step = Step(graph, self.module, self.optimizer, recipe, normalize, count)
+        self.step = TrainingStep(graph, self.module, self.optimizer, recipe, normalize, count)
         self.position = Position(data=data.sha256)
         self.is_stopping = False
 
@@ -216,7 +216,7 @@ class Session:
         epoch = before.epoch + 1
         progress = looked(before.progress, self.recipe, epoch, before.step, look)
         seconds = before.seconds + time.perf_counter() - started
-        row = Row(
+        row = EpochRow(
             epoch,
             before.step,
             rate(self.recipe, max(0, before.step - 1), len(self.batches)),
@@ -298,7 +298,7 @@ class Session:
             f"its first weights: try {self.recipe.rate / 10:g}, or a warm-up of 1 epoch.",
         )
 
-    def _model(self, row: Row) -> Model:
+    def _model(self, row: EpochRow) -> Model:
         return Model(
             self.graph,
             weights_of(self.module),

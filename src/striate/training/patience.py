@@ -12,7 +12,7 @@ THRESHOLD, INCREASE = 0.995, 2
 
 
 @dataclass(frozen=True)
-class Progress:
+class PatienceState:
     """The best look at the validation pictures so far, and what it allows.
 
     Args:
@@ -39,7 +39,9 @@ Look: TypeAlias = tuple[float, float]
 """Accuracy and mean loss of the validation pictures."""
 
 
-def looked(before: Progress, recipe: Recipe, epoch: int, steps: int, look: Look | None) -> Progress:
+def looked(
+    before: PatienceState, recipe: Recipe, epoch: int, steps: int, look: Look | None
+) -> PatienceState:
     """The progress after `epoch` epochs and `steps` steps.
 
     Without validation pictures there is no `look`, and the last weights count as the best.
@@ -60,7 +62,7 @@ def looked(before: Progress, recipe: Recipe, epoch: int, steps: int, look: Look 
     return replace(after, allowed_steps=allowed)
 
 
-def is_over(progress: Progress, recipe: Recipe, epoch: int, steps: int) -> bool:
+def is_over(progress: PatienceState, recipe: Recipe, epoch: int, steps: int) -> bool:
     """Whether training ends after `epoch` epochs and `steps` steps."""
     if epoch >= recipe.epochs or (recipe.steps and steps >= recipe.steps):
         return True

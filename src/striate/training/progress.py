@@ -18,7 +18,7 @@ from rich import progress
 
 from striate.console import console, hush
 from striate.display import visible
-from striate.training.events import Event, Listener, Loading, Row, Started, Stepped
+from striate.training.events import EpochRow, Event, Listener, Loading, Started, Stepped
 
 NOTES = 8
 """Notes that are printed of a run; the others are counted."""
@@ -89,7 +89,7 @@ class Progress:
         elif isinstance(event, Stepped):
             what, figures = f"epoch {event.epoch}/{event.epochs}", stepped(event)
             self._live(what, event.batch, event.batches, figures)
-        elif isinstance(event, Row):
+        elif isinstance(event, EpochRow):
             self._line(row(event, self._epochs))
 
     def _start(self, event: Started) -> None:
@@ -156,7 +156,7 @@ def stepped(event: Stepped) -> str:
     )
 
 
-def row(event: Row, epochs: int) -> str:
+def row(event: EpochRow, epochs: int) -> str:
     """The line of an epoch."""
     looked = event.validation_accuracy
     validation = "" if looked is None else f"  validation {looked:.2%}"

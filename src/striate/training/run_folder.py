@@ -17,7 +17,7 @@ import yaml
 from striate.errors import ModelFileError, RunError
 from striate.exchange import yaml_file
 from striate.exchange.arrays import write_file
-from striate.training.events import Row
+from striate.training.events import EpochRow
 
 
 @dataclass(frozen=True)
@@ -137,11 +137,11 @@ class RunFolder:
         """Read config.yaml."""
         return read_yaml(self.config)
 
-    def write_metrics(self, rows: Sequence[Row]) -> None:
+    def write_metrics(self, rows: Sequence[EpochRow]) -> None:
         """Write metrics.csv with a row an epoch; the file is whole at every moment."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(field.name for field in fields(Row))
+        writer.writerow(field.name for field in fields(EpochRow))
         writer.writerows(astuple(row) for row in rows)
         write_file(self.metrics, text.getvalue().encode())
 

@@ -17,7 +17,7 @@ NOISE = 2**64
 """PyTorch's generators take seeds below this."""
 
 
-class Step:
+class TrainingStep:
     """Trains on one batch after another.
 
     Args:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 
-from striate.training.events import Row
+from striate.training.events import EpochRow
 from striate.training.run_folder import RunFolder
 
 DRAWN = (
@@ -21,7 +21,7 @@ DRAWN = (
 
 
 @contextmanager
-def curves(folder: RunFolder, step: int) -> Iterator[Callable[[Row], None]]:
+def curves(folder: RunFolder, step: int) -> Iterator[Callable[[EpochRow], None]]:
     """A function that adds one epoch to the curves; points after `step` are forgotten first.
 
     Events are written at once, in this thread: tensorboardX's own writer does it in another one,
@@ -43,7 +43,7 @@ def curves(folder: RunFolder, step: int) -> Iterator[Callable[[Row], None]]:
                 writer.write(event.SerializeToString())
             writer.flush()
 
-    def draw(row: Row) -> None:
+    def draw(row: EpochRow) -> None:
         points = {name: getattr(row, name) for name in DRAWN}
         now = time.time()
         add(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from striate.display import Block, Column, Displayed, Grid, Line
 from striate.errors import ExplanationError
-from striate.reference import Factor, Product
+from striate.reference import NamedFactor, Product
 
 SCHEMA_VERSION = 1
 
@@ -55,7 +55,7 @@ class Explanation(Displayed):
     reference: float
     stored: float | None = None
     scale: float = 0.0
-    arguments: tuple[Factor, ...] = ()
+    arguments: tuple[NamedFactor, ...] = ()
     target: str = ""
     sees: tuple[Seen, ...] = ()
     notes: tuple[str, ...] = ()
@@ -240,7 +240,7 @@ def _relative(difference: float, magnitude: float) -> float:
     return abs(difference) / magnitude if magnitude else abs(difference)
 
 
-def _json(factor: Factor) -> dict[str, object]:
+def _json(factor: NamedFactor) -> dict[str, object]:
     """A factor; what it is made of is named where that is not the factor itself."""
     shown: dict[str, object] = {"what": factor.what, "value": factor.value}
     return shown if factor.refs == (factor.what,) else shown | {"refs": list(factor.refs)}

@@ -13,7 +13,7 @@ from itertools import islice
 from striate.graph import Call, Index, Node, Operator, Ref, Spec
 from striate.graph import Factor as Local
 from striate.ops import sliding
-from striate.reference import Factor, Number
+from striate.reference import NamedFactor, Number
 from striate.reference.products import named
 
 _MOST_OUTPUTS = 16
@@ -24,7 +24,7 @@ _MOST_OUTPUTS = 16
 class Found:
     """A factor, the node whose formula it belongs to, and the number it was found by."""
 
-    factor: Factor
+    factor: NamedFactor
     node: str
     operator: Operator
     number: Number

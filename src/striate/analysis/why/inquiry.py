@@ -27,7 +27,7 @@ from striate.errors import ExplanationError
 from striate.graph import Call, Graph, Node, Ref
 from striate.memory import check
 from striate.passes.attach_loss import loss_of
-from striate.reference import Backward, Factor, Number, Product, behind, prepared
+from striate.reference import Backward, NamedFactor, Number, Product, behind, prepared
 from striate.reference.products import constant
 
 Array = NDArray[Any]
@@ -115,7 +115,7 @@ class Inquiry:
         value = trace.values[number.node][(0, *number.index)].item()
         if pixels is None or preprocessing is None:
             formula = "given"
-            terms = [Product((Factor(str(number), value),))]
+            terms = [Product((NamedFactor(str(number), value),))]
         else:
             formula, terms = pixel_products(number, pixels, preprocessing)
         return Explanation(
@@ -133,7 +133,7 @@ class Inquiry:
         return Explanation(
             what=str(number),
             formula="learned" if trained else "counted while training",
-            terms=(Product((Factor(str(number), value),)),),
+            terms=(Product((NamedFactor(str(number), value),)),),
             reference=value,
             stored=self._stored.number(number),
             asker=self.why,
@@ -149,7 +149,7 @@ class Inquiry:
         backward = self._backward
         terms = behind(self._trace, number, backward)
         if self._graph[number.node].operator.is_loss:
-            terms = [Product((Factor("1", 1.0),))]
+            terms = [Product((NamedFactor("1", 1.0),))]
         backward.reach([number.node])
         arrays = backward.weights[number.node] if number.weight else backward.nodes
         whole = arrays[number.weight] if number.weight else arrays[number.node][0]
@@ -175,7 +175,7 @@ class Inquiry:
             formula = "the picture's own, from 0 to 255" if text.startswith("pixel") else formula
         if value is None:
             return None
-        one = (Product((Factor(text, value),)),)
+        one = (Product((NamedFactor(text, value),)),)
         return Explanation(text, formula, one, value, value, asker=self.why)
 
     def _of_function(self, what: str) -> Explanation:
@@ -185,7 +185,7 @@ class Inquiry:
         if found is None:
             raise ExplanationError(f"{text!r} names no number", remedy=FORMS)
         factor = found.factor
-        arguments = tuple(Factor(each, self._known(each), (each,)) for each in factor.refs)
+        arguments = tuple(NamedFactor(each, self._known(each), (each,)) for each in factor.refs)
         return Explanation(
             what=factor.what,
             formula=factor.what,

@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from striate.data.preprocess import Preprocessing
-from striate.reference import Factor, Number, Product
+from striate.reference import NamedFactor, Number, Product
 
 _PIXEL = re.compile(r"pixel\[(\d{1,9}),(\d{1,9}),(\d{1,9})\]", re.ASCII)
 
@@ -28,14 +28,14 @@ def pixel_products(
     value = float(pixels[number.index])
     return (
         f"({pixel} / 255 - {mean:.6g}) / {std:.6g}",
-        [Product((Factor(pixel, value, (pixel,)), scale)), Product((shift,))],
+        [Product((NamedFactor(pixel, value, (pixel,)), scale)), Product((shift,))],
     )
 
 
-def _constants(preprocessing: Preprocessing, channel: int) -> tuple[Factor, Factor]:
+def _constants(preprocessing: Preprocessing, channel: int) -> tuple[NamedFactor, NamedFactor]:
     mean, std = preprocessing.mean[channel], preprocessing.std[channel]
     scale, shift = f"1/(255 · std[{channel}])", f"-mean[{channel}]/std[{channel}]"
-    return Factor(scale, 1 / (255 * std), (scale,)), Factor(shift, -mean / std, (shift,))
+    return NamedFactor(scale, 1 / (255 * std), (scale,)), NamedFactor(shift, -mean / std, (shift,))
 
 
 def pixel_value(what: str, pixels: NDArray[Any], preprocessing: Preprocessing) -> float | None:

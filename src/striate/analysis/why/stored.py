@@ -13,7 +13,7 @@ from striate.ops.arrays import Weights
 from striate.reference import Number
 
 if TYPE_CHECKING:
-    from striate.pytorch.evaluate import Evaluation
+    from striate.pytorch.evaluate import NodeValues
 
 Array = NDArray[Any]
 
@@ -65,7 +65,7 @@ class Stored:
         return np.array([loss.item()], dtype=np.float32)
 
     @cached_property
-    def _evaluation(self) -> Evaluation:
+    def _evaluation(self) -> NodeValues:
         import torch
 
         from striate.pytorch.evaluate import values_and_gradients

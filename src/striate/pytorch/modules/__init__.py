@@ -1,7 +1,7 @@
 """The one table from operators to PyTorch modules, a file for each family of operators.
 
 Each file holds the classes that PyTorch lacks and `ROWS`: an operator's function takes its settings
-and the specs of its inputs and returns a `Recipe`. A class stands alone and needs nothing but
+and the specs of its inputs and returns a `ModuleRecipe`. A class stands alone and needs nothing but
 torch: plain source (`striate.pytorch.source`) copies the text of those it uses.
 """
 
@@ -24,7 +24,7 @@ from striate.pytorch.modules import (
     transposed_convolution,
 )
 from striate.pytorch.modules.making import Maker
-from striate.pytorch.recipe import Recipe
+from striate.pytorch.recipe import ModuleRecipe
 
 MODULES: Mapping[type[Operator], Maker] = {
     **convolution.ROWS,
@@ -45,7 +45,7 @@ ABSENT: Mapping[type[Operator], str] = {
 """Operators without a line, and why. Losses stand in `striate.pytorch.losses`."""
 
 
-def recipe(graph: Graph, node: Node) -> Recipe:
+def recipe(graph: Graph, node: Node) -> ModuleRecipe:
     """How the module of `node` is made.
 
     Raises:

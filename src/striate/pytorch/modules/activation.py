@@ -11,7 +11,7 @@ from torch.nn import functional as F  # noqa: N812
 from striate import ops
 from striate.graph import Operator, Spec
 from striate.pytorch.modules.making import Maker, plain, unless
-from striate.pytorch.recipe import Recipe
+from striate.pytorch.recipe import ModuleRecipe
 
 
 class ScaledTanh(nn.Module):
@@ -85,36 +85,36 @@ class Probabilities(nn.Softmax):
         return F.softmax(x, dim=self.dim)
 
 
-def _leaky_relu(relu: ops.LeakyReLU, inputs: tuple[Spec, ...]) -> Recipe:
-    return Recipe(nn.LeakyReLU, (relu.slope,))
+def _leaky_relu(relu: ops.LeakyReLU, inputs: tuple[Spec, ...]) -> ModuleRecipe:
+    return ModuleRecipe(nn.LeakyReLU, (relu.slope,))
 
 
-def _prelu(prelu: ops.PReLU, inputs: tuple[Spec, ...]) -> Recipe:
-    return Recipe(nn.PReLU, () if prelu.shared else (inputs[0].channels,))
+def _prelu(prelu: ops.PReLU, inputs: tuple[Spec, ...]) -> ModuleRecipe:
+    return ModuleRecipe(nn.PReLU, () if prelu.shared else (inputs[0].channels,))
 
 
-def _noisy_relu(relu: ops.NoisyReLU, inputs: tuple[Spec, ...]) -> Recipe:
-    return Recipe(NoisyReLU, (relu.sigma,))
+def _noisy_relu(relu: ops.NoisyReLU, inputs: tuple[Spec, ...]) -> ModuleRecipe:
+    return ModuleRecipe(NoisyReLU, (relu.sigma,))
 
 
-def _elu(elu: ops.ELU, inputs: tuple[Spec, ...]) -> Recipe:
-    return Recipe(nn.ELU, (), unless({"alpha": 1.0}, {"alpha": elu.alpha}))
+def _elu(elu: ops.ELU, inputs: tuple[Spec, ...]) -> ModuleRecipe:
+    return ModuleRecipe(nn.ELU, (), unless({"alpha": 1.0}, {"alpha": elu.alpha}))
 
 
-def _gelu(gelu: ops.GELU, inputs: tuple[Spec, ...]) -> Recipe:
-    return Recipe(nn.GELU, (), {"approximate": "tanh"} if gelu.approximate else {})
+def _gelu(gelu: ops.GELU, inputs: tuple[Spec, ...]) -> ModuleRecipe:
+    return ModuleRecipe(nn.GELU, (), {"approximate": "tanh"} if gelu.approximate else {})
 
 
-def _maxout(maxout: ops.Maxout, inputs: tuple[Spec, ...]) -> Recipe:
-    return Recipe(Maxout, (maxout.pieces,))
+def _maxout(maxout: ops.Maxout, inputs: tuple[Spec, ...]) -> ModuleRecipe:
+    return ModuleRecipe(Maxout, (maxout.pieces,))
 
 
-def _scaled_tanh(tanh: ops.ScaledTanh, inputs: tuple[Spec, ...]) -> Recipe:
-    return Recipe(ScaledTanh, (tanh.amplitude, tanh.slope))
+def _scaled_tanh(tanh: ops.ScaledTanh, inputs: tuple[Spec, ...]) -> ModuleRecipe:
+    return ModuleRecipe(ScaledTanh, (tanh.amplitude, tanh.slope))
 
 
-def _softmax(softmax: ops.Softmax, inputs: tuple[Spec, ...]) -> Recipe:
-    return Recipe(nn.Softmax, (), {"dim": 1})
+def _softmax(softmax: ops.Softmax, inputs: tuple[Spec, ...]) -> ModuleRecipe:
+    return ModuleRecipe(nn.Softmax, (), {"dim": 1})
 
 
 class Affine(nn.Module):
@@ -129,7 +129,7 @@ class Affine(nn.Module):
 
 
 ROWS: Mapping[type[Operator], Maker] = {
-    ops.Affine: lambda affine, inputs: Recipe(Affine, (affine.scale, affine.shift)),
+    ops.Affine: lambda affine, inputs: ModuleRecipe(Affine, (affine.scale, affine.shift)),
     ops.ReLU: plain(nn.ReLU),
     ops.ReLU6: plain(nn.ReLU6),
     ops.LeakyReLU: _leaky_relu,
@@ -140,7 +140,7 @@ ROWS: Mapping[type[Operator], Maker] = {
     ops.SiLU: plain(nn.SiLU),
     ops.HardSigmoid: plain(ExactHardsigmoid),
     ops.HardSwish: plain(nn.Hardswish),
-    ops.Softplus: lambda op, inputs: Recipe(nn.Softplus, (op.beta, op.threshold)),
+    ops.Softplus: lambda op, inputs: ModuleRecipe(nn.Softplus, (op.beta, op.threshold)),
     ops.Maxout: _maxout,
     ops.Sigmoid: plain(nn.Sigmoid),
     ops.Tanh: plain(nn.Tanh),

@@ -12,7 +12,7 @@ from striate import ops
 from striate.graph import Operator, Spec, Window
 from striate.ops.convolution.wiring import TABLES
 from striate.pytorch.modules.making import Maker, by_rank, short, sides, unless, window_settings
-from striate.pytorch.recipe import Recipe
+from striate.pytorch.recipe import ModuleRecipe
 
 
 class PaddedConv1d(nn.Conv1d):
@@ -122,7 +122,7 @@ class TableConv(nn.Module):
         return F.conv2d(x, weight, self.bias, self.stride, 0, self.dilation)
 
 
-def _conv(conv: ops.Conv, inputs: tuple[Spec, ...]) -> Recipe:
+def _conv(conv: ops.Conv, inputs: tuple[Spec, ...]) -> ModuleRecipe:
     (x,) = inputs
     axes = conv.field(x)
     if conv.table is not None:
@@ -132,21 +132,23 @@ def _conv(conv: ops.Conv, inputs: tuple[Spec, ...]) -> Recipe:
     arguments = (x.channels, conv.out_channels, short(w.kernel for w in axes))
     if all(w.before == w.after for w in axes):
         settings |= unless({"padding": 0}, {"padding": short(w.before for w in axes)})
-        return Recipe(by_rank(x, nn.Conv1d, nn.Conv2d), arguments, settings)
+        return ModuleRecipe(by_rank(x, nn.Conv1d, nn.Conv2d), arguments, settings)
     settings["sides"] = sides([(w.before, w.after) for w in axes])
-    return Recipe(by_rank(x, PaddedConv1d, PaddedConv2d), arguments, settings)
+    return ModuleRecipe(by_rank(x, PaddedConv1d, PaddedConv2d), arguments, settings)
 
 
-def _table_conv(conv: ops.Conv, axes: tuple[Window, ...]) -> Recipe:
+def _table_conv(conv: ops.Conv, axes: tuple[Window, ...]) -> ModuleRecipe:
     table = TABLES[conv.table] if isinstance(conv.table, str) else conv.table
     taps = tuple(tuple(getattr(w, n) for w in axes) for n in ("kernel", "stride", "dilation"))
     ends = sides([(w.before, w.after) for w in axes])
-    return Recipe(TableConv, (table, *taps, ends), unless({"bias": True}, {"bias": conv.bias}))
+    return ModuleRecipe(
+        TableConv, (table, *taps, ends), unless({"bias": True}, {"bias": conv.bias})
+    )
 
 
-def _dense(dense: ops.Dense, inputs: tuple[Spec, ...]) -> Recipe:
+def _dense(dense: ops.Dense, inputs: tuple[Spec, ...]) -> ModuleRecipe:
     settings = unless({"bias": True}, {"bias": dense.bias})
-    return Recipe(nn.Linear, (inputs[0].size, dense.out_features), settings)
+    return ModuleRecipe(nn.Linear, (inputs[0].size, dense.out_features), settings)
 
 
 ROWS: Mapping[type[Operator], Maker] = {

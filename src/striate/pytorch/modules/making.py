@@ -9,15 +9,15 @@ from torch import nn
 
 from striate.errors import GraphError
 from striate.graph import Spec, Window
-from striate.pytorch.recipe import Recipe
+from striate.pytorch.recipe import ModuleRecipe
 
-Maker: TypeAlias = Callable[[Any, tuple[Spec, ...]], Recipe]
+Maker: TypeAlias = Callable[[Any, tuple[Spec, ...]], ModuleRecipe]
 """From the settings of an operator and the specs of its inputs to a recipe."""
 
 
 def plain(kind: type[nn.Module]) -> Maker:
     """An operator without settings."""
-    return lambda operator, inputs: Recipe(kind)
+    return lambda operator, inputs: ModuleRecipe(kind)
 
 
 def by_rank(x: Spec, *kinds: type[nn.Module]) -> type[nn.Module]:

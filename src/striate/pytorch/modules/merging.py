@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from striate import ops
 from striate.graph import Operator, Spec
 from striate.pytorch.modules.making import Maker, plain
-from striate.pytorch.recipe import Recipe
+from striate.pytorch.recipe import ModuleRecipe
 
 
 class Add(nn.Module):
@@ -77,9 +77,9 @@ class MatMul(nn.Module):
         return left @ right
 
 
-def _concat(concat: ops.Concat, inputs: tuple[Spec, ...]) -> Recipe:
+def _concat(concat: ops.Concat, inputs: tuple[Spec, ...]) -> ModuleRecipe:
     axis = inputs[0].axis(concat.axis)
-    return Recipe(ConcatAlong, (axis + 1,)) if axis else Recipe(Concat)
+    return ModuleRecipe(ConcatAlong, (axis + 1,)) if axis else ModuleRecipe(Concat)
 
 
 ROWS: Mapping[type[Operator], Maker] = {

@@ -11,7 +11,7 @@ from striate import ops
 from striate.graph import Operator, Spec
 from striate.ops.normalization.spread_weight import spread_size
 from striate.pytorch.modules.making import Maker, unless
-from striate.pytorch.recipe import Recipe
+from striate.pytorch.recipe import ModuleRecipe
 
 
 class ChannelNorm(nn.LayerNorm):
@@ -43,34 +43,34 @@ class Shift(nn.Module):
         return x + self.weight
 
 
-def _batch_norm(bn: ops.BatchNorm, inputs: tuple[Spec, ...]) -> Recipe:
+def _batch_norm(bn: ops.BatchNorm, inputs: tuple[Spec, ...]) -> ModuleRecipe:
     (x,) = inputs
     kind = nn.BatchNorm1d if x.rank < 3 else nn.BatchNorm2d
     given = {"eps": bn.epsilon, "momentum": bn.momentum}
-    return Recipe(kind, (x.channels,), unless({"eps": 1e-5, "momentum": 0.1}, given))
+    return ModuleRecipe(kind, (x.channels,), unless({"eps": 1e-5, "momentum": 0.1}, given))
 
 
-def _local_response_norm(lrn: ops.LocalResponseNorm, inputs: tuple[Spec, ...]) -> Recipe:
+def _local_response_norm(lrn: ops.LocalResponseNorm, inputs: tuple[Spec, ...]) -> ModuleRecipe:
     given = {"alpha": lrn.alpha, "beta": lrn.beta, "k": lrn.k}
     usual = {"alpha": 1e-4, "beta": 0.75, "k": 1.0}
-    return Recipe(nn.LocalResponseNorm, (lrn.size,), unless(usual, given))
+    return ModuleRecipe(nn.LocalResponseNorm, (lrn.size,), unless(usual, given))
 
 
-def _layer_norm(norm: ops.LayerNorm, inputs: tuple[Spec, ...]) -> Recipe:
+def _layer_norm(norm: ops.LayerNorm, inputs: tuple[Spec, ...]) -> ModuleRecipe:
     (x,) = inputs
     settings = unless({"eps": 1e-5}, {"eps": norm.epsilon})
     if norm.over == "channels" and x.rank > 1:
-        return Recipe(ChannelNorm, (x.channels,), settings)
-    return Recipe(nn.LayerNorm, (x.shape[0] if x.rank == 1 else x.shape,), settings)
+        return ModuleRecipe(ChannelNorm, (x.channels,), settings)
+    return ModuleRecipe(nn.LayerNorm, (x.shape[0] if x.rank == 1 else x.shape,), settings)
 
 
-def _group_norm(norm: ops.GroupNorm, inputs: tuple[Spec, ...]) -> Recipe:
+def _group_norm(norm: ops.GroupNorm, inputs: tuple[Spec, ...]) -> ModuleRecipe:
     settings = unless({"eps": 1e-5}, {"eps": norm.epsilon})
-    return Recipe(nn.GroupNorm, (norm.groups, inputs[0].channels), settings)
+    return ModuleRecipe(nn.GroupNorm, (norm.groups, inputs[0].channels), settings)
 
 
-def _dropout(dropout: ops.Dropout, inputs: tuple[Spec, ...]) -> Recipe:
-    return Recipe(nn.Dropout, (dropout.rate,))
+def _dropout(dropout: ops.Dropout, inputs: tuple[Spec, ...]) -> ModuleRecipe:
+    return ModuleRecipe(nn.Dropout, (dropout.rate,))
 
 
 ROWS: Mapping[type[Operator], Maker] = {
@@ -79,6 +79,6 @@ ROWS: Mapping[type[Operator], Maker] = {
     ops.LayerNorm: _layer_norm,
     ops.GroupNorm: _group_norm,
     ops.Dropout: _dropout,
-    ops.Scale: lambda scale, inputs: Recipe(Scale, spread_size(scale.size, inputs[0])),
-    ops.Shift: lambda shift, inputs: Recipe(Shift, spread_size(shift.size, inputs[0])),
+    ops.Scale: lambda scale, inputs: ModuleRecipe(Scale, spread_size(scale.size, inputs[0])),
+    ops.Shift: lambda shift, inputs: ModuleRecipe(Shift, spread_size(shift.size, inputs[0])),
 }

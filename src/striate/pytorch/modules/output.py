@@ -11,7 +11,7 @@ from striate import ops
 from striate.graph import Operator, Spec
 from striate.ops.output.bitmaps import DIGITS
 from striate.pytorch.modules.making import Maker
-from striate.pytorch.recipe import Recipe
+from striate.pytorch.recipe import ModuleRecipe
 
 
 class RBF(nn.Module):
@@ -28,8 +28,8 @@ class RBF(nn.Module):
         return (x[:, None] - self.codes).square().sum(dim=2)
 
 
-def _rbf(rbf: ops.RBF, inputs: tuple[Spec, ...]) -> Recipe:
-    return Recipe(RBF, (tuple("".join(d.split()) for d in DIGITS[: rbf.units]),))
+def _rbf(rbf: ops.RBF, inputs: tuple[Spec, ...]) -> ModuleRecipe:
+    return ModuleRecipe(RBF, (tuple("".join(d.split()) for d in DIGITS[: rbf.units]),))
 
 
 ROWS: Mapping[type[Operator], Maker] = {

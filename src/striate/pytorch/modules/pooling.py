@@ -12,7 +12,7 @@ from torch.nn import functional as F  # noqa: N812
 from striate import ops
 from striate.graph import Operator, Spec
 from striate.pytorch.modules.making import Maker, by_rank, short, sides, unless, window_settings
-from striate.pytorch.recipe import Recipe
+from striate.pytorch.recipe import ModuleRecipe
 
 
 class PaddedMaxPool1d(nn.MaxPool1d):
@@ -86,7 +86,7 @@ class SharedAvgPool2d(nn.AvgPool2d):
         return super().forward(F.pad(x, self.sides)) / self.cells
 
 
-def _max_pool(pool: ops.MaxPool, inputs: tuple[Spec, ...]) -> Recipe:
+def _max_pool(pool: ops.MaxPool, inputs: tuple[Spec, ...]) -> ModuleRecipe:
     (x,) = inputs
     axes = pool.field(x)
     kernel = short(w.kernel for w in axes)
@@ -94,15 +94,15 @@ def _max_pool(pool: ops.MaxPool, inputs: tuple[Spec, ...]) -> Recipe:
     if all(w.before == w.after and 2 * w.before <= w.kernel for w in axes):
         settings |= unless({"padding": 0}, {"padding": short(w.before for w in axes)})
         settings |= unless({"ceil_mode": False}, {"ceil_mode": pool.ceil})
-        return Recipe(by_rank(x, nn.MaxPool1d, nn.MaxPool2d), (kernel,), settings)
+        return ModuleRecipe(by_rank(x, nn.MaxPool1d, nn.MaxPool2d), (kernel,), settings)
     # The overhang of a last, partly empty window is padded too, in place of ceil_mode: PyTorch
     # decides by a padded size whether that window exists, we by the size without.
     overhangs = [(w.before, w.overhang(n)) for w, n in zip(axes, x.spatial, strict=True)]
     settings["sides"] = sides(overhangs)
-    return Recipe(by_rank(x, PaddedMaxPool1d, PaddedMaxPool2d), (kernel,), settings)
+    return ModuleRecipe(by_rank(x, PaddedMaxPool1d, PaddedMaxPool2d), (kernel,), settings)
 
 
-def _average_pool(pool: ops.AveragePool, inputs: tuple[Spec, ...]) -> Recipe:
+def _average_pool(pool: ops.AveragePool, inputs: tuple[Spec, ...]) -> ModuleRecipe:
     (x,) = inputs
     axes = pool.field(x)
     kernel = short(w.kernel for w in axes)
@@ -112,10 +112,10 @@ def _average_pool(pool: ops.AveragePool, inputs: tuple[Spec, ...]) -> Recipe:
         settings |= unless({"ceil_mode": False}, {"ceil_mode": pool.ceil})
         if settings.keys() & {"padding", "ceil_mode"} and not pool.include_padding:
             settings["count_include_pad"] = False
-        return Recipe(by_rank(x, nn.AvgPool1d, nn.AvgPool2d), (kernel,), settings)
+        return ModuleRecipe(by_rank(x, nn.AvgPool1d, nn.AvgPool2d), (kernel,), settings)
     overhangs = [(w.before, w.overhang(n)) for w, n in zip(axes, x.spatial, strict=True)]
     settings |= {"sides": sides(overhangs), "cells": _cells(pool, x)}
-    return Recipe(by_rank(x, SharedAvgPool1d, SharedAvgPool2d), (kernel,), settings)
+    return ModuleRecipe(by_rank(x, SharedAvgPool1d, SharedAvgPool2d), (kernel,), settings)
 
 
 def _cells(pool: ops.AveragePool, x: Spec) -> list[Any]:
@@ -131,18 +131,18 @@ def _cells(pool: ops.AveragePool, x: Spec) -> list[Any]:
     return [[row * column for column in by_axis[1]] for row in by_axis[0]]
 
 
-def _global_average_pool(pool: ops.GlobalAveragePool, inputs: tuple[Spec, ...]) -> Recipe:
-    return Recipe(by_rank(inputs[0], nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d), (1,))
+def _global_average_pool(pool: ops.GlobalAveragePool, inputs: tuple[Spec, ...]) -> ModuleRecipe:
+    return ModuleRecipe(by_rank(inputs[0], nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d), (1,))
 
 
-def _adaptive_average_pool(pool: ops.AdaptiveAveragePool, inputs: tuple[Spec, ...]) -> Recipe:
+def _adaptive_average_pool(pool: ops.AdaptiveAveragePool, inputs: tuple[Spec, ...]) -> ModuleRecipe:
     kind = by_rank(inputs[0], nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d)
-    return Recipe(kind, (pool.size,))
+    return ModuleRecipe(kind, (pool.size,))
 
 
-def _adaptive_max_pool(pool: ops.AdaptiveMaxPool, inputs: tuple[Spec, ...]) -> Recipe:
+def _adaptive_max_pool(pool: ops.AdaptiveMaxPool, inputs: tuple[Spec, ...]) -> ModuleRecipe:
     kind = by_rank(inputs[0], nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d)
-    return Recipe(kind, (pool.size,))
+    return ModuleRecipe(kind, (pool.size,))
 
 
 ROWS: Mapping[type[Operator], Maker] = {

@@ -12,7 +12,7 @@ from striate import ops
 from striate.errors import GraphError
 from striate.graph import Operator, Spec
 from striate.pytorch.modules.making import Maker, plain, sides
-from striate.pytorch.recipe import Recipe
+from striate.pytorch.recipe import ModuleRecipe
 
 
 class Reshape(nn.Module):
@@ -154,7 +154,7 @@ PADDINGS: Mapping[str, tuple[type[nn.Module], ...]] = {
 """Modules for one, two and three padded axes."""
 
 
-def _pad(pad: ops.Pad, inputs: tuple[Spec, ...]) -> Recipe:
+def _pad(pad: ops.Pad, inputs: tuple[Spec, ...]) -> ModuleRecipe:
     pairs = pad.pairs(inputs[0])
     if len(pairs) > 1 and pairs[0] == (0, 0):
         pairs = pairs[1:]
@@ -162,35 +162,42 @@ def _pad(pad: ops.Pad, inputs: tuple[Spec, ...]) -> Recipe:
         raise GraphError("PyTorch pads three axes at most", remedy="Pad fewer axes.")
     around = sides(pairs)
     if isinstance(pad.mode, str):
-        return Recipe(PADDINGS[pad.mode][len(pairs) - 1], (around,))
-    return Recipe(PADDINGS[""][len(pairs) - 1], (around, pad.mode))
+        return ModuleRecipe(PADDINGS[pad.mode][len(pairs) - 1], (around,))
+    return ModuleRecipe(PADDINGS[""][len(pairs) - 1], (around, pad.mode))
 
 
-def _unfold(unfold: ops.Unfold, inputs: tuple[Spec, ...]) -> Recipe:
+def _unfold(unfold: ops.Unfold, inputs: tuple[Spec, ...]) -> ModuleRecipe:
     (x,) = inputs
     axes = unfold.windows(x)
     taps = (tuple(getattr(w, n) for w in axes) for n in ("kernel", "stride", "dilation"))
     pairs = [(w.before, w.overhang(n)) for w, n in zip(axes, x.spatial, strict=True)]
-    return Recipe(Unfold, (*taps, sides(pairs)))
+    return ModuleRecipe(Unfold, (*taps, sides(pairs)))
 
 
-def _slice(part: ops.Slice, inputs: tuple[Spec, ...]) -> Recipe:
+def _slice(part: ops.Slice, inputs: tuple[Spec, ...]) -> ModuleRecipe:
     steps = (part.step,) if part.step > 1 else ()
-    return Recipe(Slice, (inputs[0].axis(part.axis) + 1, part.start, part.stop, *steps))
+    return ModuleRecipe(Slice, (inputs[0].axis(part.axis) + 1, part.start, part.stop, *steps))
+
+
+def _dim(operator: ops.Flip | ops.Roll | ops.Repeat, inputs: tuple[Spec, ...]) -> int:
+    """The dimension of a tensor that an operator's axis is."""
+    return inputs[0].axis(operator.axis) + 1
 
 
 ROWS: Mapping[type[Operator], Maker] = {
     ops.Flatten: plain(nn.Flatten),
-    ops.Reshape: lambda shape, inputs: Recipe(Reshape, shape.size),
-    ops.Permute: lambda turn, inputs: Recipe(Permute, (0, *(k + 1 for k in turn.order))),
+    ops.Reshape: lambda shape, inputs: ModuleRecipe(Reshape, shape.size),
+    ops.Permute: lambda turn, inputs: ModuleRecipe(Permute, (0, *(k + 1 for k in turn.order))),
     ops.Slice: _slice,
     ops.Pad: _pad,
-    ops.Flip: lambda flip, inputs: Recipe(Flip, (inputs[0].axis(flip.axis) + 1,)),
-    ops.Roll: lambda roll, inputs: Recipe(Roll, (roll.shift, inputs[0].axis(roll.axis) + 1)),
-    ops.Repeat: lambda each, inputs: Recipe(Repeat, (each.times, inputs[0].axis(each.axis) + 1)),
-    ops.Expand: lambda expand, inputs: Recipe(Expand, expand.size),
+    ops.Flip: lambda flip, inputs: ModuleRecipe(Flip, (_dim(flip, inputs),)),
+    ops.Roll: lambda roll, inputs: ModuleRecipe(Roll, (roll.shift, inputs[0].axis(roll.axis) + 1)),
+    ops.Repeat: lambda each, inputs: ModuleRecipe(
+        Repeat, (each.times, inputs[0].axis(each.axis) + 1)
+    ),
+    ops.Expand: lambda expand, inputs: ModuleRecipe(Expand, expand.size),
     ops.Unfold: _unfold,
-    ops.Learned: lambda learned, inputs: Recipe(Learned, learned.size),
-    ops.Constant: lambda constant, inputs: Recipe(Constant, constant.size),
-    ops.PixelShuffle: lambda op, inputs: Recipe(nn.PixelShuffle, (op.upscale_factor,)),
+    ops.Learned: lambda learned, inputs: ModuleRecipe(Learned, learned.size),
+    ops.Constant: lambda constant, inputs: ModuleRecipe(Constant, constant.size),
+    ops.PixelShuffle: lambda op, inputs: ModuleRecipe(nn.PixelShuffle, (op.upscale_factor,)),
 }

@@ -11,7 +11,7 @@ from torch.nn import functional as F  # noqa: N812
 from striate import ops
 from striate.graph import Operator, Spec
 from striate.pytorch.modules.making import Maker, by_rank, short, sides, strides, unless
-from striate.pytorch.recipe import Recipe
+from striate.pytorch.recipe import ModuleRecipe
 
 
 class L2Pool(nn.Module):
@@ -134,32 +134,32 @@ class Subsample(nn.Module):
         return pooled * (self.factor * self.weight).view(each) + self.bias.view(each)
 
 
-def _l2_pool(pool: ops.L2Pool, inputs: tuple[Spec, ...]) -> Recipe:
+def _l2_pool(pool: ops.L2Pool, inputs: tuple[Spec, ...]) -> ModuleRecipe:
     (x,) = inputs
     axes = pool.field(x)
     taps = (tuple(w.kernel for w in axes), tuple(w.stride for w in axes))
     overhangs = [(w.before, w.overhang(n)) for w, n in zip(axes, x.spatial, strict=True)]
-    return Recipe(L2Pool, (*taps, sides(overhangs)))
+    return ModuleRecipe(L2Pool, (*taps, sides(overhangs)))
 
 
-def _stochastic_pool(pool: ops.StochasticPool, inputs: tuple[Spec, ...]) -> Recipe:
+def _stochastic_pool(pool: ops.StochasticPool, inputs: tuple[Spec, ...]) -> ModuleRecipe:
     axes = pool.field(*inputs)
     taps = (tuple(w.kernel for w in axes), tuple(w.stride for w in axes))
-    return Recipe(StochasticPool, taps)
+    return ModuleRecipe(StochasticPool, taps)
 
 
-def _histogram_pool(pool: ops.HistogramPool, inputs: tuple[Spec, ...]) -> Recipe:
+def _histogram_pool(pool: ops.HistogramPool, inputs: tuple[Spec, ...]) -> ModuleRecipe:
     axes = pool.field(*inputs)
     settings = unless({"stride": short(w.kernel for w in axes)}, strides(axes))
     settings |= {"bins": pool.bins, "low": pool.low, "high": pool.high}
     kinds = HistogramPool1d, HistogramPool2d
-    return Recipe(by_rank(inputs[0], *kinds), (short(w.kernel for w in axes),), settings)
+    return ModuleRecipe(by_rank(inputs[0], *kinds), (short(w.kernel for w in axes),), settings)
 
 
-def _subsample(pool: ops.Subsample, inputs: tuple[Spec, ...]) -> Recipe:
+def _subsample(pool: ops.Subsample, inputs: tuple[Spec, ...]) -> ModuleRecipe:
     axes = pool.field(*inputs)
     taps = tuple(tuple(getattr(w, n) for w in axes) for n in ("kernel", "stride"))
-    return Recipe(Subsample, (inputs[0].channels, *taps, pool.mean))
+    return ModuleRecipe(Subsample, (inputs[0].channels, *taps, pool.mean))
 
 
 ROWS: Mapping[type[Operator], Maker] = {

@@ -12,7 +12,7 @@ from striate import ops
 from striate.graph import Operator, Spec
 from striate.graph.window import spread, windows
 from striate.pytorch.modules.making import Maker, by_rank, short, sides, unless, window_settings
-from striate.pytorch.recipe import Recipe
+from striate.pytorch.recipe import ModuleRecipe
 
 
 class CutConvTranspose1d(nn.ConvTranspose1d):
@@ -48,7 +48,7 @@ class CutConvTranspose2d(nn.ConvTranspose2d):
         return y if self.bias is None else y + self.bias[:, None, None]
 
 
-def _transposed_conv(conv: ops.TransposedConv, inputs: tuple[Spec, ...]) -> Recipe:
+def _transposed_conv(conv: ops.TransposedConv, inputs: tuple[Spec, ...]) -> ModuleRecipe:
     (x,) = inputs
     kernel, stride, dilation, behind = (
         spread(name, getattr(conv, name), len(x.spatial))
@@ -62,11 +62,11 @@ def _transposed_conv(conv: ops.TransposedConv, inputs: tuple[Spec, ...]) -> Reci
         usual = {"padding": 0, "output_padding": 0}
         cut = {"padding": short(w.before for w in axes), "output_padding": short(behind)}
         settings |= unless(usual, cut)
-        return Recipe(by_rank(x, nn.ConvTranspose1d, nn.ConvTranspose2d), arguments, settings)
+        return ModuleRecipe(by_rank(x, nn.ConvTranspose1d, nn.ConvTranspose2d), arguments, settings)
     ends = [(-w.before, more - w.after) for w, more in zip(axes, behind, strict=True)]
     settings["sides"] = sides(ends)
     kind = by_rank(x, CutConvTranspose1d, CutConvTranspose2d)
-    return Recipe(kind, arguments, settings)
+    return ModuleRecipe(kind, arguments, settings)
 
 
 ROWS: Mapping[type[Operator], Maker] = {
