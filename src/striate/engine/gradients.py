@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-
 import torch
 from torch import Tensor, nn
 
@@ -31,13 +29,12 @@ class LossGradients:
     Args:
         graph: the network, with or without its loss.
         module: the lowered network.
-        half: the type of the products, where it is not that of the weights.
     """
 
-    def __init__(self, graph: Graph, module: nn.Module, half: torch.dtype | None = None) -> None:
-        self._module, self._loss, self._half = module, loss_function(graph), half
+    def __init__(self, graph: Graph, module: nn.Module) -> None:
+        self._module, self._loss = module, loss_function(graph)
         self._weights = [each for each in module.parameters() if each.requires_grad]
-        usual = with_loss(graph).nodes[-1].operator == CrossEntropy() and not half
+        usual = with_loss(graph).nodes[-1].operator == CrossEntropy()
         self._network = module if usual and isinstance(module, Network) else None
         self._room = Bounded(MOST_ROOMS)
 
@@ -53,9 +50,8 @@ class LossGradients:
     def _by_autograd(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         for weight in self._weights:
             weight.grad = None  # zero_grad() takes ten times as long, telling profilers of it
-        with torch.autocast(x.device.type, self._half) if self._half else nullcontext():
-            outputs = self._module(x)
-            loss = self._loss(outputs, target)
+        outputs = self._module(x)
+        loss = self._loss(outputs, target)
         torch.autograd.backward(loss)
         scores = outputs if isinstance(outputs, Tensor) else outputs[0]
         return scores.detach(), loss.detach()

@@ -88,6 +88,9 @@ SAID_BY_WEIGHTS = frozenset(
 """Settings that a module is made with and does not read again."""
 
 
+PLAIN_VALUES = (int, float, str, tuple, list, type(None))
+
+
 class Original(NamedTuple):
     """A module as it was made: its class, its settings, what hides an attribute of its class."""
 
@@ -103,8 +106,13 @@ def originals(root: nn.Module) -> dict[str, Original]:
 
 def _original(module: nn.Module) -> Original:
     own = vars(module)
-    unread = LIVE | SAID_BY_WEIGHTS
-    settings = {k: v for k, v in own.items() if not k.startswith("_") and k not in unread}
+    settings = {
+        name: value
+        for name, value in own.items()
+        if not name.startswith("_")
+        and name not in LIVE | SAID_BY_WEIGHTS
+        and isinstance(value, PLAIN_VALUES)  # arrays have no one answer to whether they are equal
+    }
     return Original(type(module), settings, frozenset(k for k in own if hasattr(type(module), k)))
 
 
