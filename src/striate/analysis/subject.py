@@ -37,7 +37,7 @@ Subject: TypeAlias = "Explainable | tuple[Graph, Mapping[str, Any]]"
 
 
 @dataclass(frozen=True)
-class Network:
+class ReadyNetwork:
     """A network made ready for questions.
 
     Args:
@@ -67,7 +67,7 @@ class Network:
         return found
 
 
-def network_of(subject: Subject) -> Network:
+def network_of(subject: Subject) -> ReadyNetwork:
     """The network behind a model or a (graph, weights) pair."""
     classes: tuple[str, ...] = ()
     preprocessing = None
@@ -77,7 +77,7 @@ def network_of(subject: Subject) -> Network:
         given, weights = subject.graph, subject.weights
         classes, preprocessing = tuple(subject.classes or ()), subject.preprocessing
     graph, reason = _with_loss(given)
-    return Network(
+    return ReadyNetwork(
         _with_probabilities(graph, given.scores),
         nested(weights),
         given.scores.name,
@@ -138,7 +138,7 @@ class Picture:
     pixels: Array | None = None
 
 
-def picture_of(network: Network, source: object) -> Picture:
+def picture_of(network: ReadyNetwork, source: object) -> Picture:
     """The input of the network, from a picture file, the picture's bytes, or the input itself.
 
     Raises:
@@ -175,7 +175,7 @@ def _normalized(preprocessing: Preprocessing, pixels: Array) -> Picture:
     return Picture(preprocessing.normalize_array(pixels)[None], rounded, pixels)
 
 
-def _given(network: Network, x: Array) -> Picture:
+def _given(network: ReadyNetwork, x: Array) -> Picture:
     if len(network.graph.inputs) > 1:
         raise ExplanationError(
             f"the network has {len(network.graph.inputs)} inputs; only one can be explained",
@@ -206,7 +206,7 @@ def _array(source: object) -> Array:
         ) from None
 
 
-def target_of(network: Network, target: object) -> Array | None:
+def target_of(network: ReadyNetwork, target: object) -> Array | None:
     """The target as a loss takes it, from a class name, a class number or wanted values.
 
     Where the scores are a map, class numbers are one per position.
