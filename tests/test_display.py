@@ -99,7 +99,7 @@ ANSWERS: dict[str, tuple[Callable[[], Any], str, tuple[str, ...]]] = {
     ),
     "network": (
         lambda: NETWORKS["lenet5"],
-        "<Network: lenet5: LeCun",
+        "<CatalogNetwork: lenet5: LeCun",
         ("# lenet5: LeCun", NETWORKS["lenet5"].notation.strip()),
     ),
     "result": (

@@ -78,9 +78,9 @@ def test_a_state_in_the_middle_of_an_epoch_is_looked_at(
 ) -> None:
     """The loss of a step is that of the weights before it."""
     monkeypatch.setattr(loop, "SAVE_EVERY", 0.0)
-    update = loop.Step.__call__
+    update = loop.TrainingStep.__call__
 
-    def spoiling(step: loop.Step, *given: Any) -> Any:
+    def spoiling(step: loop.TrainingStep, *given: Any) -> Any:
         found = update(step, *given)
         if given[-1] == 1:
             with torch.no_grad():
@@ -89,7 +89,7 @@ def test_a_state_in_the_middle_of_an_epoch_is_looked_at(
 
     run = tmp_path / "run"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop.Step, "__call__", spoiling)
+        patch.setattr(loop.TrainingStep, "__call__", spoiling)
         with pytest.raises(NumbersError, match="after step 1"):
             train(TEXT, digits(), run=run, **SETTINGS)
     done = resume(run, data=digits())
@@ -136,13 +136,13 @@ def test_every_picture_is_learned_from(
     network: str, count: int, batch: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[int] = []
-    update = loop.Step.__call__
+    update = loop.TrainingStep.__call__
 
-    def counting(step: loop.Step, x: torch.Tensor, *given: Any) -> Any:
+    def counting(step: loop.TrainingStep, x: torch.Tensor, *given: Any) -> Any:
         sizes.append(len(x))
         return update(step, x, *given)
 
-    monkeypatch.setattr(loop.Step, "__call__", counting)
+    monkeypatch.setattr(loop.TrainingStep, "__call__", counting)
     train(network, digits(count), run=tmp_path / "run", epochs=2, batch_size=batch)
     assert sum(sizes) == 2 * count
     assert all(size == batch for size in sizes[: len(sizes) // 2 - 1])

@@ -26,7 +26,7 @@ def placed(text: str, span: TextSpan, error: StriateError) -> StriateError:
 def marked(text: str, span: TextSpan) -> str:
     """The line with carets below; a long line is shown around them.
 
-    >>> print(marked("INPUT 1x28x28 -> CONVV 6", Span(17, 22)))
+    >>> print(marked("INPUT 1x28x28 -> CONVV 6", TextSpan(17, 22)))
     INPUT 1x28x28 -> CONVV 6
                      ^^^^^
     """
