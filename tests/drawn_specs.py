@@ -45,7 +45,7 @@ def spatial(draw: Draw, axes: tuple[Window, ...]) -> tuple[int, ...]:
 
 
 def numbers_an_axis(rank: int, most: int) -> st.SearchStrategy[tuple[int, ...]]:
-    """Whole numbers from 1, one an axis."""
+    """Whole numbers from 1, one per axis."""
     return st.tuples(*[st.integers(1, most)] * rank)
 
 

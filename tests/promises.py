@@ -1,6 +1,6 @@
 """What the contract's promises are tried on: for every operator, settings and inputs at random.
 
-`SETTINGS` has a line an operator: a Hypothesis strategy for the operator and the specs of its
+`SETTINGS` has a line per operator: a Hypothesis strategy for the operator and the specs of its
 inputs. `cases` fills them with numbers. Sizes are all different, so that swapped axes show;
 values are sometimes whole numbers, so that there are ties.
 """

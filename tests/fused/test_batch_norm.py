@@ -74,7 +74,7 @@ def test_error_is_at_most_twice_that_of_pytorch(
     given = case(size, adds, offset)
     exact = results(theirs, given, torch.float64)
     mine, yardstick = (errors(results(f, given), exact) for f in (ours, theirs))
-    # with two numbers a channel the gradient of x is all rounding, whoever computes it
+    # with two numbers per channel the gradient of x is all rounding, whoever computes it
     for k, (error, allowed) in enumerate(zip(mine, yardstick, strict=True)):
         if k != 1 or size[0] * torch.Size(size[2:]).numel() > 2:
             assert error <= 2 * allowed + 1e-6 * (1 + abs(offset))

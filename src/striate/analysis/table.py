@@ -99,7 +99,7 @@ class Table(Displayed):
     """All layers of a network with their totals.
 
     Args:
-        rows: one a node, in calculating order.
+        rows: one per node, in calculating order.
         weight_bytes: all weights and statistics in float32.
         peak_bytes: the most activations alive at once in inference.
         not_counted: what the table could not answer, each with its reason.

@@ -204,7 +204,7 @@ def _finite(name: str, values: Any, channels: int) -> tuple[float, ...]:
     except (TypeError, ValueError, OverflowError):
         raise _bad(name, values, "a list of numbers") from None
     if len(numbers) != channels or not all(map(math.isfinite, numbers)):
-        raise _bad(name, numbers, f"{channels} finite numbers (one a channel)")
+        raise _bad(name, numbers, f"{channels} finite numbers (one per channel)")
     return numbers
 
 

@@ -214,7 +214,7 @@ class Operator(ABC):
     is_random: ClassVar[bool] = False
     """Whether training draws noise."""
     is_loss: ClassVar[bool] = False
-    """Whether it compares its input with a target and returns one number a picture."""
+    """Whether it compares its input with a target and returns one number per picture."""
     is_penalty: ClassVar[bool] = False
     """Whether its output says how far off each class is: as scores, the smallest wins."""
 

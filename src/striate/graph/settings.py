@@ -42,7 +42,7 @@ class Setting:
 
     @property
     def per_axis(self) -> bool:
-        """Whether it is one number for all spatial axes, or one an axis."""
+        """Whether it is one number for all spatial axes, or one per axis."""
         return self.accepts(1) and self.accepts((1, 2))
 
     @property
@@ -91,7 +91,7 @@ def made(operator: type[O], values: Mapping[str, object]) -> O:
 
 
 def check_axes(operator: type[Operator], values: Mapping[str, object], x: Spec, name: str) -> None:
-    """Refuse one number an axis (5x5) when the input has another number of axes.
+    """Refuse one number per axis (5x5) when the input has another number of axes.
 
     Operators keep 5x5 as 5, so this is asked before the settings are forgotten.
 

@@ -16,7 +16,7 @@ from striate.errors import SettingError
 T = TypeVar("T")
 
 Sizes: TypeAlias = int | tuple[int, ...]
-"""One number for every axis, or one number an axis."""
+"""One number for every axis, or one number per axis."""
 
 Side: TypeAlias = str | int | tuple[int, int]
 
@@ -115,7 +115,7 @@ def checked_sizes(name: str, value: Sizes, *, least: int = 1) -> Sizes:
         shown = "x".join(map(str, axes)) if axes else "nothing"
         raise SettingError(
             f"{name} is {shown}, but it needs a whole number of {least} or more",
-            remedy=f"Write one number ({name}={max(least, 2)}) or one an axis "
+            remedy=f"Write one number ({name}={max(least, 2)}) or one per axis "
             f"({name}={max(least, 3)}x{max(least, 2)}).",
         )
     return axes[0] if len(set(axes)) == 1 else axes

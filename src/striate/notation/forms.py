@@ -1,4 +1,4 @@
-"""How each operator is written: one line an operator.
+"""How each operator is written: one line per operator.
 
 What is not said here follows from the operator's own settings: `stride=2` for any of them,
 `ceil` alone for a yes, and valid, same or another word for padding alone where there is one.

@@ -63,7 +63,7 @@ def values_and_gradients(
     training: bool = False,
     noise: Mapping[str, Array] | None = None,
 ) -> NodeValues:
-    """Run a graph that ends in a loss by PyTorch, one module a node, and differentiate it.
+    """Run a graph that ends in a loss by PyTorch, one module per node, and differentiate it.
 
     The gradients are those of the mean loss over the batch, with the side exits' losses added by
     their weights. Nothing is fused, reordered or done in place.

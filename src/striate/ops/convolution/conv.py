@@ -67,7 +67,7 @@ class Conv(Operator):
 
     Args:
         out_channels: number of kernels.
-        kernel: taps, one number or one an axis.
+        kernel: taps, one number or one per axis.
         stride, dilation: steps of the window and between its taps.
         padding: a word of `striate.graph.window.PADDINGS` (valid, same, same_upper, same_lower,
             full), or cells of zeros: one number, one per axis, or (before, after) per axis.

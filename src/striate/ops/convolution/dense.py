@@ -53,7 +53,7 @@ class Dense(Operator):
 
     Args:
         out_features: number of units.
-        bias: whether one number a unit is added.
+        bias: whether one number per unit is added.
 
     Shapes: (units,) -> (out_features,); weight (out_features, units). A map is flattened first.
     """

@@ -60,13 +60,13 @@ class TransposedConv(Operator):
 
     Args:
         out_channels: number of maps.
-        kernel: cells of the stamp, one number or one an axis.
+        kernel: cells of the stamp, one number or one per axis.
         stride, dilation: steps between stamps and between their cells.
         padding: cells cut off the output: as a convolution would have padded there.
         output_padding: cells put behind the output, fewer than the stride: they tell apart the
             sizes that a strided convolution makes equal.
         groups: input and output channels are split into this many separate convolutions.
-        bias: whether one number a map is added.
+        bias: whether one number per map is added.
 
     Shapes: (C, *spatial) -> (out_channels, *sizes); weight (C, out_channels/groups, *kernel).
     """

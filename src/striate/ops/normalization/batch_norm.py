@@ -180,7 +180,7 @@ class BatchNorm(Operator):
             axes = _all_but_channels(call.x)
             if call.x.size <= call.x.shape[1]:
                 raise SettingError(
-                    "batch normalization of one number a channel gives nothing but zeros",
+                    "batch normalization of one number per channel gives nothing but zeros",
                     remedy="Train with a batch of 2 or more.",
                 )
             mean = call.x.mean(axis=axes, keepdims=True)
@@ -218,7 +218,7 @@ def _all_but_channels(x: Array) -> tuple[int, ...]:
 
 
 def _wide(per_channel: Array, x: Array) -> Array:
-    """One number a channel, shaped so that it meets the channels of `x`."""
+    """One number per channel, shaped so that it meets the channels of `x`."""
     return per_channel.reshape(1, -1, *[1] * (x.ndim - 2))
 
 

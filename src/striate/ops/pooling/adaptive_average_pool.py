@@ -36,7 +36,7 @@ class AdaptiveAveragePool(Adaptive):
     """Average pooling to a given size.
 
     Args:
-        size: cells of the output, one number or one an axis.
+        size: cells of the output, one number or one per axis.
 
     Shapes: (C, *spatial) -> (C, *size).
     """

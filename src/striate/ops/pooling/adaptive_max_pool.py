@@ -37,7 +37,7 @@ class AdaptiveMaxPool(Adaptive):
     """Max-pooling to a given size.
 
     Args:
-        size: cells of the output, one number or one an axis.
+        size: cells of the output, one number or one per axis.
 
     Shapes: (C, *spatial) -> (C, *size).
     """

@@ -62,7 +62,7 @@ class AveragePool(Operator):
     """Average pooling; windows may overlap.
 
     Args:
-        kernel: cells of the window, one number or one an axis.
+        kernel: cells of the window, one number or one per axis.
         stride: steps of the window; None for the kernel (no overlap).
         padding: as for a convolution; smaller than the window.
         ceil: whether a window that hangs over the edge still counts (Caffe's sizes).

@@ -1,4 +1,4 @@
-"""GLOBALAVGPOOL: the mean of a whole map, one number a channel.
+"""GLOBALAVGPOOL: the mean of a whole map, one number per channel.
 
     y[c] = (1/n) Σ_i Σ_j x[c,i,j]
 

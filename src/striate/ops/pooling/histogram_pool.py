@@ -62,7 +62,7 @@ class HistogramPool(Operator):
     """Soft histograms of windows.
 
     Args:
-        kernel: cells of the window, one number or one an axis.
+        kernel: cells of the window, one number or one per axis.
         stride: steps of the window; None for the kernel (no overlap).
         bins: bins a channel, 2 or more.
         low, high: centers of the first and the last bin.

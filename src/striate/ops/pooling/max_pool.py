@@ -49,7 +49,7 @@ class MaxPool(Operator):
     """Max-pooling; windows may overlap.
 
     Args:
-        kernel: cells of the window, one number or one an axis.
+        kernel: cells of the window, one number or one per axis.
         stride: steps of the window; None for the kernel (no overlap).
         padding, dilation: as for a convolution; padding is smaller than the window.
         ceil: whether a window that hangs over the edge still counts (Caffe's sizes).

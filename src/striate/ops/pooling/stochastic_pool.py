@@ -60,7 +60,7 @@ class StochasticPool(Operator):
     """Pooling by chance; windows may overlap.
 
     Args:
-        kernel: cells of the window, one number or one an axis.
+        kernel: cells of the window, one number or one per axis.
         stride: steps of the window; None for the kernel (no overlap).
 
     Shapes: (C, *spatial) -> (C, *sizes). The noise of a training call is a number from 0 up to

@@ -60,7 +60,7 @@ class Subsample(Operator):
     """Trainable subsampling.
 
     Args:
-        kernel: cells of the window, one number or one an axis.
+        kernel: cells of the window, one number or one per axis.
         stride: steps of the window; None for the kernel (no overlap).
         mean: whether the sum is divided by the number of cells.
 
@@ -184,5 +184,5 @@ class Subsample(Operator):
 
 
 def _wide(call: Call, name: str) -> Array:
-    """One number a channel, shaped so that it meets the channels of the input."""
+    """One number per channel, shaped so that it meets the channels of the input."""
     return call.weights[name].reshape(1, -1, *[1] * (call.x.ndim - 2))

@@ -84,7 +84,7 @@ class TableConv(nn.Module):
 
     Args:
         table: a row an output channel, a column an input channel, 1 where they are connected.
-        kernel_size, stride, dilation: one number an axis, over one or two axes.
+        kernel_size, stride, dilation: one number per axis, over one or two axes.
         sides: zeros around the input, as `torch.nn.functional.pad` counts them.
         bias: whether each output channel has one.
     """

@@ -20,7 +20,7 @@ class L2Pool(nn.Module):
     `torch.nn.LPPool2d` has no padding, and its gradient is not a number where a window is zero.
 
     Args:
-        kernel_size, stride: one number an axis, over one or two axes.
+        kernel_size, stride: one number per axis, over one or two axes.
         sides: zeros around the input, as `torch.nn.functional.pad` counts them.
     """
 
@@ -45,7 +45,7 @@ class StochasticPool(nn.Module):
     """While training one cell of each window, drawn by its strength; else the mean of the draw.
 
     Args:
-        kernel_size, stride: one number an axis.
+        kernel_size, stride: one number per axis.
     """
 
     def __init__(self, kernel_size: tuple[int, ...], stride: tuple[int, ...]) -> None:
