@@ -148,12 +148,18 @@ def probabilities(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     return shares / shares.sum(axis=1, keepdims=True)
 
 
+def above_zero(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Numbers that have a logarithm."""
+    return 0.5 + 2 * rng.random(shape)
+
+
 def away_from_zero(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     """Numbers of both signs that can be divided by."""
     return rng.choice([-1, 1], shape) * (0.5 + 2 * rng.random(shape))
 
 
 DOMAIN: Mapping[type[Operator], Callable[[np.random.Generator, tuple[int, ...]], Array]] = {
+    ops.Power: above_zero,
     ops.LogLoss: probabilities,
     ops.Divide: away_from_zero,
 }
@@ -304,6 +310,15 @@ SETTINGS |= {
     ops.ELU: alone(st.builds(ops.ELU, FACTORS)),
     ops.GELU: alone(st.builds(ops.GELU, st.booleans())),
     ops.SiLU: plain(ops.SiLU),
+    ops.SELU: plain(ops.SELU),
+    ops.CELU: alone(st.builds(ops.CELU, FACTORS)),
+    ops.Mish: plain(ops.Mish),
+    ops.Softsign: plain(ops.Softsign),
+    ops.Clip: alone(st.builds(ops.Clip, st.floats(-2, -0.1), st.floats(0.1, 2))),
+    ops.Abs: plain(ops.Abs),
+    ops.Square: plain(ops.Square),
+    ops.Power: alone(st.builds(ops.Power, st.sampled_from((2.0, 3.0, 0.5, 1.7, -1.0)))),
+    ops.Exp: plain(ops.Exp),
     ops.Softplus: alone(st.builds(ops.Softplus, FACTORS, st.floats(0, 20))),
     ops.HardSigmoid: plain(ops.HardSigmoid),
     ops.HardSwish: plain(ops.HardSwish),

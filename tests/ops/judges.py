@@ -283,6 +283,12 @@ def _histogram_pool(twin: Twin) -> Tensor:
     return torch.stack(found, dim=2).flatten(1, 2)
 
 
+def _celu(twin: Twin) -> Tensor:
+    """By its formula: `F.celu` keeps 1 / alpha in float32."""
+    low = twin.operator.alpha * torch.expm1(twin.x / twin.operator.alpha)
+    return torch.where(twin.x > 0, twin.x, low)
+
+
 def _product(tensors: tuple[Tensor, ...]) -> Tensor:
     return torch.stack(tensors).prod(dim=0)
 
@@ -312,6 +318,15 @@ JUDGES |= {
     ops.ELU: lambda twin: F.elu(twin.x, twin.operator.alpha),
     ops.GELU: _gelu,
     ops.SiLU: lambda twin: F.silu(twin.x),
+    ops.SELU: lambda twin: F.selu(twin.x),
+    ops.CELU: lambda twin: _celu(twin),
+    ops.Mish: lambda twin: F.mish(twin.x),
+    ops.Softsign: lambda twin: F.softsign(twin.x),
+    ops.Clip: lambda twin: twin.x.clamp(twin.operator.low, twin.operator.high),
+    ops.Abs: lambda twin: twin.x.abs(),
+    ops.Square: lambda twin: twin.x.square(),
+    ops.Power: lambda twin: torch.pow(twin.x, twin.operator.exponent),
+    ops.Exp: lambda twin: twin.x.exp(),
     ops.Softplus: lambda t: F.softplus(t.x, t.operator.beta, t.operator.threshold),
     ops.HardSigmoid: lambda twin: F.relu6(twin.x + 3) / 6,
     ops.HardSwish: lambda twin: F.hardswish(twin.x),

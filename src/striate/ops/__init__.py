@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 from striate.graph import Operator
+from striate.ops.activation.absolute import Abs as Abs
 from striate.ops.activation.affine import Affine as Affine
+from striate.ops.activation.celu import CELU as CELU
+from striate.ops.activation.clip import Clip as Clip
 from striate.ops.activation.cosine import Cosine as Cosine
 from striate.ops.activation.elu import ELU as ELU
+from striate.ops.activation.exponential import Exp as Exp
 from striate.ops.activation.gelu import GELU as GELU
 from striate.ops.activation.hard_sigmoid import HardSigmoid as HardSigmoid
 from striate.ops.activation.hard_swish import HardSwish as HardSwish
 from striate.ops.activation.leaky_relu import LeakyReLU as LeakyReLU
 from striate.ops.activation.maxout import Maxout as Maxout
+from striate.ops.activation.mish import Mish as Mish
 from striate.ops.activation.noisy_relu import NoisyReLU as NoisyReLU
+from striate.ops.activation.power import Power as Power
 from striate.ops.activation.prelu import PReLU as PReLU
 from striate.ops.activation.relu import ReLU as ReLU
 from striate.ops.activation.relu6 import ReLU6 as ReLU6
 from striate.ops.activation.scaled_tanh import ScaledTanh as ScaledTanh
+from striate.ops.activation.selu import SELU as SELU
 from striate.ops.activation.sigmoid import Sigmoid as Sigmoid
 from striate.ops.activation.silu import SiLU as SiLU
 from striate.ops.activation.sine import Sine as Sine
 from striate.ops.activation.softmax import Softmax as Softmax
 from striate.ops.activation.softplus import Softplus as Softplus
+from striate.ops.activation.softsign import Softsign as Softsign
+from striate.ops.activation.square import Square as Square
 from striate.ops.activation.tanh import Tanh as Tanh
 from striate.ops.convolution.conv import Conv as Conv
 from striate.ops.convolution.dense import Dense as Dense

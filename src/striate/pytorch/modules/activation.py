@@ -117,6 +117,56 @@ def _softmax(softmax: ops.Softmax, inputs: tuple[Spec, ...]) -> ModuleRecipe:
     return ModuleRecipe(nn.Softmax, (), {"dim": 1})
 
 
+class ExactCELU(nn.CELU):
+    """`nn.CELU` keeps 1 / alpha in float32; this is the same in every type."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.where(x > 0, x, self.alpha * torch.expm1(x.clamp(max=0) / self.alpha))
+
+
+class Clip(nn.Module):
+    """Numbers held between two bounds."""
+
+    def __init__(self, low: float, high: float) -> None:
+        super().__init__()
+        self.low, self.high = low, high
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.clamp(self.low, self.high)
+
+
+class Abs(nn.Module):
+    """The size of each number."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.abs()
+
+
+class Square(nn.Module):
+    """Each number times itself."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * x
+
+
+class Power(nn.Module):
+    """Each number to a fixed power."""
+
+    def __init__(self, exponent: float) -> None:
+        super().__init__()
+        self.exponent = exponent
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x**self.exponent
+
+
+class Exp(nn.Module):
+    """The exponential of each number."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.exp()
+
+
 class Affine(nn.Module):
     """Every number times one number, plus another."""
 
@@ -140,6 +190,15 @@ ROWS: Mapping[type[Operator], Maker] = {
     ops.SiLU: plain(nn.SiLU),
     ops.HardSigmoid: plain(ExactHardsigmoid),
     ops.HardSwish: plain(nn.Hardswish),
+    ops.SELU: plain(nn.SELU),
+    ops.CELU: lambda op, inputs: ModuleRecipe(ExactCELU, (op.alpha,)),
+    ops.Mish: plain(nn.Mish),
+    ops.Softsign: plain(nn.Softsign),
+    ops.Clip: lambda op, inputs: ModuleRecipe(Clip, (op.low, op.high)),
+    ops.Abs: plain(Abs),
+    ops.Square: plain(Square),
+    ops.Power: lambda op, inputs: ModuleRecipe(Power, (op.exponent,)),
+    ops.Exp: plain(Exp),
     ops.Softplus: lambda op, inputs: ModuleRecipe(nn.Softplus, (op.beta, op.threshold)),
     ops.Maxout: _maxout,
     ops.Sigmoid: plain(nn.Sigmoid),
