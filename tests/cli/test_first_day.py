@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -108,6 +109,36 @@ def test_what_does_not_fit_is_said(striate: Striate, words: tuple[str, ...], sai
     done = striate("why", *words)
     assert (done.code, done.out) == (2, "")
     assert said in " ".join(done.err.split())
+
+
+def test_help_shows_what_it_is_told(striate: Striate) -> None:
+    overview = striate("--help").out
+    assert "..." not in overview.replace("[ARGS]...", "")
+    said = " ".join(striate("why", "--help").out.split())
+    assert "node[channel,row,column], node[unit], node.weight[o,c,u,v].grad" in said
+    assert "[inference: 1 and 32]" in " ".join(striate("bench", "--help").out.split())
+    for verb in re.findall(r"^  ([a-z]+)  ", overview.partition("Commands:")[2], re.MULTILINE):
+        done = striate(verb, "--help")
+        example = " ".join(done.out.partition("Example:")[2].split())
+        assert (done.code, example.startswith(f"striate {verb} ")) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("--version",), 0),
+        ((), 2),
+        (("shwo",), 2),
+        (("show", "lenet5", "--jsn"), 2),
+        (("why",), 2),
+        (("export", "lenet5", "--to", "jsn"), 2),
+        (("networks", "lenet5"), 0),
+        (("verify", "nothing"), 2),
+        (("predict", "nothing", "a.png"), 2),
+    ],
+)
+def test_exit_codes(striate: Striate, words: tuple[str, ...], code: int) -> None:
+    assert striate(*words).code == code
 
 
 def test_the_padding_words_are_explained(striate: Striate) -> None:

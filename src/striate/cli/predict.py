@@ -24,10 +24,11 @@ def run(
     ink: Annotated[str, typer.Option(help=inks.HELP)] = "keep",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Name the class of pictures, prepared as the training pictures were.
+    """Name the class of pictures.
 
-    Where a picture looks otherwise than those (dark ink for light, off center), that is said. A
-    file that cannot be read is named, the others are answered; the exit code is then 1.
+    They are prepared as the training pictures were. Where one looks otherwise than those (dark ink
+    for light, off center), that is said. A file that cannot be read is named, the others are
+    answered; the exit code is then 1.
 
     Example: striate predict runs/lenet-digits-1 digits#7
     """

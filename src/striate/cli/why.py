@@ -55,7 +55,7 @@ def run(
     everything: Annotated[bool, typer.Option("--all", help="Print every product.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Ask why a number in a network is what it is: formula, products, sum and residual.
+    """Ask why a number is what it is: formula, products and sum.
 
     Without training, with a picture and weights that are files of a few numbers:
     striate why "INPUT 1x3x3 -> CONV 1 2x2 bias=no" three.csv "conv1[0,0,0]" --weights two.yaml
