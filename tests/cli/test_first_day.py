@@ -83,6 +83,8 @@ def test_first_weights_of_a_seed(striate: Striate) -> None:
     done = striate("why", "lenet_adam", "digits#7", "conv1[0,13,14]", "--json")
     assert abs(json.loads(done.out)["residual"]) < 1e-6
     loss = json.loads(striate("why", "lenet_adam", "digits#7", "loss", "--json").out)
+    pixel = striate("why", "lenet_adam", "digits#7", "input[0,13,14]").out
+    assert "(pixel[0,13,14] / 255 - 0) / 1" in pixel
     assert loss["target"] == "7"  # digits#7 shows one
 
 
@@ -101,6 +103,7 @@ def test_first_weights_of_a_seed(striate: Striate) -> None:
             "takes 1x4x4, but the array is 3x3",
         ),
         ((NET, "three.csv", "conv1[0,0,0]", "--weights", "none.yaml"), "none.yaml is missing"),
+        (("lenet_adam", "digits", "conv1[0,0,0]"), "Number one: digits#7."),
         (("INPUT 9 -> FC 2", "digits#7", "fc1[0]"), "takes 9, not a picture"),
         ((NET, "three.csv"), "Missing argument 'what'"),
     ],
