@@ -138,8 +138,12 @@ def picture_of(picture: str, model: Model, data_dir: Path | None = None) -> tupl
     Raises:
         DataError: the data set has no such test picture.
     """
+    from striate.data.catalog import named
+
     name, mark, number = picture.rpartition("#")
     if not mark or not number.isdecimal() or Path(picture).exists():
+        if named(picture) and not Path(picture).exists():
+            raise DataError(f"which picture of {picture}?", remedy=f"Number one: {picture}#7.")
         return picture, ""
     from striate.data import load
 

@@ -184,6 +184,21 @@ def test_predict_names_files_that_cannot_be_read(
     assert [each["picture"] for each in form["errors"]] == ["broken.png"]
 
 
+def test_predict_takes_every_picture_of_a_folder(
+    striate: Striate, trained: Path, picture: Path
+) -> None:
+    for name in ("b/2.png", "a/1.png"):
+        (Path("in") / name).parent.mkdir(parents=True)
+        (Path("in") / name).write_bytes(picture.read_bytes())
+    Path("in/notes.txt").write_text("no picture")
+    form = json.loads(striate("predict", str(trained), "in", str(picture), "--json").out)
+    named = [each["picture"] for each in form["predictions"]]
+    assert named == ["in/a/1.png", "in/b/2.png", str(picture)]
+    Path("empty").mkdir()
+    done = striate("predict", str(trained), "empty")
+    assert (done.code, "empty holds no picture file" in done.err) == (2, True)
+
+
 def test_evaluate_counts_every_picture(striate: Striate, trained: Path) -> None:
     form = json.loads(striate("evaluate", str(trained), "--json").out)
     assert sum(map(sum, form["confusion"])) == form["pictures"] == len(load("digits").test)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -82,6 +83,8 @@ def test_first_weights_of_a_seed(striate: Striate) -> None:
     done = striate("why", "lenet_adam", "digits#7", "conv1[0,13,14]", "--json")
     assert abs(json.loads(done.out)["residual"]) < 1e-6
     loss = json.loads(striate("why", "lenet_adam", "digits#7", "loss", "--json").out)
+    pixel = striate("why", "lenet_adam", "digits#7", "input[0,13,14]").out
+    assert "(pixel[0,13,14] / 255 - 0) / 1" in pixel
     assert loss["target"] == "7"  # digits#7 shows one
 
 
@@ -100,6 +103,7 @@ def test_first_weights_of_a_seed(striate: Striate) -> None:
             "takes 1x4x4, but the array is 3x3",
         ),
         ((NET, "three.csv", "conv1[0,0,0]", "--weights", "none.yaml"), "none.yaml is missing"),
+        (("lenet_adam", "digits", "conv1[0,0,0]"), "Number one: digits#7."),
         (("INPUT 9 -> FC 2", "digits#7", "fc1[0]"), "takes 9, not a picture"),
         ((NET, "three.csv"), "Missing argument 'what'"),
     ],
@@ -108,6 +112,36 @@ def test_what_does_not_fit_is_said(striate: Striate, words: tuple[str, ...], sai
     done = striate("why", *words)
     assert (done.code, done.out) == (2, "")
     assert said in " ".join(done.err.split())
+
+
+def test_help_shows_what_it_is_told(striate: Striate) -> None:
+    overview = striate("--help").out
+    assert "..." not in overview.replace("[ARGS]...", "")
+    said = " ".join(striate("why", "--help").out.split())
+    assert "node[channel,row,column], node[unit], node.weight[o,c,u,v].grad" in said
+    assert "[inference: 1 and 32]" in " ".join(striate("bench", "--help").out.split())
+    for verb in re.findall(r"^  ([a-z]+)  ", overview.partition("Commands:")[2], re.MULTILINE):
+        done = striate(verb, "--help")
+        example = " ".join(done.out.partition("Example:")[2].split())
+        assert (done.code, example.startswith(f"striate {verb} ")) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("--version",), 0),
+        ((), 2),
+        (("shwo",), 2),
+        (("show", "lenet5", "--jsn"), 2),
+        (("why",), 2),
+        (("export", "lenet5", "--to", "jsn"), 2),
+        (("networks", "lenet5"), 0),
+        (("verify", "nothing"), 2),
+        (("predict", "nothing", "a.png"), 2),
+    ],
+)
+def test_exit_codes(striate: Striate, words: tuple[str, ...], code: int) -> None:
+    assert striate(*words).code == code
 
 
 def test_the_padding_words_are_explained(striate: Striate) -> None:

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
 from striate.errors import ExplanationError, StriateError, UnknownNameError, did_you_mean
 from striate.graph import Auxiliary, Graph, Node
+from striate.notation import parse
 from striate.ops import CTC, Softmax
 from striate.ops.arrays import Array
 from striate.passes.attach_loss import with_loss
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from striate.data.preprocess import Preprocessing
 
 
+@runtime_checkable
 class Explainable(Protocol):
     """A model: `striate.Model` is one."""
 
@@ -33,7 +35,7 @@ class Explainable(Protocol):
     def preprocessing(self) -> Preprocessing | None: ...
 
 
-Subject: TypeAlias = "Explainable | tuple[Graph, Mapping[str, Any]]"
+Subject: TypeAlias = "Explainable | tuple[Graph | str, Mapping[str, Any]] | Path | str"
 
 
 @dataclass(frozen=True)
@@ -67,15 +69,38 @@ class ReadyNetwork:
         return found
 
 
+def graph_of(network: Graph | str) -> Graph:
+    """A graph, or the one that a text stands for.
+
+    Raises:
+        NotationError: it is neither, or the text is malformed.
+    """
+    return network if isinstance(network, Graph) else parse(network)
+
+
 def network_of(subject: Subject) -> ReadyNetwork:
-    """The network behind a model or a (graph, weights) pair."""
+    """The network behind a model, its file or run folder, or a (graph, weights) pair.
+
+    Raises:
+        ExplanationError: it is something else.
+    """
     classes: tuple[str, ...] = ()
     preprocessing = None
-    if isinstance(subject, tuple):
-        given, weights = subject
-    else:
+    if isinstance(subject, str | Path):
+        from striate.model import Model
+
+        subject = Model.load(subject)
+    if isinstance(subject, tuple) and len(subject) == 2 and isinstance(subject[1], Mapping):
+        given, weights = graph_of(subject[0]), subject[1]
+    elif isinstance(subject, Explainable):
         given, weights = subject.graph, subject.weights
         classes, preprocessing = tuple(subject.classes or ()), subject.preprocessing
+    else:
+        raise ExplanationError(
+            f"{type(subject).__name__} is no network with weights",
+            remedy="Pass a model, its file or run folder, or (graph, weights); "
+            "striate.initialize.initialize(graph) draws first weights.",
+        )
     graph, reason = _with_loss(given)
     return ReadyNetwork(
         _with_probabilities(graph, given.scores),

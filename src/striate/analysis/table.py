@@ -10,7 +10,7 @@ from striate.analysis.receptive_field import ReceptiveField, receptive_fields
 from striate.display import Block, Column, Displayed, Grid, Line, count
 from striate.graph import Graph, Spec
 from striate.memory import size
-from striate.notation import operator_text
+from striate.notation import operator_text, parse
 
 COUNTED = (
     "Parameters are trainable numbers; running statistics of batch normalization are not among "
@@ -155,11 +155,15 @@ def _by_axis(numbers: list[int]) -> str:
     return "x".join(map(str, dict.fromkeys(numbers) if len(set(numbers)) == 1 else numbers))
 
 
-def table(graph: Graph) -> Table:
+def table(network: Graph | str) -> Table:
     """Shapes, parameters, connections, work, memory and receptive field of every layer.
 
     No weight is made and no number of the network is computed.
+
+    Args:
+        network: a graph, or its text.
     """
+    graph = network if isinstance(network, Graph) else parse(network)
     fields = receptive_fields(graph)
     used = memory(graph)
     rows = []

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from striate.analysis.subject import Explainable, nested
+from striate.analysis.subject import Explainable, graph_of, nested
 from striate.display import Block, Column, Displayed, Grid, Line
 from striate.errors import SettingError, ShapeError
 from striate.graph import Graph, Node, Weight
@@ -157,7 +157,7 @@ class Verification(Displayed):
 
 
 def verify(
-    subject: Graph | Explainable, *, seed: int = 0, batch: int = 3, bound: float = BOUND
+    subject: Graph | Explainable | str, *, seed: int = 0, batch: int = 3, bound: float = BOUND
 ) -> Verification:
     """Compare the reference formulas with PyTorch, node by node, in float64.
 
@@ -165,7 +165,7 @@ def verify(
     with the same noise; the larger error counts. A graph without a loss is given the usual one.
 
     Args:
-        subject: a graph, which gets random weights, or a model with its own.
+        subject: a graph or its text, which gets random weights, or a model with its own.
         seed: of the random picture, target, weights and noise.
         batch: pictures at a time, 2 or more.
         bound: the largest relative error that counts as agreement.
@@ -181,6 +181,7 @@ def verify(
         raise SettingError(f"a batch of {batch} hides mistakes", remedy="Take 2 or more.")
     if type(seed) is not int or seed < 0:
         raise SettingError(f"seed is {shown(seed)}", remedy="Give a whole number of 0 or more.")
+    subject = subject if isinstance(subject, Explainable) else graph_of(subject)
     given = subject if isinstance(subject, Graph) else subject.graph
     with enough(given, batch, number=8, training=True):
         return _verified(subject, given, np.random.default_rng(seed), batch, bound)

@@ -79,7 +79,9 @@ def run(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Time training steps here, side by side with plain PyTorch, on real pictures.
+    """Time training steps here, side by side with plain PyTorch.
+
+    The pictures are real ones.
 
     Forward, loss, backward and update; every contender takes the same new batch in turn. A ratio
     is the median of (contender's time / Striate's time) over the steps. With --inference: the

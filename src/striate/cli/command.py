@@ -34,10 +34,11 @@ app = typer.Typer(
     name="striate",
     help="Convolutional networks you can see through: write one in a line, train it, "
     "and ask why about any number in it.",
-    epilog="First: striate train   then: striate show 'INPUT 1x28x28 -> CONV 6 5x5 -> FC 10'",
+    epilog="First: striate train. Then, for example: striate show lenet5",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # it takes [channel,row,column] for markup, and breaks paragraphs
 )
 for verb in (train, show, why, predict, evaluate, verify, networks, export, pretrain, svm, bench):
     app.command(name=verb.__name__.rpartition(".")[2])(verb.run)

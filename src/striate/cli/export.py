@@ -32,7 +32,9 @@ def run(
         bool, typer.Option("--json", help="Print what was written where, as JSON.")
     ] = False,
 ) -> None:
-    """Write a network as plain PyTorch, which runs without Striate, or as text or JSON.
+    """Write a network as plain PyTorch source, or as text or JSON.
+
+    The source runs without Striate.
 
     Example: striate export "INPUT 1x28x28 -> CONV 6 5x5 -> RELU -> FC 10" --to python
     """

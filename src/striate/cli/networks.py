@@ -26,7 +26,7 @@ def run(
     name: Annotated[str, typer.Argument(help="Print the notation of this one.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List the networks that have a name, or print the notation of one.
+    """List the networks that have a name, or print one's notation.
 
     Example: striate networks vgg16
     """

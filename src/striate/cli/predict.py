@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -11,12 +12,15 @@ from striate import lookup as networks
 from striate.cli import ink as inks
 from striate.cli import terminal
 from striate.display import Column, Grid
-from striate.errors import StriateError
+from striate.errors import DataError, StriateError
 
 
 def run(
     file: Annotated[str, typer.Argument(help=networks.FILE_HELP)],
-    pictures: Annotated[list[str], typer.Argument(help=networks.PICTURE_HELP)],
+    pictures: Annotated[
+        list[str],
+        typer.Argument(help=f"{networks.PICTURE_HELP} Of a folder, every picture file in it."),
+    ],
     top: Annotated[int, typer.Option(help="How many classes to name for each.", min=1)] = 3,
     data_dir: Annotated[
         Path | None, typer.Option(help="Where named data sets lie; else STRIATE_DATA.")
@@ -24,10 +28,11 @@ def run(
     ink: Annotated[str, typer.Option(help=inks.HELP)] = "keep",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Name the class of pictures, prepared as the training pictures were.
+    """Name the class of pictures.
 
-    Where a picture looks otherwise than those (dark ink for light, off center), that is said. A
-    file that cannot be read is named, the others are answered; the exit code is then 1.
+    They are prepared as the training pictures were. Where one looks otherwise than those (dark ink
+    for light, off center), that is said. A file that cannot be read is named, the others are
+    answered; the exit code is then 1.
 
     Example: striate predict runs/lenet-digits-1 digits#7
     """
@@ -35,7 +40,7 @@ def run(
 
     model = networks.model_of(file)
     prepared, damaged = [], {}
-    for path in pictures:
+    for path in _files(pictures):
         try:
             source, _ = networks.picture_of(path, model, data_dir)
             prepared.append((printable(path), model.preprocessing.picture(source, ink=ink)))
@@ -72,3 +77,21 @@ def run(
             terminal.say(f"striate: {error}", error=True)
     if damaged:
         raise typer.Exit(1)
+
+
+def _files(words: list[str]) -> Iterator[str]:
+    """The words, with the picture files of a folder in its place.
+
+    Raises:
+        DataError: a folder holds none.
+    """
+    from striate.data.formats import SUFFIXES
+
+    for word in words:
+        if not Path(word).is_dir():
+            yield word
+            continue
+        found = sorted(f for f in Path(word).rglob("*") if f.suffix.lower() in SUFFIXES)
+        if not found:
+            raise DataError(f"{word} holds no picture file")
+        yield from map(str, found)

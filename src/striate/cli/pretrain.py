@@ -28,7 +28,9 @@ def run(
     seed: Annotated[int, typer.Option(help="Of everything random.", min=0)] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Learn a network's kernels from pictures without labels, by a convolutional autoencoder.
+    """Learn a network's kernels from pictures without labels.
+
+    A convolutional autoencoder learns them, layer by layer.
 
     Example: striate pretrain lenet_adam --data mnist -o kernels.safetensors
     """

@@ -23,7 +23,9 @@ def run(
     penalty: Annotated[float, typer.Option(help="What a picture inside the margin costs.")] = 1.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Put a linear support vector machine in place of the last dense layer.
+    """Put a linear support vector machine in place of the head.
+
+    The head is the last dense layer.
 
     Example: striate svm runs/lenet-digits-1 -o svm.safetensors
     """

@@ -104,7 +104,9 @@ def run(
         bool, typer.Option("--json", help="Progress on standard error, the result as JSON.")
     ] = False,
 ) -> None:
-    """Train a network; without arguments a small LeNet on the bundled handwritten digits.
+    """Train a network; without arguments a small LeNet on digits.
+
+    The digits are the handwritten ones that come with scikit-learn: nothing is downloaded.
 
     A network of the catalog is fitted to the classes of the data, and to the size of its pictures
     where its layers allow it. A model file or run folder starts from its weights, with its recipe

@@ -17,7 +17,9 @@ def run(
     ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Compare the hand-derived formulas with PyTorch in float64, forward and backward.
+    """Compare the formulas with PyTorch in float64, node by node.
+
+    The formulas were derived by hand, forward and backward.
 
     The exit code is 1 when an error exceeds its bound. A large network of the catalog is checked
     in its form for smaller pictures.

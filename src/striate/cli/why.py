@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,7 @@ from striate.cli import terminal
 if TYPE_CHECKING:
     from striate.lookup import Weighted
     from striate.model import Model
+    from striate.ops.arrays import Array
 
 
 def run(
@@ -55,7 +56,7 @@ def run(
     everything: Annotated[bool, typer.Option("--all", help="Print every product.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Ask why a number in a network is what it is: formula, products, sum and residual.
+    """Ask why a number is what it is: formula, products and sum.
 
     Without training, with a picture and weights that are files of a few numbers:
     striate why "INPUT 1x3x3 -> CONV 1 2x2 bias=no" three.csv "conv1[0,0,0]" --weights two.yaml
@@ -66,8 +67,8 @@ def run(
     from striate.analysis.why.inquiry import why
 
     subject = networks.explainable_of(file, seed, weights)
-    given, label = _picture(subject, picture, data_dir, ink)
-    answer = why(subject, given, what, target=target or label or None)
+    asked, given, label = _picture(subject, picture, data_dir, ink)
+    answer = why(asked, given, what, target=target or label or None)
     if as_json:
         terminal.print_json(answer.to_json())
         return
@@ -79,17 +80,15 @@ def run(
 
 def _picture(
     subject: Model | Weighted, picture: str, data_dir: Path | None, ink: str
-) -> tuple[Any, str]:
-    """The input of the network, or the picture's bytes, and its class where that is known."""
+) -> tuple[Model | Weighted, Array, str]:
+    """What is asked; the network's input or a picture's bytes; and its class where known."""
     from striate.exchange.written import is_matrix, read_matrix
 
     if is_matrix(picture):
-        return read_matrix(picture), ""
+        return subject, read_matrix(picture), ""
     model = networks.untrained(subject) if isinstance(subject, tuple) else subject
     source, label = networks.picture_of(picture, model, data_dir)
     image = model.preprocessing.picture(source, ink=ink)
     inks.print_differences(picture, model.preprocessing.differences(image), ink)
-    if model is subject:
-        return image, label
     # Without training there are no classes by name; digits are called what they are numbered.
-    return model.preprocessing.normalize_array(image), label if label.isdecimal() else ""
+    return model, image, label if model.classes or label.isdecimal() else ""

@@ -69,7 +69,7 @@ def _members(
             raise DataError(
                 f"{printable(str(path))}: '{printable(member.name)}' takes it over a limit: "
                 f"{member.size:,} bytes in the file, {total:,} in all, {count + 1:,} members",
-                remedy=f"A file may have {LARGEST_MEMBER:,} bytes, all of them {LARGEST_TOTAL:,}. "
+                remedy=f"Limits are {LARGEST_MEMBER:,} bytes per file, {LARGEST_TOTAL:,} in all. "
                 "Unpack it yourself and give the folder.",
             )
         if member.isdir():

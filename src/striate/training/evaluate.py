@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from striate.display import Block, Column, Displayed, Grid, Line, count
 from striate.engine import pays
 from striate.errors import DataError
 from striate.graph import Graph
+from striate.lookup import data_of
 from striate.memory import check
 from striate.model import Model, probabilities
 from striate.pytorch import loss_function
@@ -146,16 +148,29 @@ def _share(right: int, pictures: int) -> str:
 
 
 def evaluate(
-    model: Model, data: DataSet, *, split: str = "test", module: nn.Module | None = None
+    model: Model | Path | str,
+    data: DataSet | Path | str = "",
+    *,
+    split: str = "test",
+    module: nn.Module | None = None,
 ) -> Evaluation:
     """Judge a model on a split of a data set, classes matched by name.
 
     Args:
+        model: a model, or its file or run folder.
+        data: a data set, its name, or a folder of pictures; else what the model was trained on.
         module: the model, where it has already been made ready to run.
 
     Raises:
+        ModelFileError: there is no such model.
         DataError: the split is missing, or the pictures or classes are not the model's.
     """
+    judged = model if isinstance(model, Model) else Model.load(model)
+    pictures = data if isinstance(data, DataSet) else data_of(judged, str(data), None, judging=True)
+    return _evaluated(judged, pictures, split, module)
+
+
+def _evaluated(model: Model, data: DataSet, split: str, module: nn.Module | None) -> Evaluation:
     if data.shape != model.preprocessing.shape:
         raise DataError(
             f"the pictures are {data.shape}, but the model takes {model.preprocessing.shape}"

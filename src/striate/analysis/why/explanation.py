@@ -114,13 +114,13 @@ class Explanation(Displayed):
     def largest_factor(self) -> str:
         """What to ask about next: a number behind the largest factor of the largest term."""
         found = [
-            (abs(term.value), abs(factor.value), ref)
+            (abs(term.value), abs(factor.value) if factor.value != 1 else 0.0, ref)
             for term in self.terms
             for factor in term.factors
             for ref in factor.refs
             if ref != self.what
         ]
-        # max keeps the first of equals; NaN compares with nothing, and the first is as good.
+        # A factor of 1 explains nothing. Of equals max keeps the first.
         return max(found, key=lambda each: each[:2])[2] if found else next(iter(self.askable), "")
 
     @property
@@ -148,6 +148,7 @@ class Explanation(Displayed):
         if rows := self._rows(most, more):
             yield Grid(COLUMNS, tuple(rows))
         yield Line(self._sums, "strong")
+        yield Line(f"reference residual {self.reference_residual:.0e}", "quiet")
         if self.sees:
             seen = ", ".join(f"{each.axis}s {each.first}–{each.last}" for each in self.sees)
             yield Line(f"sees {seen} of the input", "quiet")
@@ -179,7 +180,6 @@ class Explanation(Displayed):
         if self.stored is not None and self.residual is not None:
             parts.append(f"stored {self.stored:.9g}")
             parts.append(f"residual {self.residual:.1e} (float32)")
-        parts.append(f"reference residual {self.reference_residual:.0e}")
         return "   ".join(parts)
 
     def ask(self, what: str | int) -> Explanation:

@@ -40,7 +40,8 @@ def why(model: Subject, picture: object, what: str, target: object = None) -> Ex
     """The products that sum to one number of a network, for one picture.
 
     Args:
-        model: a `striate.Model`, or a graph with its weights.
+        model: a `striate.Model`, its file or run folder, or a pair of a graph (or its text) and
+            weights.
         picture: a picture file, its bytes as a uint8 array (both need the model's
             preprocessing), or the network's input itself as an array or tensor of floats.
         what: conv2[3,4,7], fc1[12], conv1.weight[3,0,2,2], conv1.bias[3], input[0,5,5],
