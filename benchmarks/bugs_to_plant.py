@@ -6,10 +6,20 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from planted_arranging_bugs import ARRANGING_BUGS
 from planted_loss_bugs import LOSS_BUGS
 
 SOURCE = Path(__file__).resolve().parent.parent / "src/striate"
-SHARED = ("Window", "Wiring", "Rows", "ClassLoss", "RowLoss", "LossOperator")
+SHARED = (
+    "Window",
+    "Wiring",
+    "Rows",
+    "ClassLoss",
+    "RowLoss",
+    "LossOperator",
+    "Rearrangement",
+    "Given",
+)
 """Classes that are no operators, but used by several."""
 
 
@@ -127,12 +137,6 @@ BUGS = (
         '"weight": error.T @ call.x / len(error)}',
     ),
     Bug(
-        "flatten: column by column",
-        "ops/shaping/flatten.py",
-        "call.x.reshape(len(call.x), -1)",
-        "call.x.swapaxes(1, -1).reshape(len(call.x), -1)",
-    ),
-    Bug(
         "max-pooling: the last of equals wins",
         MAX,
         "windows.argmax(axis=-1)",
@@ -206,24 +210,6 @@ BUGS = (
         "ops/normalization/dropout.py",
         "error * self._mask(call) / (1 - self.rate)",
         "error * self._mask(call)",
-    ),
-    Bug(
-        "add: gradient shared out among the branches",
-        "ops/merging/add.py",
-        "(error,) * len(call.inputs)",
-        "(error / len(call.inputs),) * len(call.inputs)",
-    ),
-    Bug(
-        "multiply: a branch is its own factor in the gradient",
-        "ops/merging/multiply.py",
-        "_product(_others(call, b), call.x)",
-        "_product(call.inputs, call.x)",
-    ),
-    Bug(
-        "concat: branches start at the next one's channels",
-        "ops/merging/concat.py",
-        "accumulate(channels[:-1])",
-        "accumulate(channels[1:])",
     ),
     Bug(
         "subsampling: input gradient without the coefficient",
@@ -305,16 +291,11 @@ BUGS = (
         "blocks.transpose(0, 1, 4, 3, 5, 2)",
     ),
     Bug(
-        "pixel shuffle: channels put back in the wrong order",
-        "ops/shaping/pixel_shuffle.py",
-        "blocks.transpose(0, 1, 3, 5, 2, 4)",
-        "blocks.transpose(0, 1, 5, 3, 2, 4)",
-    ),
-    Bug(
         "softplus: threshold compared with x in place of beta x",
         "ops/activation/softplus.py",
         "return np.where(z > self.threshold, x, smooth)",
         "return np.where(x > self.threshold, x, smooth)",
     ),
     *(Bug(*each) for each in LOSS_BUGS),
+    *(Bug(*each) for each in ARRANGING_BUGS),
 )

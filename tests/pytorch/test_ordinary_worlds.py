@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -142,48 +145,18 @@ def test_scaled_gradients_step_as_torch_does(name: str) -> None:
     assert_same(list(network.parameters()), list(layers.parameters()))
 
 
-@every_net
-@pytest.mark.filterwarnings("ignore:Grad strides do not match")  # as in channels_last memory
-def test_a_distributed_network(graph: Graph, tmp_path: Path) -> None:
-    network, layers = pair(graph)
-    place = (tmp_path / "meeting").as_uri()
-    torch.distributed.init_process_group("gloo", init_method=place, rank=0, world_size=1)
-    try:
-        both = [nn.parallel.DistributedDataParallel(each) for each in (network, layers)]
-        for _ in range(2):
-            assert_same(*(learn(each, pictures(graph)) for each in both))
-    finally:
-        torch.distributed.destroy_process_group()
-
-
-@pytest.mark.parametrize("version", [1, 2])
-@pytest.mark.filterwarnings("ignore")
-def test_a_sharded_network(version: int, tmp_path: Path) -> None:
-    fsdp = pytest.importorskip("torch.distributed.fsdp")
-    network, layers = pair(LENET)
-    wanted = learn(layers, pictures(LENET))
-    place = (tmp_path / "meeting").as_uri()
-    torch.distributed.init_process_group("gloo", init_method=place, rank=0, world_size=1)
-    try:
-        if version == 1:
-            module = fsdp.FullyShardedDataParallel(network, device_id=torch.device("cpu"))
-            names = [each for each, _ in layers.named_parameters()]
-            y = module(pictures(LENET))
-            nn.functional.cross_entropy(y, labels()).backward()
-            assert_same([y.detach()], wanted[:1])
-            flat = torch.cat([p.grad.flatten() for p in module.parameters()])
-            theirs = [g.flatten() for g in wanted[2:] if g is not None]
-            assert len(names) == len(theirs)
-            assert_same([flat[: sum(map(len, theirs))]], [torch.cat(theirs)])
-        else:
-            mesh = torch.distributed.device_mesh.init_device_mesh("cpu", (1,))
-            module = fsdp.fully_shard(network, mesh=mesh)
-            y = module(pictures(LENET))
-            nn.functional.cross_entropy(y, labels()).backward()
-            gradients = [p.grad.full_tensor() for p in module.parameters()]
-            assert_same([y.detach(), *gradients], [wanted[0], *wanted[2:]])
-    finally:
-        torch.distributed.destroy_process_group()
+@pytest.mark.parametrize("way", ["ddp", "fsdp", "fully_shard"])
+def test_a_distributed_network(way: str, tmp_path: Path) -> None:
+    """In a process of its own: see there."""
+    here = Path(__file__).parent
+    done = subprocess.run(
+        [sys.executable, here / "distributed_networks.py", way, (tmp_path / "meeting").as_uri()],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.stdout.splitlines()[-1:] == ["the same"], done.stderr
 
 
 # ---- programs

@@ -1,0 +1,155 @@
+"""Bugs of `planted_bugs` in what merges and moves numbers: (what, file, right text, wrong text)."""
+
+from __future__ import annotations
+
+MERGING, SHAPING = "ops/merging/{}.py".format, "ops/shaping/{}.py".format
+BRANCHES, SHARED = MERGING("branches"), SHAPING("rearrangement")
+
+ARRANGING_BUGS = (
+    (
+        "broadcast: gradient of a spread number not summed",
+        BRANCHES,
+        "if k and n !=",
+        "if False and n !=",
+    ),
+    (
+        "broadcast: every place read where a number is spread",
+        BRANCHES,
+        "range(most) if n != most",
+        "range(1) if n != most",
+    ),
+    (
+        "broadcast: index of a spread axis not clipped",
+        BRANCHES,
+        "0 if n == 1 else i for i, n in zip(place, x.shape[1:]",
+        "i for i, n in zip(place, x.shape[1:]",
+    ),
+    (
+        "add: the first branch counted twice",
+        MERGING("add"),
+        "for branch in others:",
+        "for branch in numbers:",
+    ),
+    (
+        "subtract: sign of the second branch's gradient",
+        MERGING("subtract"),
+        "-1 if branch else 1)",
+        "1)",
+    ),
+    (
+        "multiply: a branch is its own factor in the gradient",
+        MERGING("multiply"),
+        "np.ones_like(numbers[0]), *_others(numbers, branch)",
+        "np.ones_like(numbers[0]), *numbers",
+    ),
+    (
+        "divide: gradient of the divisor without the square",
+        MERGING("divide"),
+        "-above / below**2",
+        "-above / below",
+    ),
+    (
+        "matrix product: the second factor not transposed in the gradient",
+        MERGING("matmul"),
+        "a.swapaxes(-1, -2) @ error",
+        "a @ error",
+    ),
+    (
+        "matrix product: rows and columns swapped in the uses",
+        MERGING("matmul"),
+        "((row, j), (column, j))",
+        "((row, j), (row, j))",
+    ),
+    ("concat: another axis", MERGING("concat"), "axis=specs[0].axis(self.axis) + 1)", "axis=1)"),
+    (
+        "stack: on the last axis",
+        MERGING("stack"),
+        "np.stack(arrays, axis=1)",
+        "np.stack(arrays, axis=-1)",
+    ),
+    (
+        "rearrangement: a number that stands twice counted once",
+        SHARED,
+        "np.add.at(total, source[filled], rows.T)",
+        "total[source[filled]] = rows.T",
+    ),
+    (
+        "rearrangement: positions of the second input not behind the first's",
+        SHARED,
+        "np.arange(end - spec.size, end)",
+        "np.arange(spec.size)",
+    ),
+    (
+        "rearrangement: constants read as the last number",
+        SHARED,
+        "filled = source != NOWHERE",
+        "filled = source > -9",
+    ),
+    (
+        "permute: the inverse order",
+        SHAPING("permute"),
+        "*(k + 1 for k in self.order))",
+        "*(self.order.index(k) + 1 for k in range(len(self.order))))",
+    ),
+    (
+        "slice: off by one",
+        SHAPING("slice"),
+        "slice(self.start, self.stop, self.step),)",
+        "slice(self.start + 1, self.stop, self.step),)",
+    ),
+    (
+        "slice: field without the start",
+        SHAPING("slice"),
+        "stride=self.step, before=-begin",
+        "stride=self.step",
+    ),
+    (
+        "pad: before and after swapped",
+        SHAPING("pad"),
+        "return before, (after or [before])[0]",
+        "return (after or [before])[0], before",
+    ),
+    (
+        "flip: the axis before",
+        SHAPING("flip"),
+        "np.flip(arrays[0], specs[0].axis(self.axis) + 1)",
+        "np.flip(arrays[0], max(1, specs[0].axis(self.axis)))",
+    ),
+    ("roll: the other way", SHAPING("roll"), "self.shift, specs", "-self.shift, specs"),
+    (
+        "repeat: each number by itself",
+        SHAPING("repeat"),
+        "np.concatenate(arrays * self.times, axis=",
+        "np.repeat(arrays[0], self.times, axis=",
+    ),
+    (
+        "unfold: places before taps",
+        SHAPING("unfold"),
+        "*(3 + 2 * k for k in range(rank)), *(2 + 2 * k for k in range(rank))",
+        "*(2 + 2 * k for k in range(rank)), *(3 + 2 * k for k in range(rank))",
+    ),
+    (
+        "learned: gradient averaged over the pictures",
+        SHAPING("given"),
+        "error.sum(axis=0)",
+        "error.mean(axis=0)",
+    ),
+    (
+        "scale: gradient of the weight without the input",
+        "ops/normalization/scale.py",
+        "branches.summed(error * call.x,",
+        "branches.summed(error,",
+    ),
+    (
+        "flatten: column by column",
+        SHAPING("flatten"),
+        "x.reshape(len(x), -1)",
+        "x.swapaxes(1, -1).reshape(len(x), -1)",
+    ),
+    (
+        "affine: the shift scaled too",
+        "ops/activation/affine.py",
+        "call.x * call.x.dtype.type(self.scale) + call.x.dtype.type(self.shift)",
+        "(call.x + call.x.dtype.type(self.shift)) * call.x.dtype.type(self.scale)",
+    ),
+)
