@@ -126,24 +126,23 @@ def _conv(conv: ops.Conv, inputs: tuple[Spec, ...]) -> ModuleRecipe:
     (x,) = inputs
     axes = conv.field(x)
     if conv.table is not None:
-        return _table_conv(conv, axes)
+        return _table_conv(conv, x, axes)
     settings = unless({"stride": 1, "dilation": 1}, window_settings(axes))
     settings |= unless({"groups": 1, "bias": True}, {"groups": conv.groups, "bias": conv.bias})
     arguments = (x.channels, conv.out_channels, short(w.kernel for w in axes))
     if all(w.before == w.after for w in axes):
         settings |= unless({"padding": 0}, {"padding": short(w.before for w in axes)})
-        return ModuleRecipe(by_rank(x, nn.Conv1d, nn.Conv2d), arguments, settings)
+        return ModuleRecipe(by_rank(x, nn.Conv1d, nn.Conv2d, nn.Conv3d), arguments, settings)
     settings["sides"] = sides([(w.before, w.after) for w in axes])
     return ModuleRecipe(by_rank(x, PaddedConv1d, PaddedConv2d), arguments, settings)
 
 
-def _table_conv(conv: ops.Conv, axes: tuple[Window, ...]) -> ModuleRecipe:
+def _table_conv(conv: ops.Conv, x: Spec, axes: tuple[Window, ...]) -> ModuleRecipe:
     table = TABLES[conv.table] if isinstance(conv.table, str) else conv.table
     taps = tuple(tuple(getattr(w, n) for w in axes) for n in ("kernel", "stride", "dilation"))
     ends = sides([(w.before, w.after) for w in axes])
-    return ModuleRecipe(
-        TableConv, (table, *taps, ends), unless({"bias": True}, {"bias": conv.bias})
-    )
+    kind = by_rank(x, TableConv, TableConv)
+    return ModuleRecipe(kind, (table, *taps, ends), unless({"bias": True}, {"bias": conv.bias}))
 
 
 def _dense(dense: ops.Dense, inputs: tuple[Spec, ...]) -> ModuleRecipe:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from striate import ops
 from striate.graph import Operator, Spec
 from striate.ops.normalization.spread_weight import spread_size
-from striate.pytorch.modules.making import Maker, unless
+from striate.pytorch.modules.making import Maker, by_rank, unless
 from striate.pytorch.recipe import ModuleRecipe
 
 
@@ -45,7 +45,9 @@ class Shift(nn.Module):
 
 def _batch_norm(bn: ops.BatchNorm, inputs: tuple[Spec, ...]) -> ModuleRecipe:
     (x,) = inputs
-    kind = nn.BatchNorm1d if x.rank < 3 else nn.BatchNorm2d
+    kind = (
+        by_rank(x, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d) if x.spatial else nn.BatchNorm1d
+    )
     given = {"eps": bn.epsilon, "momentum": bn.momentum}
     return ModuleRecipe(kind, (x.channels,), unless({"eps": 1e-5, "momentum": 0.1}, given))
 

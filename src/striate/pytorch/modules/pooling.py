@@ -94,7 +94,9 @@ def _max_pool(pool: ops.MaxPool, inputs: tuple[Spec, ...]) -> ModuleRecipe:
     if all(w.before == w.after and 2 * w.before <= w.kernel for w in axes):
         settings |= unless({"padding": 0}, {"padding": short(w.before for w in axes)})
         settings |= unless({"ceil_mode": False}, {"ceil_mode": pool.ceil})
-        return ModuleRecipe(by_rank(x, nn.MaxPool1d, nn.MaxPool2d), (kernel,), settings)
+        return ModuleRecipe(
+            by_rank(x, nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d), (kernel,), settings
+        )
     # The overhang of a last, partly empty window is padded too, in place of ceil_mode: PyTorch
     # decides by a padded size whether that window exists, we by the size without.
     overhangs = [(w.before, w.overhang(n)) for w, n in zip(axes, x.spatial, strict=True)]
@@ -112,7 +114,9 @@ def _average_pool(pool: ops.AveragePool, inputs: tuple[Spec, ...]) -> ModuleReci
         settings |= unless({"ceil_mode": False}, {"ceil_mode": pool.ceil})
         if settings.keys() & {"padding", "ceil_mode"} and not pool.include_padding:
             settings["count_include_pad"] = False
-        return ModuleRecipe(by_rank(x, nn.AvgPool1d, nn.AvgPool2d), (kernel,), settings)
+        return ModuleRecipe(
+            by_rank(x, nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d), (kernel,), settings
+        )
     overhangs = [(w.before, w.overhang(n)) for w, n in zip(axes, x.spatial, strict=True)]
     settings |= {"sides": sides(overhangs), "cells": _cells(pool, x)}
     return ModuleRecipe(by_rank(x, SharedAvgPool1d, SharedAvgPool2d), (kernel,), settings)
@@ -132,16 +136,18 @@ def _cells(pool: ops.AveragePool, x: Spec) -> list[Any]:
 
 
 def _global_average_pool(pool: ops.GlobalAveragePool, inputs: tuple[Spec, ...]) -> ModuleRecipe:
-    return ModuleRecipe(by_rank(inputs[0], nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d), (1,))
+    return ModuleRecipe(
+        by_rank(inputs[0], nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d), (1,)
+    )
 
 
 def _adaptive_average_pool(pool: ops.AdaptiveAveragePool, inputs: tuple[Spec, ...]) -> ModuleRecipe:
-    kind = by_rank(inputs[0], nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d)
+    kind = by_rank(inputs[0], nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d)
     return ModuleRecipe(kind, (pool.size,))
 
 
 def _adaptive_max_pool(pool: ops.AdaptiveMaxPool, inputs: tuple[Spec, ...]) -> ModuleRecipe:
-    kind = by_rank(inputs[0], nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d)
+    kind = by_rank(inputs[0], nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d, nn.AdaptiveMaxPool3d)
     return ModuleRecipe(kind, (pool.size,))
 
 

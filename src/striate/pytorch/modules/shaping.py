@@ -11,7 +11,7 @@ from torch.nn import functional as F  # noqa: N812
 from striate import ops
 from striate.errors import GraphError
 from striate.graph import Operator, Spec
-from striate.pytorch.modules.making import Maker, plain, sides
+from striate.pytorch.modules.making import Maker, by_rank, plain, sides
 from striate.pytorch.recipe import ModuleRecipe
 
 
@@ -171,7 +171,7 @@ def _unfold(unfold: ops.Unfold, inputs: tuple[Spec, ...]) -> ModuleRecipe:
     axes = unfold.windows(x)
     taps = (tuple(getattr(w, n) for w in axes) for n in ("kernel", "stride", "dilation"))
     pairs = [(w.before, w.overhang(n)) for w, n in zip(axes, x.spatial, strict=True)]
-    return ModuleRecipe(Unfold, (*taps, sides(pairs)))
+    return ModuleRecipe(by_rank(x, Unfold, Unfold), (*taps, sides(pairs)))
 
 
 def _slice(part: ops.Slice, inputs: tuple[Spec, ...]) -> ModuleRecipe:

@@ -139,7 +139,7 @@ def _l2_pool(pool: ops.L2Pool, inputs: tuple[Spec, ...]) -> ModuleRecipe:
     axes = pool.field(x)
     taps = (tuple(w.kernel for w in axes), tuple(w.stride for w in axes))
     overhangs = [(w.before, w.overhang(n)) for w, n in zip(axes, x.spatial, strict=True)]
-    return ModuleRecipe(L2Pool, (*taps, sides(overhangs)))
+    return ModuleRecipe(by_rank(x, L2Pool, L2Pool), (*taps, sides(overhangs)))
 
 
 def _stochastic_pool(pool: ops.StochasticPool, inputs: tuple[Spec, ...]) -> ModuleRecipe:
@@ -159,7 +159,8 @@ def _histogram_pool(pool: ops.HistogramPool, inputs: tuple[Spec, ...]) -> Module
 def _subsample(pool: ops.Subsample, inputs: tuple[Spec, ...]) -> ModuleRecipe:
     axes = pool.field(*inputs)
     taps = tuple(tuple(getattr(w, n) for w in axes) for n in ("kernel", "stride"))
-    return ModuleRecipe(Subsample, (inputs[0].channels, *taps, pool.mean))
+    kind = by_rank(inputs[0], Subsample, Subsample)
+    return ModuleRecipe(kind, (inputs[0].channels, *taps, pool.mean))
 
 
 ROWS: Mapping[type[Operator], Maker] = {

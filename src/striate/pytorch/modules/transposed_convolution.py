@@ -62,7 +62,11 @@ def _transposed_conv(conv: ops.TransposedConv, inputs: tuple[Spec, ...]) -> Modu
         usual = {"padding": 0, "output_padding": 0}
         cut = {"padding": short(w.before for w in axes), "output_padding": short(behind)}
         settings |= unless(usual, cut)
-        return ModuleRecipe(by_rank(x, nn.ConvTranspose1d, nn.ConvTranspose2d), arguments, settings)
+        return ModuleRecipe(
+            by_rank(x, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d),
+            arguments,
+            settings,
+        )
     ends = [(-w.before, more - w.after) for w, more in zip(axes, behind, strict=True)]
     settings["sides"] = sides(ends)
     kind = by_rank(x, CutConvTranspose1d, CutConvTranspose2d)
