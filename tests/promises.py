@@ -314,7 +314,7 @@ SETTINGS |= {
     ops.CELU: alone(st.builds(ops.CELU, FACTORS)),
     ops.Mish: plain(ops.Mish),
     ops.Softsign: plain(ops.Softsign),
-    ops.Clip: alone(st.builds(ops.Clip, st.floats(-2, -0.1), st.floats(0.1, 2))),
+    ops.Clip: alone(st.builds(ops.Clip, st.floats(-0.9, -0.1), st.floats(0.1, 0.9))),
     ops.Abs: plain(ops.Abs),
     ops.Square: plain(ops.Square),
     ops.Power: alone(st.builds(ops.Power, st.sampled_from((2.0, 3.0, 0.5, 1.7, -1.0)))),

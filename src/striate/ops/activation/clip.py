@@ -2,7 +2,7 @@
 
     y = min(max(x, low), high)        y' = 1 for low <= x <= high, else 0
 
-At the bounds the derivative is 1, as PyTorch's `clamp` has it.
+At the bounds, where versions of PyTorch differ, the derivative is 1, that of the passing side.
 
 Source: "Open Neural Network Exchange, Operators", Clip.
 
