@@ -93,6 +93,16 @@ def test_prediction_takes_any_picture(model: Model, tmp_path: Path) -> None:
     assert by_source[4] != pytest.approx(by_source[0], abs=1e-4)
 
 
+def test_a_path_is_one_picture(model: Model, tmp_path: Path) -> None:
+    Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8)).save(tmp_path / "one.png")
+    path = tmp_path / "one.png"
+    wanted = model.predict([path])
+    for given in (path, str(path), path.read_bytes()):
+        assert model.predict(given) == wanted
+    with pytest.raises(DataError, match=r"nope\.png"):
+        model.predict("nope.png")
+
+
 def test_prediction_is_the_network_on_the_normalized_picture(model: Model) -> None:
     x = np.random.default_rng(3).integers(0, 256, (3, 7, 9), dtype=np.uint8)
     [found] = model.predict([x])

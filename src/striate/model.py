@@ -189,12 +189,13 @@ class Model(Displayed):
         return probabilities(self.graph, scores)
 
     def predict(
-        self, pictures: Iterable[Source], *, batch_size: int = 256, ink: str = "keep"
+        self, pictures: Source | Iterable[Source], *, batch_size: int = 256, ink: str = "keep"
     ) -> list[Prediction]:
         """Class and probability for pictures of any size and color, in order.
 
         Args:
-            pictures: files, their bytes, Pillow images, or uint8 arrays.
+            pictures: files, their bytes, Pillow images, or uint8 arrays; a single path, or the
+                bytes of a file, count as one picture.
             ink: "auto" takes them for photographs of ink (`Preprocessing.picture`).
 
         Raises:
@@ -202,7 +203,7 @@ class Model(Displayed):
             NumbersError: the scores of one are not finite.
             NotEnoughMemoryError: a batch needs more than there is.
         """
-        waiting = list(pictures)
+        waiting: list[Any] = [pictures] if isinstance(pictures, (str, bytes, Path)) else [*pictures]  # type: ignore[misc]
         with memory.enough(self.graph, min(batch_size, len(waiting))):
             return self._predictions(waiting, batch_size, ink)
 

@@ -49,6 +49,8 @@ def test_a_signal_has_one_axis_and_plain_features_none() -> None:
     [
         "INPUT 1x11x13 -> CONV 2 3x2 stride=2x1 pad=1 -> AVGPOOL 2 -> CONV 3 2x2 dilation=1x2",
         "INPUT 2x9x12 -> { CONV 2 3x3 same | CONV 2 5x3 same } ADD -> AVGPOOL 3 stride=2",
+        "INPUT 1x6x7 -> CONV 2 3x3 -> { PASS | GLOBALAVGPOOL -> CONV 2 1x1 -> SIGMOID } MUL",
+        "INPUT 1x6x7 -> CONV 2 3x3 -> { PASS | GLOBALAVGPOOL } MUL -> CONV 2 2x2 -> MAXPOOL 2",
     ],
 )
 def test_only_the_field_moves_a_unit_and_its_corners_do(text: str) -> None:
@@ -63,8 +65,16 @@ def test_only_the_field_moves_a_unit_and_its_corners_do(text: str) -> None:
         error = np.zeros_like(trace.values[name])
         error[(0, 0, *unit)] = 1.0
         moved = np.abs(trace.backward({name: error}).nodes["input"][0]).sum(axis=0) > 0
-        seen = [span.of(u) for span, u in zip(spans, unit, strict=True)]
+        seen = [span.of(0 if span.axis is None else u) for span, u in zip(spans, unit, strict=True)]
         for axis, positions in enumerate(seen):
             where = np.flatnonzero(moved.any(axis=1 - axis))
             inside = [p for p in positions if 0 <= p < moved.shape[axis]]
             assert (where.min(), where.max()) == (inside[0], inside[-1])
+
+
+def test_behind_a_gate_every_unit_sees_the_picture_and_no_more() -> None:
+    gate = "{ PASS | GLOBALAVGPOOL -> CONV 2 1x1 -> SIGMOID } MUL"
+    fields = receptive_fields(parse(f"INPUT 1x6x6 -> CONV 2 3x3 -> [{gate} -> RELU]*3 -> FC 2"))
+    assert [span.size for span in fields["conv1"].spans] == [3, 3]
+    for name in ("mul1", "mul3", "fc1"):
+        assert [(span.size, span.offset) for span in fields[name].spans] == [(6, 0)] * 2, name

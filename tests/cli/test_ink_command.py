@@ -142,3 +142,11 @@ def test_names_that_are_no_text_end_in_a_word_not_a_traceback(
     )
     assert code == 0
     assert r"ot\xe9.png" in json.loads(out)["predictions"][0]["picture"]
+
+
+def test_a_misspelled_way_is_a_wrong_request(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = run(monkeypatch, capsys, "predict", str(trained), "digits#0", "--ink", "autoo")
+    assert (code, out) == (2, "")
+    assert "Did you mean auto?" in err

@@ -156,11 +156,24 @@ def _merged(fields: Sequence[ReceptiveField]) -> ReceptiveField:
 
 
 def _hull(spans: Sequence[Span]) -> Span | None:
-    """The smallest span around all; counts differ where one value is spread over a map."""
+    """The smallest span around all.
+
+    Counts differ where one value is spread over a map: its field is every unit's, and does not
+    move. Then the span is that around all units, behind a gate mostly the whole picture.
+    """
     count = max(span.count for span in spans)
     moving = [span for span in spans if span.count == count]
     if len({(span.stride, span.axis, span.even) for span in moving}) > 1 and count > 1:
         return None
+    around = _around(moving)
+    if len(moving) == len(spans):
+        return around
+    still = (span for span in spans if span.count < count)
+    return _around([around.whole, *(span.whole for span in still)])
+
+
+def _around(spans: Sequence[Span]) -> Span:
+    """The smallest span around some that move alike."""
     start = min(span.offset for span in spans)
     end = max(span.offset + span.size for span in spans)
-    return replace(moving[0], size=end - start, offset=start)
+    return replace(spans[0], size=end - start, offset=start)

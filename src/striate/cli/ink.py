@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from striate.cli import terminal
-from striate.errors import DataError
+from striate.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
     from striate.data import DataSet
@@ -20,6 +20,19 @@ HELP = (
     "auto finds the ink of photographs and lays it out as in training (inverts, crops, centers); "
     "keep takes pictures as they are."
 )
+
+
+def check_way(ink: str) -> None:
+    """Refuse what `--ink` does not know, before any picture is read.
+
+    Raises:
+        DataError: it is no way of taking ink.
+    """
+    from striate.data.ink import WAYS
+
+    if ink not in WAYS:
+        what = f"--ink is {' or '.join(WAYS)}, not {ink!r:.40}"
+        raise DataError(what, remedy=did_you_mean(ink, WAYS))
 
 
 def print_differences(path: str, found: Sequence[str], ink: str) -> None:
@@ -45,11 +58,9 @@ def common_differences(model: Model, data: DataSet, split: str) -> list[str]:
 
 def laid_out_data(model: Model, data: DataSet, split: str, ink: str) -> DataSet:
     """The data with the ink of the pictures that are judged as in training, where asked for."""
-    from striate.data.ink import WAYS
     from striate.data.preprocess import laid_out
 
-    if ink not in WAYS:
-        raise DataError(f"--ink is {' or '.join(WAYS)}, not {ink!r:.40}")
+    check_way(ink)
     if ink == "keep":
         return data
     asked = {name: split in (name, "all") for name in ("train", "validation", "test")}

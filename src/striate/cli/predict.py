@@ -38,6 +38,7 @@ def run(
     """
     from striate.data.names import printable
 
+    inks.check_way(ink)
     model = networks.model_of(file)
     prepared, damaged = [], {}
     for path in _files(pictures):
