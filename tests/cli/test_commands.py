@@ -187,16 +187,18 @@ def test_predict_names_files_that_cannot_be_read(
 def test_predict_takes_every_picture_of_a_folder(
     striate: Striate, trained: Path, picture: Path
 ) -> None:
-    for name in ("b/2.png", "a/1.png"):
-        (Path("in") / name).parent.mkdir(parents=True)
+    Path("in/below").mkdir(parents=True)
+    for name in ("2.png", "1.png", "below/3.png"):
         (Path("in") / name).write_bytes(picture.read_bytes())
     Path("in/notes.txt").write_text("no picture")
     form = json.loads(striate("predict", str(trained), "in", str(picture), "--json").out)
     named = [each["picture"] for each in form["predictions"]]
-    assert named == ["in/a/1.png", "in/b/2.png", str(picture)]
-    Path("empty").mkdir()
-    done = striate("predict", str(trained), "empty")
-    assert (done.code, "empty holds no picture file" in done.err) == (2, True)
+    assert named == ["in/1.png", "in/2.png", str(picture)]
+    Path("empty/below").mkdir(parents=True)
+    Path("empty/below/1.png").write_bytes(picture.read_bytes())
+    for place in ("empty", "/"):  # the root of a machine is not searched
+        done = striate("predict", str(trained), place)
+        assert (done.code, f"{place} holds no picture file" in done.err) == (2, True)
 
 
 def test_evaluate_counts_every_picture(striate: Striate, trained: Path) -> None:

@@ -19,7 +19,9 @@ def run(
     file: Annotated[str, typer.Argument(help=networks.FILE_HELP)],
     pictures: Annotated[
         list[str],
-        typer.Argument(help=f"{networks.PICTURE_HELP} Of a folder, every picture file in it."),
+        typer.Argument(
+            help=f"{networks.PICTURE_HELP} Of a folder, every picture file right in it."
+        ),
     ],
     top: Annotated[int, typer.Option(help="How many classes to name for each.", min=1)] = 3,
     data_dir: Annotated[
@@ -81,10 +83,10 @@ def run(
 
 
 def _files(words: list[str]) -> Iterator[str]:
-    """The words, with the picture files of a folder in its place.
+    """The words, with the picture files of a folder in its place; not of the folders in it.
 
     Raises:
-        DataError: a folder holds none.
+        DataError: a folder holds none, or cannot be looked into.
     """
     from striate.data.formats import SUFFIXES
 
@@ -92,7 +94,13 @@ def _files(words: list[str]) -> Iterator[str]:
         if not Path(word).is_dir():
             yield word
             continue
-        found = sorted(f for f in Path(word).rglob("*") if f.suffix.lower() in SUFFIXES)
+        try:
+            found = sorted(f for f in Path(word).iterdir() if f.suffix.lower() in SUFFIXES)
+        except OSError as error:
+            raise DataError(f"{word} cannot be looked into: {error.strerror or error}") from None
         if not found:
-            raise DataError(f"{word} holds no picture file")
+            raise DataError(
+                f"{word} holds no picture file",
+                remedy=f"Folders in it are not looked into: name them, as in {Path(word) / '*'}.",
+            )
         yield from map(str, found)
