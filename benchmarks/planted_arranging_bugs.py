@@ -137,8 +137,8 @@ ARRANGING_BUGS = (
     (
         "scale: gradient of the weight without the input",
         "ops/normalization/scale.py",
-        "branches.summed(error * call.x,",
-        "branches.summed(error,",
+        "-> tuple[Array, Array]:\n        return weight, x",
+        "-> tuple[Array, Array]:\n        return weight, weight",
     ),
     (
         "flatten: column by column",

@@ -138,7 +138,7 @@ def picture_of(picture: str, model: Model, data_dir: Path | None = None) -> tupl
     Raises:
         DataError: the data set has no such test picture.
     """
-    from striate.data.catalog import named
+    from striate.data.catalog import kept_place, named
 
     name, mark, number = picture.rpartition("#")
     if not mark or not number.isdecimal() or Path(picture).exists():
@@ -148,7 +148,7 @@ def picture_of(picture: str, model: Model, data_dir: Path | None = None) -> tupl
     from striate.data import load
 
     channels, height, width = model.preprocessing.shape
-    place = data_dir or _learned_from(model)[1]
+    place = data_dir or kept_place(name, _learned_from(model)[1])
     data = load(name, data_dir=place, size=(height, width), channels=channels)
     pictures = data.split("test")
     if int(number) >= len(pictures):
@@ -171,6 +171,7 @@ def data_of(model: Model, data: str, data_dir: Path | None, *, judging: bool = F
         StriateError: the model does not say, and nothing else is named.
     """
     from striate.data import load
+    from striate.data.catalog import kept_place
 
     own, place = _learned_from(model)
     source = data or own
@@ -180,7 +181,7 @@ def data_of(model: Model, data: str, data_dir: Path | None, *, judging: bool = F
     channels, height, width = model.preprocessing.shape
     return load(
         source,
-        data_dir=data_dir or place,
+        data_dir=data_dir or kept_place(source, place),
         size=(height, width),
         channels=channels,
         validation=recipe.get("validation"),

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from striate.data import NAMES, Split, load
 from striate.data.dataset import carve, stratified, summary_of
+from striate.errors import IdleSettingError
 
 DATA = os.environ.get("STRIATE_DATA")
 real = pytest.mark.skipif(DATA is None, reason="STRIATE_DATA names no folder")
@@ -136,3 +138,16 @@ def test_the_first_2000_real_cifar_pictures_as_a_folder(tmp_path: Path) -> None:
     assert (len(data.train), len(data.validation), len(data.test)) == (1440, 160, 400)
     assert data.problems == ()
     assert 0.4 < data.mean[2] < data.mean[1] < data.mean[0] < 0.55
+
+
+@pytest.mark.parametrize("pictures", ["digits", "folder"])
+def test_a_place_for_pictures_that_do_not_lie_there_is_refused(
+    pictures: str, tmp_path: Path
+) -> None:
+    for name in "ab":
+        (tmp_path / "folder" / name).mkdir(parents=True)
+        Image.new("L", (4, 4)).save(tmp_path / "folder" / name / "1.png")
+    given = str(tmp_path / "folder") if pictures == "folder" else pictures
+    load(given, validation=0)
+    with pytest.raises(IdleSettingError, match="which does nothing where the pictures are"):
+        load(given, data_dir=tmp_path, validation=0)

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -187,8 +188,9 @@ def test_folders_whose_names_are_no_utf8(tmp_path: Path) -> None:
     """A run in such a folder is trained, gone on with and judged; its pictures' folder is kept."""
     folder = tmp_path / os.fsdecode(b"r\xff\x1b[31mn")
     settings = SETTINGS | {"data_dir": tmp_path / os.fsdecode(b"d\xfe")}
-    result = train(TEXT, digits(), run=folder, **settings)
+    pictures = replace(digits(), name="mnist")  # as if they lay there
+    result = train(TEXT, pictures, run=folder, **settings)
     config = RunFolder(folder).read_config()
     assert config["data_dir"] == str(settings["data_dir"].resolve())
-    again = resume(folder, data=digits())
+    again = resume(folder, data=pictures)
     assert again.history == result.history

@@ -156,6 +156,7 @@ def test_a_refusal_names_both_settings_and_a_way_out(each: Any) -> None:
         ("step_factor", "schedule"): {"step_factor": 0.1, "schedule": "cosine"},
         ("step_epochs", "epochs"): {"step_epochs": 9, "epochs": 9, "schedule": "step"},
         ("schedule", "epochs"): {"schedule": "step", "epochs": 1},
+        ("patience", "epochs"): {"patience": 4, "epochs": 5},
         ("patience", "validation"): {"patience": 2, "validation": 0},
         ("patience_steps", "validation"): {"patience_steps": 2, "validation": 0},
     }[each.setting, each.other]

@@ -110,7 +110,8 @@ def pictures(shape: tuple[int, ...], data_dir: Path | None) -> Pictures:
     here = any((root / name).is_dir() for root in data_roots(data_dir))
     if not name or height * width > LARGEST or (channels == 3 and not here):
         return _crops(shape)
-    data = load(name if here else "digits", data_dir=data_dir, size=(height, width))
+    place = data_dir if here else None
+    data = load(name if here else "digits", data_dir=place, size=(height, width))
     if not isinstance(data.train, Split):  # a folder too large for memory
         return _crops(shape)
     told = {"mnist": "MNIST", "cifar10": "CIFAR-10"}[name] if here else "the bundled 8x8 digits"

@@ -154,6 +154,7 @@ def _train(
     texts: list[str], settings: dict[str, Any], given: dict[str, Any], listen: Listener
 ) -> Result:
     from striate import training
+    from striate.data.catalog import kept_place
     from striate.training.run_folder import read_yaml
 
     data, data_dir = settings.pop("data", None) or given["data"], given["data_dir"]
@@ -169,7 +170,8 @@ def _train(
     if given["config"] is not None:
         content = read_yaml(given["config"])
         graph, recipe, source = training.read_config(content, given["config"])
-        data, data_dir = data or source, data_dir or content.get("data_dir")
+        data = data or source
+        data_dir = data_dir or kept_place(data, content.get("data_dir"))
         if not texts:
             name = str(content.get("name", "network"))
             subject, recipe = _repeated(graph, recipe, has_model="preprocessing" in content)

@@ -15,7 +15,7 @@ from striate.data.mnist import FASHION_MNIST, MNIST, load_idx_set
 from striate.data.names import written
 from striate.data.pictures import IN_MEMORY, Progress, from_tree
 from striate.data.tree import LAYOUT, Tree, scan
-from striate.errors import DataError, UnknownNameError, did_you_mean
+from striate.errors import DataError, IdleSettingError, UnknownNameError, did_you_mean
 
 
 def _digits(
@@ -32,6 +32,9 @@ NAMES: Mapping[str, Callable[..., DataSet]] = MappingProxyType(
         "cifar10": load_cifar10,
     }
 )
+
+DOWNLOADED = tuple(name for name in NAMES if name != "digits")
+"""Data sets whose files lie in a folder; scikit-learn brings the digits along."""
 
 
 def load(
@@ -65,6 +68,7 @@ def load(
 
     Raises:
         DataError: pictures, files or folders that cannot be used.
+        IdleSettingError: a place for pictures that are not looked for there.
         UnknownNameError: neither a name nor a folder.
 
     >>> load("digits").shape
@@ -77,18 +81,31 @@ def load(
         "validation": validation,
         "seed": seed,
     }
-    if name := named(name_or_folder):
+    text = str(name_or_folder)
+    name = named(name_or_folder)
+    tree = None if name else tree_of(text)
+    if data_dir is not None and kept_place(name_or_folder, data_dir) is None:
+        raise IdleSettingError(
+            f"data_dir is {data_dir}, which does nothing where the pictures are {text}",
+            setting="data_dir",
+            remedy=f"It says where {' or '.join(DOWNLOADED)} lie: leave it out.",
+        )
+    if tree is None:
         place = None if data_dir is None else expanded(data_dir)
         return NAMES[name](data_dir=place, progress=progress, **settings)
-    text = str(name_or_folder)
     return from_tree(
-        tree_of(text),
+        tree,
         name=text,
         judging=judging,
         progress=progress,
         in_memory=in_memory,
         **settings,  # type: ignore[arg-type]
     )
+
+
+def kept_place(name_or_folder: str | Path, place: Path | str | None) -> Path | str | None:
+    """Where a data set lies, as it was once named; None for one that is not looked for there."""
+    return place if named(name_or_folder) in DOWNLOADED else None
 
 
 def named(name_or_folder: str | Path) -> str:

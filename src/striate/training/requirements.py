@@ -80,6 +80,12 @@ OF_RECIPE = (
     ),
     Requirement(
         "patience",
+        "epochs",
+        lambda r: not r.patience or r.patience + 1 < r.epochs,
+        "It could end the run only after its last epoch: let patience be smaller by two or more.",
+    ),
+    Requirement(
+        "patience",
         "validation",
         lambda r: not (r.patience and r.validation == 0),
         "Patience looks at validation pictures: set some aside (validation=0.1).",

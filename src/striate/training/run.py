@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from striate.data import DataSet, Preprocessing
-from striate.data.catalog import expanded, named
+from striate.data.catalog import expanded, kept_place, named
 from striate.errors import RunError
 from striate.exchange import fields
 from striate.graph import Graph
@@ -201,7 +201,7 @@ def resume(
         config = folder.read_config()
         network, recipe, source = read_config(config, folder.config)
         network = ended(network, recipe)
-        where = data_dir if data_dir is not None else config.get("data_dir")
+        where = data_dir or kept_place(source, config.get("data_dir"))
         pictures = data or loaded(
             network,
             source,
@@ -292,7 +292,8 @@ def _own_data(subject: Subject, data_dir: Path | str | None) -> tuple[str, Path 
     known = subject.model.about.get("data") if subject.model is not None else None
     if not isinstance(known, Mapping) or not isinstance(known.get("source"), str):
         return "digits", data_dir
-    return known["source"], data_dir or known.get("data_dir")
+    source = known["source"]
+    return source, data_dir or kept_place(source, known.get("data_dir"))
 
 
 def _adapted(subject: Subject, network: Graph) -> tuple[str, ...]:
@@ -307,8 +308,8 @@ def _adapted(subject: Subject, network: Graph) -> tuple[str, ...]:
 
 def _place(data: DataSet | str | Path, data_dir: Path | str | None) -> str | None:
     """Where named data sets lie, so that it is known in any folder; None for the user's cache."""
-    usual = os.environ.get("STRIATE_DATA") if isinstance(data, str) and named(data) else None
-    place = data_dir or usual
+    usual = os.environ.get("STRIATE_DATA") if isinstance(data, str) else None
+    place = kept_place(data.name if isinstance(data, DataSet) else data, data_dir or usual)
     return str(expanded(place).resolve()) if place else None
 
 

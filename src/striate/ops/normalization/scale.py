@@ -18,31 +18,18 @@ section 2 (LayerScale).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-from striate.graph import (
-    Call,
-    Cost,
-    Gradients,
-    Index,
-    Operator,
-    Reach,
-    Ref,
-    Spec,
-    Term,
-    Use,
-    Weight,
-)
+from striate.graph import Factor, Ref, Spec, Term
 from striate.ops.arrays import Array
 from striate.ops.merging import branches
-from striate.ops.normalization.spread_weight import number, spread_size, weight
+from striate.ops.normalization.spread_weight import SpreadWeight
 
 
 @final
 @dataclass(frozen=True)
-class Scale(Operator):
+class Scale(SpreadWeight):
     """An input multiplied by a learned number.
 
     Args:
@@ -53,50 +40,24 @@ class Scale(Operator):
     """
 
     label: ClassVar[str] = "scale"
+    role: ClassVar[str] = "gain"
+    sign: ClassVar[str] = "·"
 
-    size: tuple[int, ...] | None = None
+    def merged(self, x: Array, weight: Array) -> Array:
+        return x * weight
 
-    def shape(self, *inputs: Spec) -> Spec:
-        spread_size(self.size, inputs[0])
-        return inputs[0]
+    def slopes(self, x: Array, weight: Array) -> tuple[Array, Array]:
+        return weight, x
 
-    def weights(self, *inputs: Spec) -> Mapping[str, Weight]:
-        size = spread_size(self.size, inputs[0])
-        return {"weight": Weight(size, 1, 1, role="gain")}
+    def summands(self, x: Factor, weight: Factor) -> list[Term]:
+        return [Term((x, weight))]
 
-    def cost(self, *inputs: Spec) -> Cost:
-        return Cost(other=inputs[0].size)
-
-    def field(self, *inputs: Spec) -> Reach:
-        return Reach.POINT
-
-    def forward(self, call: Call) -> Array:
-        y: Array = call.x * call.weights["weight"]
-        return y
-
-    def backward(self, call: Call, error: Array) -> Gradients:
-        weight = call.weights["weight"]
-        own = branches.summed(error * call.x, weight[None]).sum(axis=0)
-        return Gradients((error * weight,), {"weight": own})
-
-    def terms(self, call: Call, index: Index) -> list[Term]:
-        return [Term((number(call, index), weight(call, index)))]
-
-    def uses(self, call: Call, ref: Ref) -> list[Use]:
-        if ref.source == 0:
-            return [Use(ref.index, (weight(call, ref.index),))]
-        goals = branches.places(call.weights["weight"].shape, call.x.shape[1:], ref.index)
-        every = [(n, *goal) for goal in goals for n in range(len(call.x))]
-        return [Use(goal, (number(call, goal),)) for goal in every]
-
-    def formula(self, index: Index, *inputs: Spec) -> str:
-        place = ",".join(map(str, index))
-        at = branches.written(index, Spec(spread_size(self.size, inputs[0])))
-        return f"{{0}}[{place}] · weight[{at}]"
+    def factors(self, x: Factor, weight: Factor) -> tuple[Factor, Factor]:
+        return weight, x
 
     def gradient_formula(self, ref: Ref, *inputs: Spec) -> str:
         place = ",".join(map(str, ref.index))
-        if ref.source == 0:
-            at = branches.written(ref.index, Spec(spread_size(self.size, inputs[0])))
-            return f"{{self}}[{place}].grad · {{self}}.weight[{at}]"
-        return f"Σ {{self}}.grad · {{0}} where weight[{place}] stands"
+        if ref.source != 0:
+            return f"Σ {{self}}.grad · {{0}} where weight[{place}] stands"
+        at = branches.written(ref.index, Spec(self.spread(inputs[0])))
+        return f"{{self}}[{place}].grad · {{self}}.weight[{at}]"

@@ -18,32 +18,17 @@ table of positions added).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-from striate.graph import (
-    Call,
-    Cost,
-    Factor,
-    Gradients,
-    Index,
-    Operator,
-    Reach,
-    Ref,
-    Spec,
-    Term,
-    Use,
-    Weight,
-)
+from striate.graph import Factor, Ref, Spec, Term
 from striate.ops.arrays import Array
-from striate.ops.merging import branches
-from striate.ops.normalization.spread_weight import number, spread_size, weight
+from striate.ops.normalization.spread_weight import ONE, SpreadWeight
 
 
 @final
 @dataclass(frozen=True)
-class Shift(Operator):
+class Shift(SpreadWeight):
     """An input plus a learned number.
 
     Args:
@@ -54,48 +39,23 @@ class Shift(Operator):
     """
 
     label: ClassVar[str] = "shift"
+    role: ClassVar[str] = "bias"
+    sign: ClassVar[str] = "+"
 
-    size: tuple[int, ...] | None = None
+    def merged(self, x: Array, weight: Array) -> Array:
+        return x + weight
 
-    def shape(self, *inputs: Spec) -> Spec:
-        spread_size(self.size, inputs[0])
-        return inputs[0]
+    def slopes(self, x: Array, weight: Array) -> tuple[float, float]:
+        return 1.0, 1.0
 
-    def weights(self, *inputs: Spec) -> Mapping[str, Weight]:
-        size = spread_size(self.size, inputs[0])
-        return {"weight": Weight(size, 1, 1, role="bias")}
+    def summands(self, x: Factor, weight: Factor) -> list[Term]:
+        return [Term((x,)), Term((weight,))]
 
-    def cost(self, *inputs: Spec) -> Cost:
-        return Cost(other=inputs[0].size)
-
-    def field(self, *inputs: Spec) -> Reach:
-        return Reach.POINT
-
-    def forward(self, call: Call) -> Array:
-        y: Array = call.x + call.weights["weight"]
-        return y
-
-    def backward(self, call: Call, error: Array) -> Gradients:
-        own = branches.summed(error, call.weights["weight"][None]).sum(axis=0)
-        return Gradients((error,), {"weight": own})
-
-    def terms(self, call: Call, index: Index) -> list[Term]:
-        return [Term((number(call, index),)), Term((weight(call, index),))]
-
-    def uses(self, call: Call, ref: Ref) -> list[Use]:
-        if ref.source == 0:
-            return [Use(ref.index, (Factor(1.0, "1"),))]
-        goals = branches.places(call.weights["weight"].shape, call.x.shape[1:], ref.index)
-        every = [(n, *goal) for goal in goals for n in range(len(call.x))]
-        return [Use(goal, (Factor(1.0, "1"),)) for goal in every]
-
-    def formula(self, index: Index, *inputs: Spec) -> str:
-        place = ",".join(map(str, index))
-        at = branches.written(index, Spec(spread_size(self.size, inputs[0])))
-        return f"{{0}}[{place}] + weight[{at}]"
+    def factors(self, x: Factor, weight: Factor) -> tuple[Factor, Factor]:
+        return ONE, ONE
 
     def gradient_formula(self, ref: Ref, *inputs: Spec) -> str:
         place = ",".join(map(str, ref.index))
-        if ref.source == 0:
-            return f"{{self}}[{place}].grad"
-        return f"Σ {{self}}.grad where weight[{place}] stands"
+        if ref.source != 0:
+            return f"Σ {{self}}.grad where weight[{place}] stands"
+        return f"{{self}}[{place}].grad"

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from striate import ops
 from striate.graph import Operator, Spec
-from striate.ops.normalization.spread_weight import spread_size
 from striate.pytorch.modules.making import Maker, by_rank, unless
 from striate.pytorch.recipe import ModuleRecipe
 
@@ -81,6 +80,6 @@ ROWS: Mapping[type[Operator], Maker] = {
     ops.LayerNorm: _layer_norm,
     ops.GroupNorm: _group_norm,
     ops.Dropout: _dropout,
-    ops.Scale: lambda scale, inputs: ModuleRecipe(Scale, spread_size(scale.size, inputs[0])),
-    ops.Shift: lambda shift, inputs: ModuleRecipe(Shift, spread_size(shift.size, inputs[0])),
+    ops.Scale: lambda scale, inputs: ModuleRecipe(Scale, scale.spread(inputs[0])),
+    ops.Shift: lambda shift, inputs: ModuleRecipe(Shift, shift.spread(inputs[0])),
 }
