@@ -127,8 +127,8 @@ BUGS = (
     Bug(
         "windows: the odd cell of same goes before",
         "graph/window.py",
-        "(reach // 2, reach - reach // 2)",
-        "(reach - reach // 2, reach // 2)",
+        "else (half, reach - half)",
+        "else (reach - half, half)",
     ),
     Bug(
         "dense: weight gradient averaged over the batch",

@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from striate import lookup as networks
-from striate.cli import ink as inks
-from striate.cli import terminal
+from striate.cli import photographs, terminal
 
 WORST = 10
 """Mistakes printed without --worst."""
@@ -28,7 +27,7 @@ def run(
         Path | None, typer.Option(help="Where named data sets lie; else STRIATE_DATA.")
     ] = None,
     split: Annotated[str, typer.Option(help="train, validation, test or all.")] = "test",
-    ink: Annotated[str, typer.Option(help=inks.HELP)] = "keep",
+    ink: Annotated[str, typer.Option(help=photographs.HELP)] = "keep",
     worst: Annotated[int, typer.Option(help="How many mistakes to name.", min=0)] = WORST,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -40,9 +39,11 @@ def run(
 
     model = networks.model_of(file)
     pictures = networks.data_of(model, data, data_dir, judging=True)
-    laid_out = inks.laid_out_data(model, pictures, split, ink)
+    laid_out = photographs.laid_out_data(model, pictures, split, ink)
     answer = evaluate(model, laid_out, split=split)
-    inks.print_differences(pictures.name, inks.common_differences(model, laid_out, split), ink)
+    photographs.print_differences(
+        pictures.name, photographs.common_differences(model, laid_out, split), ink
+    )
     if as_json:
         terminal.print_json(answer.to_json(worst))
     else:

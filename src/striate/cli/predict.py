@@ -9,8 +9,7 @@ from typing import Annotated
 import typer
 
 from striate import lookup as networks
-from striate.cli import ink as inks
-from striate.cli import terminal
+from striate.cli import photographs, terminal
 from striate.display import Column, Grid
 from striate.errors import DataError, StriateError
 
@@ -27,7 +26,7 @@ def run(
     data_dir: Annotated[
         Path | None, typer.Option(help="Where named data sets lie; else STRIATE_DATA.")
     ] = None,
-    ink: Annotated[str, typer.Option(help=inks.HELP)] = "keep",
+    ink: Annotated[str, typer.Option(help=photographs.HELP)] = "keep",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Name the class of pictures.
@@ -40,7 +39,7 @@ def run(
     """
     from striate.data.names import printable
 
-    inks.check_way(ink)
+    photographs.check_way(ink)
     model = networks.model_of(file)
     prepared, damaged = [], {}
     for path in _files(pictures):
@@ -75,7 +74,7 @@ def run(
             first = (Column("picture", text=True, wide=40), Column("class", text=True, wide=24))
             terminal.show([Grid((*first, *more), tuple(rows))])
         for path, image in prepared:
-            inks.print_differences(path, model.preprocessing.differences(image), ink)
+            photographs.print_differences(path, model.preprocessing.differences(image), ink)
         for error in damaged.values():
             terminal.say(f"striate: {error}", error=True)
     if damaged:

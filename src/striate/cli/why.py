@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from striate import lookup as networks
-from striate.cli import ink as inks
-from striate.cli import terminal
+from striate.cli import photographs, terminal
 
 if TYPE_CHECKING:
     from striate.lookup import Weighted
@@ -52,7 +51,7 @@ def run(
         Path | None,
         typer.Option(help="A YAML file with the network's weights: node: {name: nested lists}."),
     ] = None,
-    ink: Annotated[str, typer.Option(help=inks.HELP)] = "keep",
+    ink: Annotated[str, typer.Option(help=photographs.HELP)] = "keep",
     everything: Annotated[bool, typer.Option("--all", help="Print every product.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -89,6 +88,6 @@ def _picture(
     model = networks.untrained(subject) if isinstance(subject, tuple) else subject
     source, label = networks.picture_of(picture, model, data_dir)
     image = model.preprocessing.picture(source, ink=ink)
-    inks.print_differences(picture, model.preprocessing.differences(image), ink)
+    photographs.print_differences(picture, model.preprocessing.differences(image), ink)
     # Without training there are no classes by name; digits are called what they are numbered.
     return model, image, label if model.classes or label.isdecimal() else ""
