@@ -8,6 +8,7 @@ from pathlib import Path
 
 from planted_arranging_bugs import ARRANGING_BUGS
 from planted_loss_bugs import LOSS_BUGS
+from planted_sharing_bugs import SHARING_BUGS
 
 SOURCE = Path(__file__).resolve().parent.parent / "src/striate"
 SHARED = (
@@ -42,6 +43,8 @@ class Bug:
     @property
     def operator(self) -> str:
         """The operator that the file defines, or nothing where several share it."""
+        if not self.file.startswith("ops/"):
+            return ""
         found = re.search(r"^class ([A-Z]\w+)\(", (SOURCE / self.file).read_text(), re.MULTILINE)
         return found[1] if found and found[1] not in SHARED else ""
 
@@ -298,4 +301,5 @@ BUGS = (
     ),
     *(Bug(*each) for each in LOSS_BUGS),
     *(Bug(*each) for each in ARRANGING_BUGS),
+    *(Bug(*each) for each in SHARING_BUGS),
 )

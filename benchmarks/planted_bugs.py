@@ -26,7 +26,9 @@ TESTS = (
     "tests/ops/test_promises.py",
     "tests/ops/test_traits.py",
     "tests/graph/test_window.py",
+    "tests/graph/test_sharing.py",
     "tests/pytorch/test_one_definition.py",
+    "tests/pytorch/test_shared_weights.py",
 )
 
 

@@ -35,7 +35,7 @@ def random_weights(graph: Graph, rng: np.random.Generator) -> dict[str, dict[str
             name: rng.uniform(0.3, 1.7, weight.shape)
             if weight.role in ("gain", "statistic_one")
             else rng.standard_normal(weight.shape)
-            for name, weight in graph.weights(node).items()
+            for name, weight in graph.own_weights(node).items()
         }
         if own:
             found[node.name] = own

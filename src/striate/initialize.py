@@ -159,10 +159,10 @@ def initialize(
     return {
         node.name: {
             name: _first(graph, node, name, weight, seed, scheme, biases).astype(np.float32)
-            for name, weight in graph.weights(node).items()
+            for name, weight in graph.own_weights(node).items()
         }
         for node in graph
-        if graph.weights(node)
+        if graph.own_weights(node)
     }
 
 

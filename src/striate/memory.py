@@ -84,7 +84,7 @@ def needs(graph: Graph, batch: int, *, number: int = 4, training: bool = False) 
     factor = number * (2 if training else 1)
     found = []
     for node in graph:
-        for name, weight in graph.weights(node).items():
+        for name, weight in graph.own_weights(node).items():
             shape = "x".join(map(str, weight.shape))
             found.append(Need(factor * weight.size, f"{node.name}.{name} of {shape}"))
         spec = graph.specs[node.name]

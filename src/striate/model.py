@@ -281,7 +281,7 @@ def _fitting(
     wanted = {
         f"{node.name}.{name}": (node.name, name, weight.shape)
         for node in graph
-        for name, weight in graph.weights(node).items()
+        for name, weight in graph.own_weights(node).items()
     }
     found: dict[str, dict[str, Array]] = {}
     for key, (node, name, shape) in wanted.items():

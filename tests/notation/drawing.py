@@ -55,7 +55,7 @@ def graphs(draw: st.DrawFn, most: int = 14) -> Graph:
     names = draw(st.permutations(NAMES))
     for number in range(draw(st.integers(0, most))):
         nodes.append(_node(draw, nodes, _name(draw, names, number)))
-    read = {name for node in nodes for name in node.inputs}
+    read = {name for node in nodes for name in node.needs}
     ends = [node.name for node in nodes if node.name not in read]
     weights = st.sampled_from((1.0, 0.3, 2.5))
     exits = [Auxiliary(end, draw(weights)) for end in ends[:-1] if draw(st.booleans())]
@@ -83,7 +83,10 @@ def _node(draw: st.DrawFn, nodes: list[Node], name: str) -> Node:
         inputs = draw(st.lists(near, min_size=2, max_size=3))
         operator = draw(st.sampled_from((Add(), Multiply())))
         return Node(name, operator, tuple(nodes[each].name for each in inputs))
-    return Node(name, draw(st.sampled_from(STEPS)), (nodes[draw(near)].name,))
+    operator = draw(st.sampled_from(STEPS))
+    alike = [""] + [each.name for each in nodes if each.operator == operator and not each.shares]
+    shares = draw(st.sampled_from(alike)) if isinstance(operator, Conv | BatchNorm) else ""
+    return Node(name, operator, (nodes[draw(near)].name,), shares)
 
 
 def _head(draw: st.DrawFn, last: Node) -> list[Node]:

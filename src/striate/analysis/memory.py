@@ -47,7 +47,7 @@ class Memory(Displayed):
 
 def memory(graph: Graph) -> Memory:
     """The bytes of weights and activations of `graph`."""
-    weights = sum(weight.size for node in graph for weight in graph.weights(node).values())
+    weights = sum(weight.size for node in graph for weight in graph.own_weights(node).values())
     activations = {node.name: BYTES * graph.specs[node.name].size for node in graph}
     last_use = {name: node.name for node in graph for name in node.inputs}
     alive: dict[str, int] = {}

@@ -30,6 +30,7 @@ class Row:
 
     Args:
         name, operator, settings: as in the notation; `operator` is its keyword.
+        shares: the layer whose weights it uses, which are counted there; nothing for its own.
         output: the output spec.
         parameters, connections, multiply_adds: as the footer says.
         other: additions, comparisons and function values beside the multiply-adds.
@@ -47,6 +48,7 @@ class Row:
     other: int
     activation_bytes: int
     receptive_field: ReceptiveField
+    shares: str = ""
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -54,7 +56,7 @@ class Row:
         spans = self.receptive_field.spans
         return (
             self.name,
-            f"{self.operator} {self.settings}".strip(),
+            f"{self.operator} {self.settings}".strip() + self._sharing,
             str(self.output),
             *map(count, (self.parameters, self.connections, self.multiply_adds)),
             "x".join(str(span.size) for span in spans),
@@ -62,6 +64,10 @@ class Row:
             _by_axis([span.offset for span in spans]),
             size(self.activation_bytes),
         )
+
+    @property
+    def _sharing(self) -> str:
+        return f", shares {self.shares}" if self.shares else ""
 
     def to_json(self) -> dict[str, object]:
         """The row as `striate show --json` prints it."""
@@ -76,6 +82,7 @@ class Row:
             "other_operations": self.other,
             "activation_bytes": self.activation_bytes,
             "receptive_field": self.receptive_field.to_json(),
+            **({"shares": self.shares} if self.shares else {}),
         }
 
 
@@ -172,7 +179,7 @@ def table(network: Graph | str) -> Table:
         cost = node.operator.cost(*before)
         axes = len(before[0].spatial) if before else 0
         keyword, _, settings = operator_text(node.operator, axes=axes).partition(" ")
-        weights = graph.weights(node).values()
+        weights = graph.own_weights(node).values()
         rows.append(
             Row(
                 node.name,
@@ -185,6 +192,7 @@ def table(network: Graph | str) -> Table:
                 cost.other,
                 used.activations[node.name],
                 fields[node.name],
+                node.shares,
             )
         )
     unknown = tuple(

@@ -331,9 +331,9 @@ def _suspects(graph: Graph, found: Mapping[str, _Errors], bound: float) -> tuple
 def _drawn(graph: Graph, rng: np.random.Generator) -> dict[str, dict[str, Array]]:
     """Random weights that keep the size of values; biases and statistics are random too."""
     return {
-        node.name: {name: _weight(weight, rng) for name, weight in graph.weights(node).items()}
+        node.name: {name: _weight(weight, rng) for name, weight in graph.own_weights(node).items()}
         for node in graph
-        if graph.weights(node)
+        if graph.own_weights(node)
     }
 
 

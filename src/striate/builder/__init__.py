@@ -8,6 +8,7 @@
     Add(A >> B, Pass())         branches from one value, then a merge
     Auxiliary(A >> B, 0.3)      a side exit whose loss counts 0.3; the series goes on from before it
     Conv(16, 5).named("C3")     a name for a node
+    Conv(16, 5).sharing("C3")   a node with the weights of another
     At("C3") >> A               a branch that starts from an earlier node
 
 A part holds settings and no weights: a variable that is used twice stands for two nodes with the

@@ -20,6 +20,8 @@ class Placed(Protocol):
     def written(self) -> Mapping[str, object]: ...
     @property
     def name(self) -> str: ...
+    @property
+    def shares(self) -> str: ...
 
 
 class Laying:
@@ -56,7 +58,7 @@ class Laying:
             if inputs:
                 spec = self.assembly.spec(inputs[0])
                 check_axes(kind, step.written, spec, name or kind.__name__)
-            added = self.assembly.add(step.operator, inputs, name)
+            added = self.assembly.add(step.operator, inputs, name, self._meant(step.shares))
         except StriateError as error:
             where = f"{step!r}\n{error.where}".strip()
             raise type(error)(error.what, where=where, remedy=error.remedy) from None
@@ -78,10 +80,14 @@ class Laying:
 
     def known(self, name: str) -> str:
         """The node that `name` means here."""
-        found = next((scope[name] for scope in reversed(self.scopes) if name in scope), name)
+        found = self._meant(name)
         if found not in self.assembly:
             raise GraphError(
                 f"no node before this is called {name}",
                 remedy=did_you_mean(name, self.names) or "Name one: Conv(16, 5).named('C3').",
             )
         return found
+
+    def _meant(self, name: str) -> str:
+        """The node that a name means here: in a repeated block that of the same copy."""
+        return next((scope[name] for scope in reversed(self.scopes) if name in scope), name)

@@ -54,6 +54,17 @@ class Part(ABC):
             remedy="Name one operator: Conv(16, 5).named('C3').",
         )
 
+    def sharing(self, node: str) -> Part:
+        """The same with the weights of another node, by its name.
+
+        Raises:
+            SettingError: it is more than one operator.
+        """
+        raise SettingError(
+            f"{self!r} is no single operator, so it shares no weights",
+            remedy="Let one operator share: Conv(16, 5).sharing('C3').",
+        )
+
     def graph(self) -> Graph:
         """The graph of the whole.
 
@@ -77,6 +88,7 @@ class OperatorPart(Part):
     written: dict[str, object]
     name: str = ""
     branches: tuple[Part, ...] = ()
+    shares: str = ""
 
     @property
     def size(self) -> int:  # type: ignore[override]
@@ -84,6 +96,9 @@ class OperatorPart(Part):
 
     def named(self, name: str) -> OperatorPart:
         return replace(self, name=name)
+
+    def sharing(self, node: str) -> OperatorPart:
+        return replace(self, shares=node)
 
     def lay(self, laying: Laying, value: str | None, *, is_start: bool) -> str:
         if self.operator.arity[1] == 0:

@@ -30,7 +30,8 @@ def segments(graph: Graph) -> list[Segment]:
     alone = [unit.call for unit in matched(order, single, PATTERNS, ends)]
     weights = {
         node.name: {
-            name: np.zeros(weight.shape, np.float32) for name, weight in graph.weights(node).items()
+            name: np.zeros(weight.shape, np.float32)
+            for name, weight in graph.own_weights(node).items()
         }
         for node in graph
     }

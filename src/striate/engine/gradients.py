@@ -34,7 +34,8 @@ class LossGradients:
     def __init__(self, graph: Graph, module: nn.Module) -> None:
         self._module, self._loss = module, loss_function(graph)
         self._weights = [each for each in module.parameters() if each.requires_grad]
-        usual = with_loss(graph).nodes[-1].operator == CrossEntropy()
+        shared = any(node.shares for node in graph)  # autograd sums over those that share
+        usual = with_loss(graph).nodes[-1].operator == CrossEntropy() and not shared
         self._network = module if usual and isinstance(module, Network) else None
         self._room = Bounded(MOST_ROOMS)
 

@@ -5,7 +5,8 @@
                 "inputs": ["input"]}, …],
      "auxiliary": [{"node": "exit1", "weight": 0.3}]}
 
-Every setting is written, defaults too, so that a file means the same when a default changes.
+A node that uses the weights of another names it: "shares": "conv1". Every setting is written,
+defaults too, so that a file means the same when a default changes.
 """
 
 from __future__ import annotations
@@ -40,11 +41,13 @@ def to_json(graph: Graph) -> dict[str, Any]:
 def _node(node: Node) -> dict[str, Any]:
     kind = type(node.operator)
     settings = {name: _plain(getattr(node.operator, name)) for name in settings_of(kind)}
+    shares = {"shares": node.shares} if node.shares else {}
     return {
         "name": node.name,
         "operator": kind.__name__,
         "settings": settings,
         "inputs": list(node.inputs),
+        **shares,
     }
 
 
@@ -81,10 +84,11 @@ def from_json(data: Mapping[str, Any]) -> Graph:
 
 
 def _read_node(data: object, where: str) -> Node:
-    entry = _object(data, where, ("name", "operator", "settings", "inputs"))
+    entry = _object(data, where, ("name", "operator", "settings", "inputs"), ("shares",))
     name = _text(entry["name"], f"{where}.name")
     inputs = _list(entry["inputs"], f"{where}.inputs")
     names = tuple(_text(each, f"{where}.inputs[{k}]") for k, each in enumerate(inputs))
+    shares = _text(entry.get("shares", ""), f"{where}.shares")
     where = f"{where} ({shown(name)})"
     kind = _text(entry["operator"], f"{where}.operator")
     if kind not in _BY_NAME:
@@ -93,7 +97,7 @@ def _read_node(data: object, where: str) -> Node:
             where=where,
             remedy=did_you_mean(kind, _BY_NAME) or f"There are {', '.join(_BY_NAME)}.",
         )
-    return Node(name, _read_operator(_BY_NAME[kind], entry["settings"], where), names)
+    return Node(name, _read_operator(_BY_NAME[kind], entry["settings"], where), names, shares)
 
 
 def _read_operator(kind: type[Operator], data: object, where: str) -> Operator:

@@ -77,9 +77,9 @@ def read_weights(path: Path | str, graph: Graph) -> dict[str, dict[str, Array]]:
     found: dict[str, dict[str, Array]] = {}
     table = yaml_file.read_table(Path(path), WeightsError, "weights by node: conv1: {weight: …}")
     for node, own in table.items():
-        wanted = graph.weights(graph[node]) if node in graph else {}
+        wanted = graph.own_weights(graph[node]) if node in graph else {}
         if not wanted:
-            having = [each.name for each in graph if graph.weights(each)]
+            having = [each.name for each in graph if graph.own_weights(each)]
             raise WeightsError(
                 f"{path} has weights for {node}, which the network has not",
                 remedy=did_you_mean(node, having) or f"Nodes with weights: {', '.join(having)}.",
@@ -107,7 +107,7 @@ def check_complete(graph: Graph, weights: Mapping[str, Mapping[str, Array]], pat
         WeightsError: the first one that is missing is named, with its shape.
     """
     for node in graph:
-        for name, weight in graph.weights(node).items():
+        for name, weight in graph.own_weights(node).items():
             if name not in weights.get(node.name, {}):
                 shape = "x".join(map(str, weight.shape))
                 off = f"; or write {name}=no in the network" if name == "bias" else ""

@@ -22,8 +22,12 @@ class Assembly:
         self._counts: dict[str, int] = {}
         self._auxiliary: list[Auxiliary] = []
 
-    def add(self, operator: Operator, inputs: Sequence[str] = (), name: str = "") -> str:
+    def add(
+        self, operator: Operator, inputs: Sequence[str] = (), name: str = "", shares: str = ""
+    ) -> str:
         """Append a node (and what it needs before it); returns its name.
+
+        The node `shares`, whose weights it uses, may be added later.
 
         Raises:
             ShapeError, SettingError: it does not fit what reaches it.
@@ -31,7 +35,7 @@ class Assembly:
         before = operator.before(*(self._specs[each] for each in inputs))
         if before is not None:
             inputs = [self.add(before, [each]) for each in inputs]
-        node = Node(name or self.fresh(operator), operator, tuple(inputs))
+        node = Node(name or self.fresh(operator), operator, tuple(inputs), shares)
         self._specs[node.name] = inferred(node, self._nodes, self._specs)
         self._nodes.append(node)
         return node.name

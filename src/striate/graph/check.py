@@ -91,6 +91,33 @@ def inferred(node: Node, nodes: Sequence[Node], specs: Mapping[str, Spec]) -> Sp
         ) from None
 
 
+def check_sharing(node: Node, keeper: Node, specs: Mapping[str, Spec]) -> None:
+    """Whether `node` can use the trained weights of `keeper`.
+
+    Raises:
+        GraphError: the keeper's are those of a third node, none has the same name, or one has
+            another shape.
+    """
+    what = f"{node.name} cannot share the weights of {keeper.name}"
+    if keeper.shares:
+        why, remedy = f"they are those of {keeper.shares}", f"Share those of {keeper.shares}."
+        raise GraphError(f"{what}: {why}", remedy=remedy)
+    own, kept = (
+        each.operator.weights(*(specs[name] for name in each.inputs)) for each in (node, keeper)
+    )
+    common = [name for name in own if name in kept and own[name].trainable]
+    if not common:
+        has = f"{keeper.name} has {' and '.join(kept) or 'none'}"
+        raise GraphError(f"{what}: none has the same name", remedy=f"{has}.")
+    for name in common:
+        if own[name].shape != kept[name].shape:
+            wanted, found = ("x".join(map(str, each[name].shape)) for each in (own, kept))
+            raise GraphError(
+                f"{what}: {node.name}.{name} is {wanted}, {keeper.name}.{name} is {found}",
+                remedy="Layers that share weights have as many inputs, outputs and taps.",
+            )
+
+
 def _check_size(spec: Spec) -> None:
     if spec.rank > MOST_AXES:
         raise ShapeError(f"{{self}} has {spec.rank} axes", remedy=f"At most {MOST_AXES} are read.")

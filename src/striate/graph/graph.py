@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from striate.display import Block, Column, Displayed, Grid, Line
 from striate.errors import GraphError, UnknownNameError, did_you_mean
-from striate.graph.check import checked_specs
+from striate.graph.check import check_sharing, checked_specs
 from striate.graph.operator import Operator, Weight
 from striate.graph.settings import shown
 from striate.graph.spec import Spec
@@ -21,6 +21,8 @@ from striate.graph.walk import ordered, reached
 
 if TYPE_CHECKING:
     from striate.pytorch import Network
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +33,19 @@ class Node:
         name: unique; a word, or words joined by dots as in a nested PyTorch module.
         operator: what it does.
         inputs: names of the nodes it reads, in order.
+        shares: the name of the node whose trained weights it uses, as far as both have weights of
+            one name; nothing where all weights are its own. Statistics are never shared.
     """
 
     name: str
     operator: Operator
     inputs: tuple[str, ...] = ()
+    shares: str = ""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The nodes it depends on: those it reads, and that whose weights it uses."""
+        return (*self.inputs, self.shares) if self.shares else self.inputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +79,8 @@ class Graph(Displayed):
     walk from the outputs, so that graphs made in different ways compare equal.
 
     Raises:
-        GraphError: names, inputs or cycles are wrong, or a node leads nowhere.
+        GraphError: names, inputs or cycles are wrong, a node leads nowhere, or it shares weights
+            that do not fit it.
         ShapeError: an operator does not fit what reaches it; `where` shows the way there.
     """
 
@@ -79,6 +90,9 @@ class Graph(Displayed):
     def __post_init__(self) -> None:
         object.__setattr__(self, "nodes", ordered(self.nodes, self.auxiliary))
         object.__setattr__(self, "_specs", checked_specs(self.nodes))
+        for node in self.nodes:
+            if node.shares:
+                check_sharing(node, self[node.shares], self.specs)
 
     def __reduce__(self) -> tuple[type[Graph], tuple[object, ...]]:
         """What pickle and copy make the graph from again: specs are inferred, and checked, anew."""
@@ -165,7 +179,7 @@ class Graph(Displayed):
         rows = []
         for node in self:
             axes = len(self.specs[node.inputs[0]].spatial) if node.inputs else 1
-            written = operator_text(node.operator, axes=axes)
+            written = operator_text(node.operator, axes=axes, shares=node.shares)
             rows.append((node.name, written, ", ".join(node.inputs), str(self.specs[node.name])))
         yield Line(self.headline)
         yield Grid(columns, tuple(rows))
@@ -178,11 +192,11 @@ class Graph(Displayed):
         return lower(self, initialize(self, seed=seed))
 
     def ancestors(self, names: Iterable[str]) -> frozenset[str]:
-        """The nodes of these names and all that they depend on."""
-        return reached(names, lambda name: self[name].inputs)
+        """The nodes of these names and all that they depend on, for values or for weights."""
+        return reached(names, lambda name: self[name].needs)
 
     def descendants(self, names: Iterable[str]) -> frozenset[str]:
-        """The nodes of these names and all that depend on them."""
+        """The nodes of these names and all whose values depend on theirs."""
         return reached(names, self.consumers.__getitem__)
 
     def upto(self, name: str) -> Graph:
@@ -197,7 +211,7 @@ class Graph(Displayed):
     @property
     def parameters(self) -> int:
         """Trainable numbers."""
-        weights = (weight for node in self for weight in self.weights(node).values())
+        weights = (weight for node in self for weight in self.own_weights(node).values())
         return sum(weight.size for weight in weights if weight.trainable)
 
     @property
@@ -206,5 +220,44 @@ class Graph(Displayed):
         return sum(node.operator.cost(*self.input_specs(node)).multiply_adds for node in self)
 
     def weights(self, node: Node) -> Mapping[str, Weight]:
-        """The weights of `node`, by name."""
+        """The weights that `node` computes with, by name."""
         return node.operator.weights(*self.input_specs(node))
+
+    def own_weights(self, node: Node) -> Mapping[str, Weight]:
+        """Those of them that it keeps itself: all but the ones it shares."""
+        found = self.weights(node)
+        return {n: each for n, each in found.items() if self.keeper(node, n) == node.name}
+
+    def keeper(self, node: Node, weight: str) -> str:
+        """The name of the node that keeps a weight of `node`: itself, or the one it shares with."""
+        if not node.shares or not self.weights(node)[weight].trainable:
+            return node.name
+        return node.shares if weight in self.weights(self[node.shares]) else node.name
+
+    def sharers(self, name: str) -> tuple[str, ...]:
+        """The nodes that compute with weights of node `name`: itself first."""
+        return (name, *self._sharers.get(name, ()))
+
+    def users(self, name: str, weight: str) -> tuple[str, ...]:
+        """The nodes that compute with a weight that node `name` keeps."""
+        sharers = self.sharers(name)
+        return tuple(
+            each
+            for each in sharers
+            if weight in self.weights(self[each]) and self.keeper(self[each], weight) == name
+        )
+
+    @cached_property
+    def _sharers(self) -> Mapping[str, tuple[str, ...]]:
+        found: dict[str, list[str]] = {}
+        for node in self.nodes:
+            if node.shares:
+                found.setdefault(node.shares, []).append(node.name)
+        return {name: tuple(names) for name, names in found.items()}
+
+    def arrays(self, node: Node, weights: Mapping[str, Mapping[str, T]]) -> Mapping[str, T]:
+        """What `node` computes with, of the arrays (node -> weight name) that the nodes keep."""
+        if not node.shares:
+            return weights.get(node.name, {})
+        names = ((name, self.keeper(node, name)) for name in self.weights(node))
+        return {name: weights[keeper][name] for name, keeper in names}

@@ -52,20 +52,32 @@ def _visit(target: str, by_name: Mapping[str, Node], found: dict[str, Node]) -> 
             waiting.pop()
             continue
         if name not in by_name:
+            does = _verb(by_name, reader, name)
             raise GraphError(
-                f"{reader or 'an exit'} reads {name}, which does not exist",
+                f"{reader or 'an exit'} {does} {name}, which does not exist",
                 remedy=did_you_mean(name, by_name),
             )
         node = by_name[name]
-        missing = [each for each in node.inputs if each not in found]
+        missing = [each for each in node.needs if each not in found]
         if not missing:
             found[name] = node
             waiting.pop()
             continue
         if name in open_:
-            raise GraphError(f"{name} depends on itself", remedy="A network has no cycles.")
+            raise GraphError(f"{name} depends on itself", remedy=_acyclic(by_name.values()))
         open_.add(name)
         waiting += [(each, name) for each in reversed(missing)]
+
+
+def _verb(by_name: Mapping[str, Node], reader: str, name: str) -> str:
+    shares = reader in by_name and by_name[reader].shares == name
+    return "shares the weights of" if shares else "reads"
+
+
+def _acyclic(nodes: Iterable[Node]) -> str:
+    if any(node.shares for node in nodes):
+        return "No cycles: a node shares the weights of another that does not depend on it."
+    return "A network has no cycles."
 
 
 def reached(names: Iterable[str], onward: Callable[[str], Iterable[str]]) -> frozenset[str]:

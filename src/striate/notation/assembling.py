@@ -129,12 +129,21 @@ class Assembler:
             for each in inputs[:1]:
                 shown = name or written.keyword.text
                 check_axes(type(operator), reading.settings, self.assembly.spec(each), shown)
-            added = self.assembly.add(operator, inputs, name)
+            shares = self._shared(reading)
+            added = self.assembly.add(operator, inputs, name, shares)
         except StriateError as error:
             raise placed(self.text, written.span, error) from None
         self.spans[added] = written.span
-        self.reached.update(inputs)
+        self.reached.update((*inputs, shares))
         return added
+
+    def _shared(self, reading: Reading) -> str:
+        """The node whose weights are used; it may stand further down."""
+        return self._meant(reading.shares.text) if reading.shares else ""
+
+    def _meant(self, name: str) -> str:
+        """The node that a name means here: in a repeated block that of the same copy."""
+        return next((s[name] for s in reversed(self.scopes) if name in s), name)
 
     def _check_inputs(self, written: Written, reading: Reading, inputs: list[str]) -> None:
         if any(self.assembly.spec(each).rank == 0 for each in inputs):
@@ -185,7 +194,7 @@ class Assembler:
                 f"@{word.text} can only start a chain or a branch",
                 f"Write {{ PASS | @{word.text} }} ADD to bring it in, or ; before it.",
             )
-        name = next((s[word.text] for s in reversed(self.scopes) if word.text in s), word.text)
+        name = self._meant(word.text)
         if name not in self.assembly:
             raise fault(
                 self.text,

@@ -119,6 +119,9 @@ FORMS = (
 PASS, AUX = "PASS", "AUX"
 """Words that are no operators: a branch that changes nothing, and a side exit."""
 
+SHARES = "shares"
+"""What stands before the name of the node whose weights an operator uses: shares=conv1."""
+
 SHORT = {"padding": "pad", "class_weights": "weights"}
 """Settings with a shorter name in the notation."""
 

@@ -49,9 +49,13 @@ def parse_operator(text: str) -> Operator:
         whole = TextSpan(0, len(text))
         raise fault(text, whole, "this is not one operator", "Write one alone: CONV 16 5x5.")
     try:
-        return operator_of(element, text).operator
+        reading = operator_of(element, text)
     except SettingError as error:
         raise placed(text, element.span, error) from None
+    if reading.shares:
+        what = "an operator alone shares no weights"
+        raise fault(text, reading.shares.span, what, "Share them in a network.")
+    return reading.operator
 
 
 def _read(text: str) -> tuple[tuple[Chain, ...], str]:

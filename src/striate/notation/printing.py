@@ -80,7 +80,8 @@ class Printer:
         """The operator of a node, with its name when another would be given."""
         given, count = self._given(node)
         self.emitted.add(node.name)
-        written = operator_text(node.operator, axes=_axes(self.graph.specs, node))
+        axes = _axes(self.graph.specs, node)
+        written = operator_text(node.operator, axes=axes, shares=node.shares)
         if given != node.name:
             return f"{node.name}: {written}"
         self.counts[node.operator.label] = count

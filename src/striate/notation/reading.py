@@ -15,6 +15,7 @@ from striate.notation.forms import (
     AUX,
     PADDING_WORDS,
     PASS,
+    SHARES,
     SHORT,
     Form,
     by_keyword,
@@ -30,10 +31,12 @@ SHORTHAND = re.compile(r"(?P<keyword>[A-Z]+?)-?(?P<first>[0-9]+)(?:-(?P<second>[
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """An operator, and its settings as they were written (5x5 where the operator keeps 5)."""
+    """An operator, its settings as they were written (5x5 where the operator keeps 5), and the
+    node whose weights it uses."""
 
     operator: Operator
     settings: dict[str, object]
+    shares: Word | None = None
 
 
 def operator_of(written: Written, text: str) -> Reading:
@@ -47,7 +50,11 @@ def operator_of(written: Written, text: str) -> Reading:
     kind = classes()[form.operator]
     known = settings_of(kind)
     waiting = [name for name in form.positional if name not in settings]
+    shares: Word | None = None
     for argument in written.arguments:
+        if argument.key is not None and argument.key.text.lower() == SHARES:
+            shares = argument.value
+            continue
         name = _setting(argument, form, known, waiting, text)
         if name in settings:
             raise fault(text, argument.span, f"{name} is given twice", "Leave one out.")
@@ -58,7 +65,7 @@ def operator_of(written: Written, text: str) -> Reading:
         if known[name].required:
             what = f"{written.keyword.text} needs {name.replace('_', ' ')}"
             raise fault(text, written.span, what, f"Write {signature(form)}.")
-    return Reading(made(kind, settings), settings)
+    return Reading(made(kind, settings), settings, shares)
 
 
 def _form(keyword: Word, text: str) -> tuple[Form, dict[str, object]]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from striate.graph import Graph, Node
+from striate.graph.walk import reached
 
 DEEPEST = 12
 """Braces within braces that are printed before a chain of its own is begun."""
@@ -18,7 +21,8 @@ class Structure:
         dominator: the nearest node that every way from an input to this one goes through, or
             None.
         main: the nodes that the output needs.
-        cuts: nodes to print as chains of their own, so that braces nest less than DEEPEST deep.
+        cuts: nodes to print as chains of their own: those that only lend their weights, and some so
+            that braces nest less than DEEPEST deep.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -28,9 +32,14 @@ class Structure:
         self._free: set[str] = set()  # what no picture reaches
         self._depth: dict[str, int] = {}
         self._nesting: dict[str, int] = {}
+        self._ends = {graph.nodes[-1].name, *(each.node for each in graph.auxiliary)}
         for node in graph:
             self._place(node)
-        self.main = graph.ancestors([graph.nodes[-1].name])
+        self.main = self._way([graph.nodes[-1].name])
+
+    def _way(self, names: Iterable[str]) -> frozenset[str]:
+        """The nodes of these names and those whose values reach them."""
+        return reached(names, lambda name: self.graph[name].inputs)
 
     def _place(self, node: Node) -> None:
         above = self._common(tuple(name for name in node.inputs if name not in self._free))
@@ -41,7 +50,8 @@ class Structure:
         nesting = 0
         if len(node.inputs) > 1:
             nesting = 1 + max(self._nesting_between(above, each) for each in node.inputs)
-        if nesting >= DEEPEST:
+        lends = not self.graph.consumers[node.name] and node.name not in self._ends
+        if lends or nesting >= DEEPEST:
             self.cuts.append(node.name)
             nesting = 0
         self._nesting[node.name] = nesting
@@ -74,7 +84,7 @@ class Structure:
         """The nodes of the main way that a side exit starts from."""
         if exit_ in self.main:
             return {exit_}
-        aside = self.graph.ancestors([exit_]) - self.main
+        aside = self._way([exit_]) - self.main
         return {name for each in aside for name in self.graph[each].inputs if name in self.main}
 
     def implied(self, node: Node) -> bool:

@@ -11,6 +11,7 @@ from striate.notation import values
 from striate.notation.forms import (
     FORMS,
     PADDING_WORDS,
+    SHARES,
     SHORT,
     Form,
     by_operator,
@@ -19,8 +20,11 @@ from striate.notation.forms import (
 from striate.notation.reading import signature
 
 
-def operator_text(operator: Operator, *, axes: int = 2) -> str:
+def operator_text(operator: Operator, *, axes: int = 2, shares: str = "") -> str:
     """The canonical text of one operator, on an input of so many spatial axes.
+
+    Args:
+        shares: the node whose weights it uses.
 
     >>> from striate.ops import Conv, MaxPool
     >>> operator_text(Conv(16, 5, padding="same", bias=False)), operator_text(MaxPool(3, 2))
@@ -43,7 +47,8 @@ def operator_text(operator: Operator, *, axes: int = 2) -> str:
     while given and getattr(operator, given[-1]) is None:
         given.pop()
     first = [values.write(getattr(operator, n), _axes(form, n, axes)) for n in given]
-    return " ".join([parts[0], *first, *parts[1:], *later])
+    shared = [f"{SHARES}={shares}"] if shares else []
+    return " ".join([parts[0], *first, *parts[1:], *later, *shared])
 
 
 def _axes(form: Form, name: str, axes: int) -> int:

@@ -20,6 +20,7 @@ import numpy as np
 from striate.graph import Graph, Node
 from striate.ops import BatchNorm, Conv, Dense, TransposedConv
 from striate.ops.arrays import Array, Weights
+from striate.passes.unshare import unshared
 
 Own: TypeAlias = Mapping[str, Array]
 
@@ -45,10 +46,8 @@ def folded(graph: Graph, weights: Weights) -> tuple[Graph, dict[str, dict[str, A
     >>> [node.name for node in folded(graph, initialize(graph))[0]]
     ['input', 'conv1', 'relu1', 'flatten1', 'fc1']
     """
-    nodes = {
-        node.name: replace(node, operator=node.operator.evaluated())
-        for node in graph.upto(graph.scores.name)
-    }
+    graph, weights = unshared(graph.upto(graph.scores.name), weights)
+    nodes = {node.name: replace(node, operator=node.operator.evaluated()) for node in graph}
     found = {name: dict(weights[name]) for name in nodes if name in weights}
     scores = graph.scores.name
     for name in list(nodes):

@@ -19,6 +19,7 @@ from striate.errors import GraphError, ShapeError
 from striate.graph import Graph, Node, Reach, Routes, Spec
 from striate.ops import Conv, Dense, Flatten, Input
 from striate.ops.arrays import Array
+from striate.passes.unshare import unshared
 
 Weights: TypeAlias = dict[str, dict[str, Array]]
 
@@ -52,7 +53,8 @@ def convolutional(
     alias: dict[str, str] = {}
     flattened: dict[str, tuple[int, ...]] = {}
     nodes = []
-    for node in graph.upto(graph.scores.name):
+    graph, weights = unshared(graph.upto(graph.scores.name), weights)
+    for node in graph:
         inputs = tuple(alias.get(each, each) for each in node.inputs)
         before = [flattened[each] for each in node.inputs if each in flattened]
         if isinstance(node.operator, Flatten):
@@ -127,7 +129,7 @@ def _reshaped(large: Graph, weights: Mapping[str, Mapping[str, Array]]) -> Weigh
     """Every array in the shape of its new layer; only those of dense layers have another."""
     found: Weights = {}
     for node in large:
-        for name, wanted in large.weights(node).items():
+        for name, wanted in large.own_weights(node).items():
             array = np.asarray(weights[node.name][name]).reshape(wanted.shape)
             found.setdefault(node.name, {})[name] = array
     return found

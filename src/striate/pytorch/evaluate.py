@@ -19,7 +19,7 @@ from striate.pytorch.losses import BatchLoss
 from striate.pytorch.modules import ABSENT, recipe
 from striate.pytorch.modules.special_pooling import StochasticPool as StochasticPoolModule
 from striate.pytorch.plan import reads
-from striate.pytorch.tree import place
+from striate.pytorch.tree import place, tie
 from striate.pytorch.weights import load_weights
 
 Array = NDArray[Any]
@@ -123,6 +123,7 @@ def _modules(
             module.train(training and not node.operator.is_random)
             place(root, node.name, module)
             found[node.name] = module
+    tie(root, graph)
     root.to(dtype)
     load_weights(root, weights)
     return found
@@ -172,6 +173,7 @@ def _differentiated(
         (node, name): parameter
         for node, module in modules.items()
         for name, parameter in module.named_parameters(recurse=False)
+        if graph.keeper(graph[node], name) == node
     }
     found = torch.autograd.grad(
         total, [*values.values(), *parameters.values()], materialize_grads=True

@@ -14,7 +14,7 @@ from striate.pytorch.modules import ABSENT, recipe
 from striate.pytorch.modules.activation import Probabilities
 from striate.pytorch.plan import Plan
 from striate.pytorch.recipe import ModuleRecipe
-from striate.pytorch.tree import place
+from striate.pytorch.tree import place, tie
 
 
 class Shortcut(Protocol):
@@ -79,6 +79,7 @@ def fill(network: Network, graph: Graph, made: Mapping[str, ModuleRecipe]) -> No
     for node in graph:
         if node.name in made:
             place(network, node.name, made[node.name].module())
+    tie(network, graph)
 
 
 def recipes(graph: Graph) -> dict[str, ModuleRecipe]:

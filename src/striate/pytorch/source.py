@@ -73,6 +73,7 @@ def _network(graph: Graph, made: dict[str, ModuleRecipe], name: str) -> str:
         f"{SHIFT}def __init__(self) -> None:",
         f"{2 * SHIFT}super().__init__()",
         *_construction(made),
+        *_ties(graph),
         "",
         *_forward(graph, made),
     ]
@@ -91,6 +92,15 @@ def _construction(made: dict[str, ModuleRecipe]) -> Iterator[str]:
                 folders.add(folder)
                 yield f"{2 * SHIFT}{_attribute(folder)} = nn.ModuleDict()"
         yield from _call(f"{_attribute(name)} = ", layer)
+
+
+def _ties(graph: Graph) -> Iterator[str]:
+    for node in graph:
+        for name in graph.weights(node):
+            keeper = graph.keeper(node, name)
+            if keeper != node.name:
+                shared, kept = _attribute(node.name), _attribute(keeper)
+                yield f"{2 * SHIFT}{shared}.{name} = {kept}.{name}"
 
 
 def _call(start: str, layer: ModuleRecipe) -> Iterator[str]:

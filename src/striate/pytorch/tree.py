@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from striate.errors import GraphError
+from striate.graph import Graph
 
 
 class Block(nn.Module):
@@ -34,3 +35,12 @@ def place(root: nn.Module, name: str, module: nn.Module) -> None:
     if last in {*parent._parameters, *parent._buffers} or own & set(module._modules):
         raise GraphError(f"{name} is both a node and a weight", remedy="Rename the node.")
     parent._modules[last] = module
+
+
+def tie(root: nn.Module, graph: Graph) -> None:
+    """Make one Parameter of each weight that several nodes of `graph` share."""
+    for node in graph:
+        shared = [name for name in graph.weights(node) if graph.keeper(node, name) != node.name]
+        for name in shared:
+            own = root.get_submodule(node.name)._parameters
+            own[name] = root.get_submodule(graph.keeper(node, name))._parameters[name]

@@ -18,7 +18,10 @@ _COUNTER = "num_batches_tracked"
 
 
 def weights_of(module: nn.Module) -> dict[str, dict[str, NDArray[Any]]]:
-    """Copies of the weights and statistics of a module, by node and name, in row-major order."""
+    """Copies of the weights and statistics of a module, by node and name, in row-major order.
+
+    A weight that several layers share is that of the first.
+    """
     return {
         name: {key: _array(value) for key, value in own.items()}
         for name, own in _tensors(module).items()
@@ -47,10 +50,12 @@ def load_weights(module: nn.Module, weights: Weights) -> None:
 
 def _tensors(module: nn.Module) -> dict[str, dict[str, Tensor]]:
     found: dict[str, dict[str, Tensor]] = {}
+    seen = set[int]()
     for name, tensor in _unwrapped(module).state_dict(keep_vars=True).items():
         node, _, key = name.rpartition(".")
-        if key != _COUNTER:
+        if key != _COUNTER and id(tensor) not in seen:
             found.setdefault(node, {})[key] = tensor
+            seen.add(id(tensor))
     return found
 
 

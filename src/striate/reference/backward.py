@@ -42,8 +42,9 @@ class Backward:
 
     def reach(self, names: Iterable[str]) -> Backward:
         """Compute the gradients by these nodes' outputs and weights; returns itself."""
-        needed = self.trace.graph.descendants(names)
-        for node in reversed(self.trace.graph.nodes):
+        graph = self.trace.graph
+        needed = graph.descendants(each for name in names for each in graph.sharers(name))
+        for node in reversed(graph.nodes):
             if node.name in needed and node.name in self.trace.values:
                 self._node(node.name)
                 if node.name not in self._parts and not node.operator.is_input:
@@ -70,8 +71,9 @@ class Backward:
         node, call = self.trace.graph[name], self.trace.calls[name]
         found = node.operator.backward(call, self.nodes[name])
         self._parts[name] = found
-        if found.weights:
-            self.weights[name] = dict(found.weights)
+        for key, gradient in found.weights.items():
+            kept = self.weights.setdefault(self.trace.graph.keeper(node, key), {})
+            kept[key] = kept[key] + gradient if key in kept else gradient
 
 
 def _seeds(trace: Trace, error: Array | Mapping[str, Array] | None) -> dict[str, Array]:

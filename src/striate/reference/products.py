@@ -4,8 +4,8 @@ Forward, an output is the sum of its operator's `terms`. Backward, the gradient 
 
     Σ  error of an output it goes into  ×  derivative of that output by the number
 
-over the `uses` of all nodes that read it; a weight is read by its own node only. No scan over
-outputs: a layer has millions of products, one number a few thousand.
+over the `uses` of all nodes that read it; a weight is read by its own node, and by those that
+share it. No scan over outputs: a layer has millions of products, one number a few thousand.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
-from striate.graph import OUTPUT, Index, Node, Ref
+from striate.graph import OUTPUT, Graph, Index, Node, Ref
 from striate.graph import Factor as Local
 from striate.reference.backward import Backward
 from striate.reference.run import Trace
@@ -98,15 +98,19 @@ def _behind_value(trace: Trace, number: Number, picture: int) -> list[Product]:
     node, call = trace.graph[number.node], trace.calls[number.node]
     output = (picture, *number.index)
     terms = node.operator.terms(call, output)
-    return [Product(tuple(named(node, each, output) for each in term.factors)) for term in terms]
+    graph = trace.graph
+    return [
+        Product(tuple(named(graph, node, each, output) for each in term.factors)) for term in terms
+    ]
 
 
 def _behind_gradient(backward: Backward, number: Number, picture: int) -> Iterator[Product]:
     trace = backward.trace
     if number.weight:
         backward.reach([number.node])
-        node = trace.graph[number.node]
-        yield from _uses(backward, node, Ref(number.weight, number.index))
+        for name in trace.graph.users(number.node, number.weight):
+            if name in trace.values:
+                yield from _uses(backward, trace.graph[name], Ref(number.weight, number.index))
         return
     readers = [name for name in trace.graph.consumers[number.node] if name in trace.values]
     backward.reach(readers)
@@ -118,20 +122,22 @@ def _behind_gradient(backward: Backward, number: Number, picture: int) -> Iterat
 
 
 def _uses(backward: Backward, node: Node, ref: Ref) -> Iterator[Product]:
-    error = backward.nodes[node.name]
+    error, graph = backward.nodes[node.name], backward.trace.graph
     for use in node.operator.uses(backward.trace.calls[node.name], ref):
         what = str(Number(node.name, use.output[1:], gradient=True))
         arriving = NamedFactor(what, error[use.output].item(), (what,))
-        yield Product((arriving, *(named(node, each, use.output) for each in use.derivative)))
+        yield Product(
+            (arriving, *(named(graph, node, each, use.output) for each in use.derivative))
+        )
 
 
-def named(node: Node, factor: Local, output: Index) -> NamedFactor:
+def named(graph: Graph, node: Node, factor: Local, output: Index) -> NamedFactor:
     """An operator's factor with the names of the graph in it.
 
     What names no number of the network, though it is no constant either, gets the name of the
     output that it stands in.
     """
-    refs = tuple(_name(node, ref) for ref in factor.refs)
+    refs = tuple(_name(graph, node, ref) for ref in factor.refs)
     what = factor.label
     for k, ref in enumerate(refs):
         what = what.replace(f"{{{k}}}", ref)
@@ -155,9 +161,9 @@ def constant(what: str) -> float | None:
     return float(match[1]) / below if below else None
 
 
-def _name(node: Node, ref: Ref) -> str:
+def _name(graph: Graph, node: Node, ref: Ref) -> str:
     if ref.source == OUTPUT:
         return str(Number(node.name, ref.index[1:]))
     if isinstance(ref.source, str):
-        return str(Number(node.name, ref.index, ref.source))
+        return str(Number(graph.keeper(node, ref.source), ref.index, ref.source))
     return str(Number(node.inputs[ref.source], ref.index[1:]))

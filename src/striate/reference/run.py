@@ -122,7 +122,7 @@ class Trace:
             inputs = (self._inputs[node.name],)
         call = Call(
             inputs,
-            self.weights.get(node.name, {}),
+            self.graph.arrays(node, self.weights),
             training=self.training,
             noise=self._drawn(node, inputs),
             target=self.target if operator.is_loss else None,
@@ -220,7 +220,7 @@ def checked_weights(graph: Graph, weights: Weights) -> dict[str, dict[str, Array
         WeightsError: one is missing, unknown or has another shape.
     """
     found = {}
-    known = {node.name: graph.weights(node) for node in graph}
+    known = {node.name: graph.own_weights(node) for node in graph}
     for name in weights:
         if weights[name] and not known.get(name):
             near = did_you_mean(name, [each for each, own in known.items() if own])

@@ -74,7 +74,7 @@ def pretrain(
         GraphError: there is no convolution.
         NumbersError: an error is no longer a number.
     """
-    convolutions = [node for node in graph if isinstance(node.operator, Conv)]
+    convolutions = [n for n in graph if isinstance(n.operator, Conv) and not n.shares]
     if not convolutions:
         raise GraphError("the network has no convolution to pre-train")
     weights = initialize(graph, seed=seed)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from striate.graph import Call, Index, Node, Operator, Ref, Spec
+from striate.graph import Call, Graph, Index, Node, Operator, Ref, Spec
 from striate.graph import Factor as Local
 from striate.ops import sliding
 from striate.reference import NamedFactor, Number
@@ -30,12 +30,12 @@ class Found:
     number: Number
 
 
-def find(node: Node, call: Call, number: Number, text: str) -> Found | None:
+def find(graph: Graph, node: Node, call: Call, number: Number, text: str) -> Found | None:
     """The factor of `node` that involves `number` and reads `text`, if there is one."""
     wanted = "".join(text.split())
     for local, output in _factors(node, call, number):
         if local.label != "{0}":
-            factor = named(node, local, output)
+            factor = named(graph, node, local, output)
             if "".join(factor.what.split()) == wanted:
                 return Found(factor, node.name, node.operator, number)
     return None

@@ -9,7 +9,7 @@ network is taken as it predicts: fixed statistics, no dropout, no side exits.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
@@ -213,12 +213,13 @@ class Inquiry:
         for number in self._reader.inside(text):
             if number.gradient:
                 continue
-            readers = (number.node,) if number.weight else self._graph.consumers[number.node]
-            for name in dict.fromkeys((*readers, number.node)):
+            graph, weight = self._graph, number.weight
+            users = graph.users(number.node, weight) if weight else graph.consumers[number.node]
+            for name in dict.fromkeys((*users, number.node)):
                 if self._graph[name].operator.is_loss:
                     self._need_target()
                 self._trace.reach([name])
-                found = find(self._graph[name], self._trace.calls[name], number, text)
+                found = find(graph, graph[name], self._trace.calls[name], number, text)
                 if found is not None:
                     return found
         return None
@@ -226,14 +227,14 @@ class Inquiry:
     def _stored_factor(self, found: Found) -> float | None:
         """What the same formula makes of PyTorch's numbers."""
         node = self._graph[found.node]
-        weights: Mapping[str, Array] = self._network.weights.get(node.name, {})
+        weights = self._graph.arrays(node, self._network.weights)
         call = Call(
             tuple(self._stored.value(name) for name in node.inputs),
             {name: array.astype(np.float32) for name, array in weights.items()},
             target=self._trace.target if node.operator.is_loss else None,
             output=self._stored.value(node.name),
         )
-        again = find(node, call, found.number, found.factor.what)
+        again = find(self._graph, node, call, found.number, found.factor.what)
         return None if again is None else again.factor.value
 
     def _formula(self, number: Number) -> str:
@@ -244,7 +245,11 @@ class Inquiry:
             text = loss_of(self._graph, self._network.scores).wanted_formula(*specs)
         names = "|".join(map(re.escape, self._graph.weights(node)))
         if names:
-            text = re.sub(rf"(?<![\w.])({names})\[", rf"{node.name}.\1[", text)
+            text = re.sub(
+                rf"(?<![\w.])({names})\[",
+                lambda found: f"{self._graph.keeper(node, found[1])}.{found[1]}[",
+                text,
+            )
         if node.operator.is_loss and target is not None and target.ndim == 1:
             text = text.replace("[target]", f"[{int(target[0])}]")
         return _with_names(text, node)
@@ -262,7 +267,8 @@ class Inquiry:
     def _readers(self, number: Number) -> Iterator[tuple[Node, Ref]]:
         """The nodes that a number goes into, on the way to the loss."""
         if number.weight:
-            yield self._graph[number.node], Ref(number.weight, number.index)
+            for name in self._graph.users(number.node, number.weight):
+                yield self._graph[name], Ref(number.weight, number.index)
             return
         for name in self._graph.consumers[number.node]:
             reader = self._graph[name]

@@ -78,7 +78,7 @@ class Reader:
             return self.aliases[name], ""
         node, _, weight = name.rpartition(".")
         if node in self.graph and weight in self.graph.weights(self.graph[node]):
-            return node, weight
+            return self.graph.keeper(self.graph[node], weight), weight
         if node in self.graph:
             weights = list(self.graph.weights(self.graph[node]))
             near = did_you_mean(weight, weights) or (

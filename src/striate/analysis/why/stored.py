@@ -79,4 +79,4 @@ class Stored:
         return wanted.astype(np.float32) if wanted.dtype.kind == "f" else wanted
 
     def _own(self, graph: Graph) -> Weights:
-        return {node.name: self._weights[node.name] for node in graph if graph.weights(node)}
+        return {node.name: self._weights[node.name] for node in graph if graph.own_weights(node)}
