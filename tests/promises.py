@@ -160,6 +160,8 @@ def away_from_zero(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
 
 DOMAIN: Mapping[type[Operator], Callable[[np.random.Generator, tuple[int, ...]], Array]] = {
     ops.Power: above_zero,
+    ops.Log: above_zero,
+    ops.Sqrt: above_zero,
     ops.LogLoss: probabilities,
     ops.Divide: away_from_zero,
 }
@@ -319,6 +321,8 @@ SETTINGS |= {
     ops.Square: plain(ops.Square),
     ops.Power: alone(st.builds(ops.Power, st.sampled_from((2.0, 3.0, 0.5, 1.7, -1.0)))),
     ops.Exp: plain(ops.Exp),
+    ops.Log: plain(ops.Log),
+    ops.Sqrt: plain(ops.Sqrt),
     ops.Softplus: alone(st.builds(ops.Softplus, FACTORS, st.floats(0, 20))),
     ops.HardSigmoid: plain(ops.HardSigmoid),
     ops.HardSwish: plain(ops.HardSwish),

@@ -327,6 +327,8 @@ JUDGES |= {
     ops.Square: lambda twin: twin.x.square(),
     ops.Power: lambda twin: torch.pow(twin.x, twin.operator.exponent),
     ops.Exp: lambda twin: twin.x.exp(),
+    ops.Log: lambda twin: twin.x.log(),
+    ops.Sqrt: lambda twin: twin.x.sqrt(),
     ops.Softplus: lambda t: F.softplus(t.x, t.operator.beta, t.operator.threshold),
     ops.HardSigmoid: lambda twin: F.relu6(twin.x + 3) / 6,
     ops.HardSwish: lambda twin: F.hardswish(twin.x),

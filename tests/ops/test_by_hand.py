@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import e, erf, pi, sqrt, tanh
+from math import e, erf, inf, pi, sqrt, tanh
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,9 @@ CURVES: list[tuple[Operator, list[float], list[float], list[float]]] = [
     (ops.GELU(), [0, 1], [0, PHI], [0.5, PHI + 1 / sqrt(2 * pi * e)]),
     (ops.GELU(True), [0, 40], [0, 40], [0.5, 1]),
     (ops.Sine(), [0, pi / 6], [0, 0.5], [1, sqrt(3) / 2]),
+    (ops.Log(), [0, 1, e], [-inf, 0, 1], [inf, 1, 1 / e]),
+    (ops.Sqrt(), [0, 0.25, 9], [0, 0.5, 3], [inf, 1, 1 / 6]),
+    (ops.Power(-1.0), [0, 2], [inf, 0.5], [-inf, -0.25]),
     (ops.Cosine(), [0, pi / 6], [1, sqrt(3) / 2], [0, -0.5]),
 ]
 """Operator, numbers, what becomes of them, and the slopes there."""

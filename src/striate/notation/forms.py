@@ -73,6 +73,8 @@ FORMS = (
     _form("SQUARE", "Square"),
     _form("POW", "Power", "exponent", "POWER"),
     _form("EXP", "Exp"),
+    _form("LOG", "Log"),
+    _form("SQRT", "Sqrt"),
     _form("SIGMOID", "Sigmoid", "", "LOGISTIC"),
     _form("TANH", "Tanh"),
     _form("STANH", "ScaledTanh", "", "SCALEDTANH"),

@@ -14,6 +14,7 @@ from striate.ops.activation.gelu import GELU as GELU
 from striate.ops.activation.hard_sigmoid import HardSigmoid as HardSigmoid
 from striate.ops.activation.hard_swish import HardSwish as HardSwish
 from striate.ops.activation.leaky_relu import LeakyReLU as LeakyReLU
+from striate.ops.activation.logarithm import Log as Log
 from striate.ops.activation.maxout import Maxout as Maxout
 from striate.ops.activation.mish import Mish as Mish
 from striate.ops.activation.noisy_relu import NoisyReLU as NoisyReLU
@@ -30,6 +31,7 @@ from striate.ops.activation.softmax import Softmax as Softmax
 from striate.ops.activation.softplus import Softplus as Softplus
 from striate.ops.activation.softsign import Softsign as Softsign
 from striate.ops.activation.square import Square as Square
+from striate.ops.activation.square_root import Sqrt as Sqrt
 from striate.ops.activation.tanh import Tanh as Tanh
 from striate.ops.convolution.conv import Conv as Conv
 from striate.ops.convolution.dense import Dense as Dense

@@ -23,6 +23,9 @@ from striate.graph import (
 )
 from striate.ops.arrays import Array
 
+silently = np.errstate(divide="ignore", invalid="ignore", over="ignore")
+"""Infinity, and what is no number, come out as they do from PyTorch: without a warning."""
+
 
 @dataclass(frozen=True)
 class Elementwise(Operator):
@@ -54,19 +57,23 @@ class Elementwise(Operator):
         return Reach.POINT
 
     @final
+    @silently
     def forward(self, call: Call) -> Array:
         return self.function(call.x)
 
     @final
+    @silently
     def backward(self, call: Call, error: Array) -> Gradients:
         return Gradients((error * self.derivative(call.x),))
 
     @final
+    @silently
     def terms(self, call: Call, index: Index) -> list[Term]:
         value = self.function(np.asarray(call.x[index])).item()
         return [Term((Factor(value, f"{self.symbol}({{0}})", (Ref(0, index),)),))]
 
     @final
+    @silently
     def uses(self, call: Call, ref: Ref) -> list[Use]:
         slope = self.derivative(np.asarray(call.x[ref.index])).item()
         return [Use(ref.index, (Factor(slope, f"{self.symbol}'({{0}})", (ref,)),))]

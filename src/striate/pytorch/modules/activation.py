@@ -167,6 +167,20 @@ class Exp(nn.Module):
         return x.exp()
 
 
+class Log(nn.Module):
+    """The natural logarithm of each number."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.log()
+
+
+class Sqrt(nn.Module):
+    """The square root of each number."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.sqrt()
+
+
 class Affine(nn.Module):
     """Every number times one number, plus another."""
 
@@ -199,6 +213,8 @@ ROWS: Mapping[type[Operator], Maker] = {
     ops.Square: plain(Square),
     ops.Power: lambda op, inputs: ModuleRecipe(Power, (op.exponent,)),
     ops.Exp: plain(Exp),
+    ops.Log: plain(Log),
+    ops.Sqrt: plain(Sqrt),
     ops.Softplus: lambda op, inputs: ModuleRecipe(nn.Softplus, (op.beta, op.threshold)),
     ops.Maxout: _maxout,
     ops.Sigmoid: plain(nn.Sigmoid),
