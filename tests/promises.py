@@ -164,8 +164,9 @@ DOMAIN: Mapping[type[Operator], Callable[[np.random.Generator, tuple[int, ...]],
     ops.Sqrt: above_zero,
     ops.LogLoss: probabilities,
     ops.Divide: away_from_zero,
+    ops.GLU: away_from_zero,
 }
-"""What inputs are drawn from where any real number will not do."""
+"""What inputs are drawn from where any real number will not do: a gate moves no zero."""
 
 
 FITTED = ("same_upper", "same_lower")
@@ -307,12 +308,16 @@ SETTINGS |= {
     ops.ReLU: plain(ops.ReLU),
     ops.ReLU6: plain(ops.ReLU6),
     ops.LeakyReLU: alone(st.builds(ops.LeakyReLU, st.floats(-2, 2))),
-    ops.PReLU: alone(st.builds(ops.PReLU, st.booleans())),
+    ops.PReLU: st.one_of(
+        alone(st.builds(ops.PReLU, st.booleans())),
+        arranging.spread_weights(lambda size: ops.PReLU(size=size)),
+    ),
     ops.NoisyReLU: alone(st.builds(ops.NoisyReLU, FACTORS)),
     ops.ELU: alone(st.builds(ops.ELU, FACTORS)),
     ops.GELU: alone(st.builds(ops.GELU, st.booleans())),
     ops.SiLU: plain(ops.SiLU),
-    ops.SELU: plain(ops.SELU),
+    ops.SELU: st.one_of(plain(ops.SELU), alone(st.builds(ops.SELU, FACTORS, FACTORS))),
+    ops.GLU: arranging.halved(),
     ops.CELU: alone(st.builds(ops.CELU, FACTORS)),
     ops.Mish: plain(ops.Mish),
     ops.Softsign: plain(ops.Softsign),
@@ -324,7 +329,9 @@ SETTINGS |= {
     ops.Log: plain(ops.Log),
     ops.Sqrt: plain(ops.Sqrt),
     ops.Softplus: alone(st.builds(ops.Softplus, FACTORS, st.floats(0, 20))),
-    ops.HardSigmoid: plain(ops.HardSigmoid),
+    ops.HardSigmoid: alone(
+        st.builds(ops.HardSigmoid, st.sampled_from((1 / 6, 0.25, 0.5)), st.sampled_from((0.5, 0.0)))
+    ),
     ops.HardSwish: plain(ops.HardSwish),
     ops.Maxout: maxout(),
     ops.Sigmoid: plain(ops.Sigmoid),

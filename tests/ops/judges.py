@@ -289,6 +289,14 @@ def _celu(twin: Twin) -> Tensor:
     return torch.where(twin.x > 0, twin.x, low)
 
 
+def _prelu(twin: Twin) -> Tensor:
+    """Each unit as a channel with a slope of its own."""
+    weight, x = twin.weights["weight"], twin.x
+    size = twin.operator.size or (len(weight), *[1] * (x.ndim - 2))
+    slopes = weight.view(size).expand(x.shape[1:]).flatten()
+    return F.prelu(x.flatten(1), slopes).view_as(x)
+
+
 def _product(tensors: tuple[Tensor, ...]) -> Tensor:
     return torch.stack(tensors).prod(dim=0)
 
@@ -313,12 +321,13 @@ JUDGES |= {
     ops.ReLU: lambda twin: F.relu(twin.x),
     ops.ReLU6: lambda twin: F.relu6(twin.x),
     ops.LeakyReLU: lambda twin: F.leaky_relu(twin.x, twin.operator.slope),
-    ops.PReLU: lambda twin: F.prelu(twin.x, twin.weights["weight"]),
+    ops.PReLU: _prelu,
     ops.NoisyReLU: lambda twin: F.relu(twin.x if twin.noise is None else twin.x + twin.noise),
     ops.ELU: lambda twin: F.elu(twin.x, twin.operator.alpha),
     ops.GELU: _gelu,
     ops.SiLU: lambda twin: F.silu(twin.x),
-    ops.SELU: lambda twin: F.selu(twin.x),
+    ops.SELU: lambda twin: twin.operator.gamma * F.elu(twin.x, twin.operator.alpha),
+    ops.GLU: lambda twin: F.glu(twin.x, arranging.dim(twin)),
     ops.CELU: lambda twin: _celu(twin),
     ops.Mish: lambda twin: F.mish(twin.x),
     ops.Softsign: lambda twin: F.softsign(twin.x),
@@ -330,7 +339,7 @@ JUDGES |= {
     ops.Log: lambda twin: twin.x.log(),
     ops.Sqrt: lambda twin: twin.x.sqrt(),
     ops.Softplus: lambda t: F.softplus(t.x, t.operator.beta, t.operator.threshold),
-    ops.HardSigmoid: lambda twin: F.relu6(twin.x + 3) / 6,
+    ops.HardSigmoid: lambda t: F.hardtanh(t.operator.shift + t.x * t.operator.slope, 0, 1),
     ops.HardSwish: lambda twin: F.hardswish(twin.x),
     ops.Maxout: _maxout,
     ops.Sigmoid: lambda twin: torch.sigmoid(twin.x),

@@ -23,6 +23,8 @@ CURVES: list[tuple[Operator, list[float], list[float], list[float]]] = [
     (ops.ELU(3), [-1, 0, 2], [3 / e - 3, 0, 2], [3 / e, 3, 1]),
     (ops.SiLU(), [-1, 0], [-S, 0], [S - S * (1 - S), 0.5]),
     (ops.HardSigmoid(), [-3, -1, 0, 3], [0, 1 / 3, 0.5, 1], [0, 1 / 6, 1 / 6, 0]),
+    (ops.HardSigmoid(0.2, 0.5), [-4, -2.5, 1, 2.5], [0, 0, 0.7, 1], [0, 0, 0.2, 0]),
+    (ops.SELU(2, 3), [-1, 0, 2], [6 / e - 6, 0, 6], [6 / e, 6, 3]),
     (ops.HardSwish(), [-3, -1, 2, 3], [0, -1 / 3, 5 / 3, 3], [0, 1 / 6, 7 / 6, 1]),
     (ops.ScaledTanh(2, 3), [0, 1], [0, 2 * tanh(3)], [6, 6 - 6 * tanh(3) ** 2]),
     (ops.GELU(), [0, 1], [0, PHI], [0.5, PHI + 1 / sqrt(2 * pi * e)]),
@@ -70,6 +72,23 @@ def test_a_learned_slope_gathers_its_negative_units(shared: bool, slopes: list[f
     call = Call((np.array([[[-1.0, 5], [-3, 0]]]),), {"weight": np.array([0.5, 0.1])[: 2 - shared]})
     near(prelu.forward(call), [[[-0.5, 5], [-1.5 if shared else -0.3, 0]]])
     near(prelu.backward(call, np.array([[[2.0, 9], [4, 7]]])).weights["weight"], slopes)
+
+
+def test_slopes_of_columns() -> None:
+    """One slope for both rows of a column, whatever the channel."""
+    prelu = ops.PReLU(size=(1, 1, 2))
+    call = Call((np.array([[[[-1.0, 5], [-3, -2]]]]),), {"weight": np.array([[[0.5, 0.1]]])})
+    near(prelu.forward(call), [[[[-0.5, 5], [-1.5, -0.2]]]])
+    gradients = prelu.backward(call, np.array([[[[2.0, 9], [4, 7]]]]))
+    near(gradients.weights["weight"], [[[-1 * 2 - 3 * 4, -2 * 7]]])
+    near(gradients.inputs[0], [[[[1, 9], [2, 0.7]]]])
+
+
+def test_rows_gate_rows() -> None:
+    """σ(log 3) = 3/4, whose slope is 3/16; σ(0) = 1/2, whose slope is 1/4."""
+    y, (gradient,) = run(ops.GLU("row"), [[[8, 6], [np.log(3), 0]]], error=[[[16, 2]]])
+    near(y, [[[6, 3]]])
+    near(gradient, [[[12, 1], [16 * 8 * 3 / 16, 2 * 6 / 4]]])
 
 
 def test_noise_moves_the_threshold_while_training() -> None:

@@ -67,6 +67,7 @@ FORMS = (
     _form("SELU", "SELU"),
     _form("CELU", "CELU"),
     _form("MISH", "Mish"),
+    _form("GLU", "GLU"),
     _form("SOFTSIGN", "Softsign"),
     _form("CLIP", "Clip", "low high", "CLAMP"),
     _form("ABS", "Abs"),

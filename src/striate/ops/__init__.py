@@ -11,6 +11,7 @@ from striate.ops.activation.cosine import Cosine as Cosine
 from striate.ops.activation.elu import ELU as ELU
 from striate.ops.activation.exponential import Exp as Exp
 from striate.ops.activation.gelu import GELU as GELU
+from striate.ops.activation.glu import GLU as GLU
 from striate.ops.activation.hard_sigmoid import HardSigmoid as HardSigmoid
 from striate.ops.activation.hard_swish import HardSwish as HardSwish
 from striate.ops.activation.leaky_relu import LeakyReLU as LeakyReLU
