@@ -151,6 +151,26 @@ def test_the_length_of_a_window() -> None:
     near(gradient, [[6, 8, 0, 0]])
 
 
+def test_other_norms_of_a_window_with_gaps() -> None:
+    """Every second number: 1 + 8 = 9 has the cube root y; 1/y² and 4/y² are its slopes."""
+    x, y = [[-1, 50, 2, 60]], 9 ** (1 / 3)
+    value, (gradient,) = run(ops.L2Pool(2, 2, dilation=2, p=3.0), x, error=[[1]])
+    near(value, [[y]])
+    near(gradient, [[-1 / y**2, 0, 4 / y**2, 0]])
+    value, (gradient,) = run(ops.L2Pool(2, 2, dilation=2, p=1.0), x, error=[[5]])
+    near(value, [[3]])
+    near(gradient, [[-5, 0, 5, 0]])
+
+
+def test_sums_divided_by_what_is_given() -> None:
+    """Windows of two cells with one between them, around a padding of one cell."""
+    x, settings = [[1, 2, 5]], {"stride": 2, "padding": 1, "dilation": 2}
+    y, (gradient,) = run(ops.AveragePool(2, divisor=4, **settings), x, error=[[8, 4]])
+    near(y, [[2 / 4, 2 / 4]])
+    near(gradient, [[0, 2 + 1, 0]])
+    near(run(ops.AveragePool(2, include_padding=False, **settings), x, error=[[8, 4]])[0], [[2, 2]])
+
+
 def test_a_cell_drawn_by_its_strength() -> None:
     """1, 2 and 5 have 1/8, 2/8 and 5/8 of the draws; on average they give 30/8."""
     x, pool = [[1, 2, -4, 5]], ops.StochasticPool(4)
