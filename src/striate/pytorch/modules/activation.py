@@ -193,6 +193,13 @@ class Abs(nn.Module):
         return x.abs()
 
 
+class Sign(nn.Module):
+    """The sign of each number."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.sign()
+
+
 class Square(nn.Module):
     """Each number times itself."""
 
@@ -261,7 +268,12 @@ ROWS: Mapping[type[Operator], Maker] = {
     ops.Mish: plain(nn.Mish),
     ops.Softsign: plain(nn.Softsign),
     ops.Clip: lambda op, inputs: ModuleRecipe(Clip, (op.low, op.high)),
+    ops.Threshold: lambda op, inputs: ModuleRecipe(nn.Threshold, (op.threshold, op.value)),
+    ops.SoftShrink: lambda op, inputs: ModuleRecipe(nn.Softshrink, (op.threshold,)),
+    ops.HardShrink: lambda op, inputs: ModuleRecipe(nn.Hardshrink, (op.threshold,)),
+    ops.TanhShrink: plain(nn.Tanhshrink),
     ops.Abs: plain(Abs),
+    ops.Sign: plain(Sign),
     ops.Square: plain(Square),
     ops.Power: lambda op, inputs: ModuleRecipe(Power, (op.exponent,)),
     ops.Exp: plain(Exp),
@@ -270,6 +282,7 @@ ROWS: Mapping[type[Operator], Maker] = {
     ops.Softplus: lambda op, inputs: ModuleRecipe(nn.Softplus, (op.beta, op.threshold)),
     ops.Maxout: _maxout,
     ops.Sigmoid: plain(nn.Sigmoid),
+    ops.LogSigmoid: plain(nn.LogSigmoid),
     ops.Tanh: plain(nn.Tanh),
     ops.ScaledTanh: _scaled_tanh,
     ops.Sine: plain(Sine),
