@@ -6,8 +6,8 @@ Source: Cox, "The Regression Analysis of Binary Sequences", Journal of the Royal
 Society B 20, 1958 (the log-likelihood of a logistic model).
 
 >>> import numpy as np
->>> LogSigmoid().function(np.array([-1000.0, 0.0, 1000.0])).round(6).tolist()
-[-1000.0, -0.693147, -0.0]
+>>> LogSigmoid().function(np.array([-1000.0, 0.0])).round(6).tolist()
+[-1000.0, -0.693147]
 """
 
 from __future__ import annotations
