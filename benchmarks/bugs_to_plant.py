@@ -149,8 +149,8 @@ BUGS = (
     Bug(
         "average pooling: padding after the input not counted",
         AVERAGE,
-        "size + window.after) - start",
-        "size) - start",
+        "first, end = -window.before, size + window.after",
+        "first, end = -window.before, size",
     ),
     Bug(
         "average pooling: gradient divided by the whole window at borders",
@@ -229,8 +229,8 @@ BUGS = (
     Bug(
         "L2 pooling: gradient not divided by the length",
         "ops/pooling/l2_pool.py",
-        "np.divide(error, call.y, out",
-        "np.divide(error, 1, out",
+        "np.divide(np.abs(cells), whole, out",
+        "np.divide(np.abs(cells), 1, out",
     ),
     Bug(
         "local response normalization: neighbors of an even size not turned round",

@@ -147,6 +147,48 @@ ARRANGING_BUGS = (
         "x.swapaxes(1, -1).reshape(len(x), -1)",
     ),
     (
+        "gated linear unit: the gates in front of the numbers",
+        "ops/activation/glu.py",
+        "a, b = np.split",
+        "b, a = np.split",
+    ),
+    (
+        "prelu: a slope gathers one picture only",
+        "ops/activation/prelu.py",
+        ".sum(axis=0)",
+        "[0]",
+    ),
+    (
+        "logarithm: claims to rise where it is no number",
+        "ops/activation/logarithm.py",
+        'symbol: ClassVar[str] = "log"',
+        'symbol: ClassVar[str] = "log"\n    rises: ClassVar[bool] = True',
+    ),
+    (
+        "average pool: a divisor forgotten on the way back",
+        "ops/pooling/average_pool.py",
+        "shares = (error / self._cells(axes, call.x))",
+        "shares = (error / prod(w.kernel for w in axes))",
+    ),
+    (
+        "average pool: gaps of a window counted as cells",
+        "ops/pooling/average_pool.py",
+        "sum(first <= start + u * window.dilation < end for u in range(window.kernel))",
+        "sum(first <= start + u < end for u in range(window.extent))",
+    ),
+    (
+        "pool of another norm: the sign lost on the way back",
+        "ops/pooling/l2_pool.py",
+        "* np.sign(cells) * shares",
+        "* shares",
+    ),
+    (
+        "soft shrinking: what remains not moved",
+        "ops/activation/soft_shrink.py",
+        "return x - np.clip(x, x.dtype.type(-self.threshold), x.dtype.type(self.threshold))",
+        "return np.where(np.abs(x) > self.threshold, x, 0 * x)",
+    ),
+    (
         "affine: the shift scaled too",
         "ops/activation/affine.py",
         "call.x * call.x.dtype.type(self.scale) + call.x.dtype.type(self.shift)",

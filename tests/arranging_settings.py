@@ -50,6 +50,16 @@ def along(draw: Draw, make: Callable[[Draw, int, str | int], Operator]) -> Setti
 
 
 @st.composite
+def halved(draw: Draw) -> Setting:
+    """An axis of an even length."""
+    spec, axis = draw(named_axis())
+    at = spec.axis(axis)
+    return ops.GLU(axis), (
+        Spec((*spec.shape[:at], 2 * draw(st.integers(1, 3)), *spec.shape[at + 1 :])),
+    )
+
+
+@st.composite
 def sliced(draw: Draw) -> Setting:
     """Parts that are counted from either end."""
     spec, axis = draw(named_axis())

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 import arranging_settings as arranging
 import loss_settings
+import pool_settings as pooling
 from drawn_specs import (
     EITHER_SIGN,
     EPSILONS,
@@ -28,7 +29,6 @@ from drawn_specs import (
     numbers_an_axis,
     paddings,
     plain,
-    pools,
     shapes,
     spatial,
 )
@@ -160,10 +160,13 @@ def away_from_zero(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
 
 DOMAIN: Mapping[type[Operator], Callable[[np.random.Generator, tuple[int, ...]], Array]] = {
     ops.Power: above_zero,
+    ops.Log: above_zero,
+    ops.Sqrt: above_zero,
     ops.LogLoss: probabilities,
     ops.Divide: away_from_zero,
+    ops.GLU: away_from_zero,
 }
-"""What inputs are drawn from where any real number will not do."""
+"""What inputs are drawn from where any real number will not do: a gate moves no zero."""
 
 
 FITTED = ("same_upper", "same_lower")
@@ -205,56 +208,6 @@ def transposed_conv(draw: Draw) -> Setting:
 
 
 @st.composite
-def max_pool(draw: Draw) -> Setting:
-    """Overlapping windows, and windows with gaps, over one or two axes."""
-    rank, kernel, stride, pad, ceil = draw(pools())
-    dilation = draw(st.integers(1, 2))
-    made = ops.MaxPool(kernel, stride, pad, dilation, ceil)
-    axes = windows(rank, kernel, stride or kernel, pad, dilation)
-    sizes = tuple(max(dilation, size) for size in draw(spatial(axes)))
-    return made, (Spec((3, *sizes)),)
-
-
-@st.composite
-def average_pool(draw: Draw) -> Setting:
-    """Every way to count the cells at a border."""
-    rank, kernel, stride, pad, ceil = draw(pools())
-    made = ops.AveragePool(kernel, stride, pad, ceil, draw(st.booleans()))
-    axes = windows(rank, kernel, stride or kernel, pad)
-    return made, (Spec((3, *draw(spatial(axes)))),)
-
-
-@st.composite
-def l2_pool(draw: Draw) -> Setting:
-    rank, kernel, stride, pad, ceil = draw(pools())
-    axes = windows(rank, kernel, stride or kernel, pad)
-    return ops.L2Pool(kernel, stride, pad, ceil), (Spec((3, *draw(spatial(axes)))),)
-
-
-@st.composite
-def stochastic_pool(draw: Draw) -> Setting:
-    rank, kernel, stride, _, _ = draw(pools())
-    axes = windows(rank, kernel, stride or kernel)
-    return ops.StochasticPool(kernel, stride), (Spec((3, *draw(spatial(axes)))),)
-
-
-@st.composite
-def adaptive(draw: Draw, kind: Callable[..., Operator]) -> Setting:
-    """Sizes that divide the map, sizes that do not, and more outputs than cells."""
-    rank = draw(st.integers(1, 2))
-    size, lengths = draw(numbers_an_axis(rank, 4)), draw(numbers_an_axis(rank, 7))
-    return kind(size), (Spec((3, *lengths)),)
-
-
-@st.composite
-def subsample(draw: Draw) -> Setting:
-    """Sums and means over windows that may overlap or leave gaps."""
-    rank, kernel, stride, _, _ = draw(pools())
-    made = ops.Subsample(kernel, stride, draw(st.booleans()))
-    return made, (Spec((3, *draw(spatial(windows(rank, kernel, stride or kernel))))),)
-
-
-@st.composite
 def maxout(draw: Draw) -> Setting:
     """One to three pieces, and channels that they divide."""
     pieces, spec = draw(st.integers(1, 3)), draw(shapes())
@@ -270,17 +223,6 @@ def group_norm(draw: Draw) -> Setting:
     return made, (Spec((groups * size, *spec.spatial)),)
 
 
-@st.composite
-def histogram_pool(draw: Draw) -> Setting:
-    """Windows of two cells or more; bins at places that floating point hits exactly."""
-    rank = draw(st.integers(1, 2))
-    kernel = draw(st.tuples(st.integers(2, 3), *[st.integers(1, 3)] * (rank - 1)))
-    stride = draw(st.one_of(st.none(), numbers_an_axis(rank, 3)))
-    bins, width, low = draw(st.integers(2, 4)), draw(st.sampled_from([0.5, 1, 2])), -2.0
-    made = ops.HistogramPool(kernel, stride, bins, low, low + width * (bins - 1))
-    return made, (Spec((3, *draw(spatial(windows(rank, kernel, stride or kernel))))),)
-
-
 OVER = st.sampled_from(["all", "channels"])
 
 SETTINGS = Lines[st.SearchStrategy[Setting]]("tests/promises.py")
@@ -293,37 +235,51 @@ SETTINGS |= {
     ops.PixelShuffle: st.builds(
         lambda r, c: (ops.PixelShuffle(r), (Spec((c * r**2, 2, 3)),)), *[st.integers(1, 3)] * 2
     ),
-    ops.MaxPool: max_pool(),
-    ops.AveragePool: average_pool(),
-    ops.HistogramPool: histogram_pool(),
+    ops.MaxPool: pooling.max_pool(),
+    ops.AveragePool: pooling.average_pool(),
+    ops.HistogramPool: pooling.histogram_pool(),
     ops.GlobalAveragePool: alone(st.builds(ops.GlobalAveragePool), (2, 3)),
-    ops.AdaptiveAveragePool: adaptive(ops.AdaptiveAveragePool),
-    ops.AdaptiveMaxPool: adaptive(ops.AdaptiveMaxPool),
-    ops.L2Pool: l2_pool(),
-    ops.StochasticPool: stochastic_pool(),
-    ops.Subsample: subsample(),
+    ops.AdaptiveAveragePool: pooling.adaptive(ops.AdaptiveAveragePool),
+    ops.AdaptiveMaxPool: pooling.adaptive(ops.AdaptiveMaxPool),
+    ops.L2Pool: pooling.l2_pool(),
+    ops.StochasticPool: pooling.stochastic_pool(),
+    ops.Subsample: pooling.subsample(),
     ops.ReLU: plain(ops.ReLU),
     ops.ReLU6: plain(ops.ReLU6),
     ops.LeakyReLU: alone(st.builds(ops.LeakyReLU, st.floats(-2, 2))),
-    ops.PReLU: alone(st.builds(ops.PReLU, st.booleans())),
+    ops.PReLU: st.one_of(
+        alone(st.builds(ops.PReLU, st.booleans())),
+        arranging.spread_weights(lambda size: ops.PReLU(size=size)),
+    ),
     ops.NoisyReLU: alone(st.builds(ops.NoisyReLU, FACTORS)),
     ops.ELU: alone(st.builds(ops.ELU, FACTORS)),
     ops.GELU: alone(st.builds(ops.GELU, st.booleans())),
     ops.SiLU: plain(ops.SiLU),
-    ops.SELU: plain(ops.SELU),
+    ops.SELU: st.one_of(plain(ops.SELU), alone(st.builds(ops.SELU, FACTORS, FACTORS))),
+    ops.GLU: arranging.halved(),
     ops.CELU: alone(st.builds(ops.CELU, FACTORS)),
     ops.Mish: plain(ops.Mish),
     ops.Softsign: plain(ops.Softsign),
     ops.Clip: alone(st.builds(ops.Clip, st.floats(-0.9, -0.1), st.floats(0.1, 0.9))),
+    ops.Threshold: alone(st.builds(ops.Threshold, st.floats(-1, 1), st.floats(-1, 1))),
+    ops.SoftShrink: alone(st.builds(ops.SoftShrink, st.sampled_from((0.0, 0.5, 1.0)))),
+    ops.HardShrink: alone(st.builds(ops.HardShrink, st.sampled_from((0.0, 0.5, 1.0)))),
+    ops.TanhShrink: plain(ops.TanhShrink),
     ops.Abs: plain(ops.Abs),
+    ops.Sign: plain(ops.Sign),
     ops.Square: plain(ops.Square),
     ops.Power: alone(st.builds(ops.Power, st.sampled_from((2.0, 3.0, 0.5, 1.7, -1.0)))),
     ops.Exp: plain(ops.Exp),
+    ops.Log: plain(ops.Log),
+    ops.Sqrt: plain(ops.Sqrt),
     ops.Softplus: alone(st.builds(ops.Softplus, FACTORS, st.floats(0, 20))),
-    ops.HardSigmoid: plain(ops.HardSigmoid),
+    ops.HardSigmoid: alone(
+        st.builds(ops.HardSigmoid, st.sampled_from((1 / 6, 0.25, 0.5)), st.sampled_from((0.5, 0.0)))
+    ),
     ops.HardSwish: plain(ops.HardSwish),
     ops.Maxout: maxout(),
     ops.Sigmoid: plain(ops.Sigmoid),
+    ops.LogSigmoid: plain(ops.LogSigmoid),
     ops.Tanh: plain(ops.Tanh),
     ops.ScaledTanh: alone(st.builds(ops.ScaledTanh, FACTORS, FACTORS)),
     ops.Sine: plain(ops.Sine),

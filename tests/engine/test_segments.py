@@ -10,12 +10,24 @@ from torch import nn
 
 from agreement import random_weights
 from nets import chain
-from striate.engine import lower, segments
+from striate.engine import freeze, lower, segments
 from striate.engine.trained import BoundTrained
 from striate.fused import build
 from striate.fused.conv_pool import available
 from striate.graph import Graph, Operator
-from striate.ops import AveragePool, Conv, Dense, Input, MaxPool, ReLU, Sigmoid, Tanh
+from striate.ops import (
+    AveragePool,
+    BatchNorm,
+    Conv,
+    Dense,
+    Input,
+    L2Pool,
+    MaxPool,
+    ReLU,
+    Sigmoid,
+    Tanh,
+)
+from striate.pytorch.weights import weights_of
 
 
 @pytest.fixture
@@ -83,12 +95,37 @@ def test_one_call_computes_the_chain(name: str) -> None:
         (ReLU(), MaxPool(2, ceil=True)),
         (ReLU(), MaxPool(2, padding=1)),
         (MaxPool(2, stride=(2, 1)),),
+        (ReLU(), MaxPool(2, dilation=2)),
+        (ReLU(), AveragePool(2, ceil=True)),
+        (ReLU(), AveragePool(2, dilation=2)),
+        (AveragePool(2, divisor=3),),
         (ReLU(),),
     ],
 )
 def test_other_chains_are_not(middle: tuple[Operator, ...], calls: list[str]) -> None:
     lower(net(*middle))(torch.randn(2, 3, 11, 12))
     assert calls == []
+
+
+@pytest.mark.compiler
+@pytest.mark.parametrize(
+    "pool",
+    [MaxPool(2, dilation=2), AveragePool(2, divisor=3), AveragePool(2, dilation=2), L2Pool(2)],
+    ids=str,
+)
+def test_kernels_leave_no_setting_out(pool: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kernels are required, of the chains that pools of other settings belong to."""
+    monkeypatch.setenv("STRIATE_FUSED", "require")
+    first = Input((3, 17, 18)), Conv(5, 3), BatchNorm(), pool, ReLU()
+    graph = chain(*first, Conv(8, 3), Tanh(), pool, Dense(4), ReLU(), Dense(3))
+    weights = random_weights(graph, np.random.default_rng(0))
+    x = torch.randn(9, 3, 17, 18, generator=torch.Generator().manual_seed(0))
+    plain, fast = lower(graph, weights, fast=False).double(), lower(graph, weights)
+    for mode in (True, False):
+        exact = plain.train(mode)(x.double())
+        torch.testing.assert_close(fast.train(mode)(x).double(), exact, rtol=1e-4, atol=1e-4)
+    frozen = freeze(graph, weights_of(plain))(x).double()
+    torch.testing.assert_close(frozen, exact, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(

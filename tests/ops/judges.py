@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import prod
 from typing import Any
 
 import arranging_judges as arranging
 import loss_judges
+import pool_judges as pools
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
@@ -20,7 +20,7 @@ from torch.nn import functional as F  # noqa: N812
 from promises import Case
 from specimens import Lines
 from striate import ops
-from striate.graph import Padding, Spec
+from striate.graph import Spec
 from striate.ops.output import bitmaps
 
 
@@ -67,34 +67,15 @@ def _tensor(array: Any) -> Tensor:
     return torch.from_numpy(array.copy())
 
 
-def _sides(padding: Padding, kernel: list[int], dilation: list[int]) -> list[tuple[int, int]]:
-    """(before, after) an axis, from the words of the notation."""
-    reach = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
-    if padding == "valid":
-        return [(0, 0) for _ in reach]
-    if padding == "full":
-        return [(n, n) for n in reach]
-    if padding == "same":
-        return [(n // 2, n - n // 2) for n in reach]
-    each = padding if isinstance(padding, tuple) else (padding,) * len(reach)
-    return [side if isinstance(side, tuple) else (int(side), int(side)) for side in each]
-
-
-def _axes(value: Any, rank: int) -> list[int]:
-    return list(value) if isinstance(value, tuple) else [value] * rank
-
-
-def _pad(x: Tensor, sides: list[tuple[int, int]], value: float = 0.0) -> Tensor:
-    return F.pad(x, [n for side in reversed(sides) for n in side], value=value)
-
-
 def _conv(twin: Twin) -> Tensor:
     conv, rank = twin.operator, twin.x.ndim - 2
-    kernel, stride, dilation = (_axes(n, rank) for n in (conv.kernel, conv.stride, conv.dilation))
+    kernel, stride, dilation = (
+        pools.axes(n, rank) for n in (conv.kernel, conv.stride, conv.dilation)
+    )
     slide = F.conv1d if rank == 1 else F.conv2d
     fitted = conv.padding in ("same_upper", "same_lower")
-    sides = _fitted(twin, kernel) if fitted else _sides(conv.padding, kernel, dilation)
-    x = _pad(twin.x, sides)
+    sides = _fitted(twin, kernel) if fitted else pools.sides(conv.padding, kernel, dilation)
+    x = pools.pad(twin.x, sides)
     weight, bias = twin.weights["weight"], twin.weights.get("bias")
     if conv.table is not None:
         weight = _with_zeros(weight, conv.table, twin.x.shape[1])
@@ -104,7 +85,7 @@ def _conv(twin: Twin) -> Tensor:
 def _fitted(twin: Twin, kernel: list[int]) -> list[tuple[int, int]]:
     """(before, after) per axis by TensorFlow's rule for SAME, the odd cell on the named side."""
     conv, sides = twin.operator, []
-    steps, spread = (_axes(n, len(kernel)) for n in (conv.stride, conv.dilation))
+    steps, spread = (pools.axes(n, len(kernel)) for n in (conv.stride, conv.dilation))
     for k, s, d, n in zip(kernel, steps, spread, twin.x.shape[2:], strict=True):
         extent = d * (k - 1) + 1
         cells = max(extent - s, 0) if n % s == 0 else max(extent - n % s, 0)
@@ -117,13 +98,13 @@ def _transposed_conv(twin: Twin) -> Tensor:
     """All stamps on a plane that is large enough; then cut."""
     conv, rank = twin.operator, twin.x.ndim - 2
     kernel, stride, dilation, behind = (
-        _axes(n, rank) for n in (conv.kernel, conv.stride, conv.dilation, conv.output_padding)
+        pools.axes(n, rank) for n in (conv.kernel, conv.stride, conv.dilation, conv.output_padding)
     )
     stamp: Any = F.conv_transpose1d if rank == 1 else F.conv_transpose2d
     whole = stamp(twin.x, twin.weights["weight"], None, stride, 0, 0, conv.groups, dilation)
-    sides = _sides(conv.padding, kernel, dilation)
+    sides = pools.sides(conv.padding, kernel, dilation)
     cut = [(-before, more - after) for (before, after), more in zip(sides, behind, strict=True)]
-    y = _pad(whole, cut)
+    y = pools.pad(whole, cut)
     return y + twin.weights["bias"].view(1, -1, *[1] * rank) if conv.bias else y
 
 
@@ -135,87 +116,11 @@ def _with_zeros(kernels: Tensor, table: Any, channels: int) -> Tensor:
     return torch.stack([torch.stack(row) for row in rows])
 
 
-def _subsample(twin: Twin) -> Tensor:
-    pool, rank = twin.operator, twin.x.ndim - 2
-    kernel, stride = _axes(pool.kernel, rank), _axes(pool.stride or pool.kernel, rank)
-    slide: Any = F.avg_pool1d if rank == 1 else F.avg_pool2d
-    pooled = slide(twin.x, kernel, stride) * (1 if pool.mean else prod(kernel))
-    each = (1, -1, *[1] * rank)
-    return pooled * twin.weights["weight"].view(each) + twin.weights["bias"].view(each)
-
-
-def _l2_pool(twin: Twin) -> Tensor:
-    """The root has no slope at zero, so that it is taken where something is."""
-    pool, rank = twin.operator, twin.x.ndim - 2
-    kernel, stride = _axes(pool.kernel, rank), _axes(pool.stride or pool.kernel, rank)
-    squares = twin.x.unsqueeze(2) ** 2 if rank == 1 else twin.x**2
-    sides = _sides(pool.padding, kernel, [1] * rank)
-    if rank == 1:
-        kernel, stride, sides = [1, *kernel], [1, *stride], [(0, 0), *sides]
-    pads: Any = [n for n, _ in sides] if pool.ceil else 0
-    squares = squares if pool.ceil else _pad(squares, sides)
-    total = F.avg_pool2d(squares, kernel, stride, pads, pool.ceil, divisor_override=1)
-    length = torch.where(total > 0, torch.where(total > 0, total, 1).sqrt(), 0)
-    return length.squeeze(2) if rank == 1 else length
-
-
-def _stochastic_pool(twin: Twin) -> Tensor:
-    pool, x = twin.operator, F.relu(twin.x)
-    rank = x.ndim - 2
-    kernel, stride = _axes(pool.kernel, rank), _axes(pool.stride or pool.kernel, rank)
-    for axis, (cells, step) in enumerate(zip(kernel, stride, strict=True)):
-        x = x.unfold(2 + axis, cells, step)
-    x = x.flatten(-rank)
-    total = x.sum(-1, keepdim=True)
-    if twin.noise is None:
-        return (x * x / torch.where(total > 0, total, 1)).sum(-1)
-    up_to = x.cumsum(-1) > twin.noise[..., None] * total
-    drawn = up_to & (up_to.cumsum(-1) == 1)
-    return (x * drawn).sum(-1)
-
-
-def _adaptive(twin: Twin) -> Tensor:
-    rank = twin.x.ndim - 2
-    pool: Any = F.adaptive_avg_pool1d if rank == 1 else F.adaptive_avg_pool2d
-    return pool(twin.x, _axes(twin.operator.size, rank))
-
-
-def _adaptive_max(twin: Twin) -> Tensor:
-    rank = twin.x.ndim - 2
-    pool: Any = F.adaptive_max_pool1d if rank == 1 else F.adaptive_max_pool2d
-    return pool(twin.x, _axes(twin.operator.size, rank))
-
-
 def _rbf(twin: Twin) -> Tensor:
     codes = torch.from_numpy(bitmaps.codes()[: twin.operator.units].copy()).to(twin.x.dtype)
     return (
         torch.cdist(twin.x[None], codes[None], compute_mode="donot_use_mm_for_euclid_dist")[0] ** 2
     )
-
-
-def _max_pool(twin: Twin) -> Tensor:
-    pool, rank = twin.operator, twin.x.ndim - 2
-    kernel, dilation = _axes(pool.kernel, rank), _axes(pool.dilation, rank)
-    stride = _axes(pool.stride or pool.kernel, rank)
-    slide: Any = F.max_pool1d if rank == 1 else F.max_pool2d
-    sides = _sides(pool.padding, kernel, dilation)
-    if pool.ceil:  # drawn with equal sides only
-        return slide(twin.x, kernel, stride, [n for n, _ in sides], dilation, ceil_mode=True)
-    return slide(_pad(twin.x, sides, -torch.inf), kernel, stride, 0, dilation)
-
-
-def _average_pool(twin: Twin) -> Tensor:
-    pool, rank = twin.operator, twin.x.ndim - 2
-    kernel, stride = _axes(pool.kernel, rank), _axes(pool.stride or pool.kernel, rank)
-    slide: Any = F.avg_pool1d if rank == 1 else F.avg_pool2d
-    sides = _sides(pool.padding, kernel, [1] * rank)
-    if pool.ceil:
-        pads = [n for n, _ in sides]
-        return slide(twin.x, kernel, stride, pads, True, pool.include_padding)
-    mean = slide(_pad(twin.x, sides), kernel, stride)
-    if pool.include_padding:
-        return mean
-    return mean / slide(_pad(torch.ones_like(twin.x), sides), kernel, stride)
 
 
 def _batch_norm(twin: Twin) -> Tensor:
@@ -269,24 +174,18 @@ def _group_norm(twin: Twin) -> Tensor:
     return F.group_norm(twin.x, norm.groups, weights["weight"], weights["bias"], norm.epsilon)
 
 
-def _histogram_pool(twin: Twin) -> Tensor:
-    """One bin after the other."""
-    pool, rank = twin.operator, twin.x.ndim - 2
-    kernel, stride = _axes(pool.kernel, rank), _axes(pool.stride or pool.kernel, rank)
-    slide: Any = F.avg_pool1d if rank == 1 else F.avg_pool2d
-    width = (pool.high - pool.low) / (pool.bins - 1)
-    x = twin.x.clamp(pool.low, pool.high)
-    found = []
-    for b in range(pool.bins):
-        away = (x - (pool.low + b * width)).abs() / width
-        found.append(slide((1 - away).relu(), kernel, stride))
-    return torch.stack(found, dim=2).flatten(1, 2)
-
-
 def _celu(twin: Twin) -> Tensor:
     """By its formula: `F.celu` keeps 1 / alpha in float32."""
     low = twin.operator.alpha * torch.expm1(twin.x / twin.operator.alpha)
     return torch.where(twin.x > 0, twin.x, low)
+
+
+def _prelu(twin: Twin) -> Tensor:
+    """Each unit as a channel with a slope of its own."""
+    weight, x = twin.weights["weight"], twin.x
+    size = twin.operator.size or (len(weight), *[1] * (x.ndim - 2))
+    slopes = weight.view(size).expand(x.shape[1:]).flatten()
+    return F.prelu(x.flatten(1), slopes).view_as(x)
 
 
 def _product(tensors: tuple[Tensor, ...]) -> Tensor:
@@ -301,37 +200,46 @@ JUDGES |= {
     ops.Dense: lambda twin: F.linear(twin.x, twin.weights["weight"], twin.weights.get("bias")),
     ops.Flatten: lambda twin: twin.x.flatten(1),
     ops.PixelShuffle: lambda t: F.pixel_shuffle(t.x, t.operator.upscale_factor),
-    ops.MaxPool: _max_pool,
-    ops.AveragePool: _average_pool,
-    ops.HistogramPool: _histogram_pool,
+    ops.MaxPool: pools.max_pool,
+    ops.AveragePool: pools.average_pool,
+    ops.HistogramPool: pools.histogram_pool,
     ops.GlobalAveragePool: lambda twin: twin.x.mean(tuple(range(2, twin.x.ndim)), keepdim=True),
-    ops.L2Pool: _l2_pool,
-    ops.StochasticPool: _stochastic_pool,
-    ops.AdaptiveAveragePool: _adaptive,
-    ops.AdaptiveMaxPool: _adaptive_max,
-    ops.Subsample: _subsample,
+    ops.L2Pool: pools.l2_pool,
+    ops.StochasticPool: pools.stochastic_pool,
+    ops.AdaptiveAveragePool: pools.adaptive,
+    ops.AdaptiveMaxPool: pools.adaptive_max,
+    ops.Subsample: pools.subsample,
     ops.ReLU: lambda twin: F.relu(twin.x),
     ops.ReLU6: lambda twin: F.relu6(twin.x),
     ops.LeakyReLU: lambda twin: F.leaky_relu(twin.x, twin.operator.slope),
-    ops.PReLU: lambda twin: F.prelu(twin.x, twin.weights["weight"]),
+    ops.PReLU: _prelu,
     ops.NoisyReLU: lambda twin: F.relu(twin.x if twin.noise is None else twin.x + twin.noise),
     ops.ELU: lambda twin: F.elu(twin.x, twin.operator.alpha),
     ops.GELU: _gelu,
     ops.SiLU: lambda twin: F.silu(twin.x),
-    ops.SELU: lambda twin: F.selu(twin.x),
+    ops.SELU: lambda twin: twin.operator.gamma * F.elu(twin.x, twin.operator.alpha),
+    ops.GLU: lambda twin: F.glu(twin.x, arranging.dim(twin)),
     ops.CELU: lambda twin: _celu(twin),
     ops.Mish: lambda twin: F.mish(twin.x),
     ops.Softsign: lambda twin: F.softsign(twin.x),
     ops.Clip: lambda twin: twin.x.clamp(twin.operator.low, twin.operator.high),
+    ops.Threshold: lambda t: F.threshold(t.x, t.operator.threshold, t.operator.value),
+    ops.SoftShrink: lambda twin: F.softshrink(twin.x, twin.operator.threshold),
+    ops.HardShrink: lambda twin: F.hardshrink(twin.x, twin.operator.threshold),
+    ops.TanhShrink: lambda twin: F.tanhshrink(twin.x),
     ops.Abs: lambda twin: twin.x.abs(),
+    ops.Sign: lambda twin: twin.x.sign(),
     ops.Square: lambda twin: twin.x.square(),
     ops.Power: lambda twin: torch.pow(twin.x, twin.operator.exponent),
     ops.Exp: lambda twin: twin.x.exp(),
+    ops.Log: lambda twin: twin.x.log(),
+    ops.Sqrt: lambda twin: twin.x.sqrt(),
     ops.Softplus: lambda t: F.softplus(t.x, t.operator.beta, t.operator.threshold),
-    ops.HardSigmoid: lambda twin: F.relu6(twin.x + 3) / 6,
+    ops.HardSigmoid: lambda t: F.hardtanh(t.operator.shift + t.x * t.operator.slope, 0, 1),
     ops.HardSwish: lambda twin: F.hardswish(twin.x),
     ops.Maxout: _maxout,
     ops.Sigmoid: lambda twin: torch.sigmoid(twin.x),
+    ops.LogSigmoid: lambda twin: F.logsigmoid(twin.x),
     ops.Tanh: lambda twin: torch.tanh(twin.x),
     ops.ScaledTanh: lambda twin: twin.operator.amplitude * torch.tanh(twin.operator.slope * twin.x),
     ops.Sine: lambda twin: twin.x.sin(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import e, erf, pi, sqrt, tanh
+from math import e, erf, inf, pi, sqrt, tanh
 from typing import Any
 
 import numpy as np
@@ -23,11 +23,22 @@ CURVES: list[tuple[Operator, list[float], list[float], list[float]]] = [
     (ops.ELU(3), [-1, 0, 2], [3 / e - 3, 0, 2], [3 / e, 3, 1]),
     (ops.SiLU(), [-1, 0], [-S, 0], [S - S * (1 - S), 0.5]),
     (ops.HardSigmoid(), [-3, -1, 0, 3], [0, 1 / 3, 0.5, 1], [0, 1 / 6, 1 / 6, 0]),
+    (ops.HardSigmoid(0.2, 0.5), [-4, -2.5, 1, 2.5], [0, 0, 0.7, 1], [0, 0, 0.2, 0]),
+    (ops.SELU(2, 3), [-1, 0, 2], [6 / e - 6, 0, 6], [6 / e, 6, 3]),
     (ops.HardSwish(), [-3, -1, 2, 3], [0, -1 / 3, 5 / 3, 3], [0, 1 / 6, 7 / 6, 1]),
     (ops.ScaledTanh(2, 3), [0, 1], [0, 2 * tanh(3)], [6, 6 - 6 * tanh(3) ** 2]),
     (ops.GELU(), [0, 1], [0, PHI], [0.5, PHI + 1 / sqrt(2 * pi * e)]),
     (ops.GELU(True), [0, 40], [0, 40], [0.5, 1]),
     (ops.Sine(), [0, pi / 6], [0, 0.5], [1, sqrt(3) / 2]),
+    (ops.LogSigmoid(), [-1, 0], [np.log(S), -np.log(2)], [1 - S, 0.5]),
+    (ops.TanhShrink(), [0, 1], [0, 1 - tanh(1)], [0, tanh(1) ** 2]),
+    (ops.SoftShrink(2), [-5, -2, 1, 3], [-3, 0, 0, 1], [1, 0, 0, 1]),
+    (ops.HardShrink(2), [-5, -2, 1, 3], [-5, 0, 0, 3], [1, 0, 0, 1]),
+    (ops.Threshold(2, 7), [-1, 2, 3], [7, 7, 3], [0, 0, 1]),
+    (ops.Sign(), [-4, 0, 2], [-1, 0, 1], [0, 0, 0]),
+    (ops.Log(), [0, 1, e], [-inf, 0, 1], [inf, 1, 1 / e]),
+    (ops.Sqrt(), [0, 0.25, 9], [0, 0.5, 3], [inf, 1, 1 / 6]),
+    (ops.Power(-1.0), [0, 2], [inf, 0.5], [-inf, -0.25]),
     (ops.Cosine(), [0, pi / 6], [1, sqrt(3) / 2], [0, -0.5]),
 ]
 """Operator, numbers, what becomes of them, and the slopes there."""
@@ -67,6 +78,23 @@ def test_a_learned_slope_gathers_its_negative_units(shared: bool, slopes: list[f
     call = Call((np.array([[[-1.0, 5], [-3, 0]]]),), {"weight": np.array([0.5, 0.1])[: 2 - shared]})
     near(prelu.forward(call), [[[-0.5, 5], [-1.5 if shared else -0.3, 0]]])
     near(prelu.backward(call, np.array([[[2.0, 9], [4, 7]]])).weights["weight"], slopes)
+
+
+def test_slopes_of_columns() -> None:
+    """One slope for both rows of a column, whatever the channel."""
+    prelu = ops.PReLU(size=(1, 1, 2))
+    call = Call((np.array([[[[-1.0, 5], [-3, -2]]]]),), {"weight": np.array([[[0.5, 0.1]]])})
+    near(prelu.forward(call), [[[[-0.5, 5], [-1.5, -0.2]]]])
+    gradients = prelu.backward(call, np.array([[[[2.0, 9], [4, 7]]]]))
+    near(gradients.weights["weight"], [[[-1 * 2 - 3 * 4, -2 * 7]]])
+    near(gradients.inputs[0], [[[[1, 9], [2, 0.7]]]])
+
+
+def test_rows_gate_rows() -> None:
+    """σ(log 3) = 3/4, whose slope is 3/16; σ(0) = 1/2, whose slope is 1/4."""
+    y, (gradient,) = run(ops.GLU("row"), [[[8, 6], [np.log(3), 0]]], error=[[[16, 2]]])
+    near(y, [[[6, 3]]])
+    near(gradient, [[[12, 1], [16 * 8 * 3 / 16, 2 * 6 / 4]]])
 
 
 def test_noise_moves_the_threshold_while_training() -> None:
@@ -127,6 +155,26 @@ def test_the_length_of_a_window() -> None:
     y, (gradient,) = run(ops.L2Pool(2), [[3, 4, 0, 0]], error=[[10, 7]])
     near(y, [[5, 0]])
     near(gradient, [[6, 8, 0, 0]])
+
+
+def test_other_norms_of_a_window_with_gaps() -> None:
+    """Every second number: 1 + 8 = 9 has the cube root y; 1/y² and 4/y² are its slopes."""
+    x, y = [[-1, 50, 2, 60]], 9 ** (1 / 3)
+    value, (gradient,) = run(ops.L2Pool(2, 2, dilation=2, p=3.0), x, error=[[1]])
+    near(value, [[y]])
+    near(gradient, [[-1 / y**2, 0, 4 / y**2, 0]])
+    value, (gradient,) = run(ops.L2Pool(2, 2, dilation=2, p=1.0), x, error=[[5]])
+    near(value, [[3]])
+    near(gradient, [[-5, 0, 5, 0]])
+
+
+def test_sums_divided_by_what_is_given() -> None:
+    """Windows of two cells with one between them, around a padding of one cell."""
+    x, settings = [[1, 2, 5]], {"stride": 2, "padding": 1, "dilation": 2}
+    y, (gradient,) = run(ops.AveragePool(2, divisor=4, **settings), x, error=[[8, 4]])
+    near(y, [[2 / 4, 2 / 4]])
+    near(gradient, [[0, 2 + 1, 0]])
+    near(run(ops.AveragePool(2, include_padding=False, **settings), x, error=[[8, 4]])[0], [[2, 2]])
 
 
 def test_a_cell_drawn_by_its_strength() -> None:

@@ -83,6 +83,8 @@ def test_average_pools_agree(data: st.DataObject, rank: int) -> None:
         padding=data.draw(paddings(rank)),
         ceil=data.draw(st.booleans()),
         include_padding=data.draw(st.booleans()),
+        divisor=data.draw(st.none() | st.integers(1, 5)),
+        dilation=data.draw(sizes(1, 2, rank)),
     )
     agrees_if_legal(pool, data.draw(maps(rank, 2)))
 

@@ -11,7 +11,7 @@ from striate.pytorch.modules.special_pooling import StochasticPool as Stochastic
 
 def test_the_norm_of_nothing_has_a_gradient() -> None:
     x = torch.zeros(1, 1, 4, requires_grad=True)
-    L2PoolModule((2,), (2,), (0, 0))(x).sum().backward()
+    L2PoolModule((2,), (2,), (0, 0), (1,))(x).sum().backward()
     assert x.grad is not None
     assert x.grad.tolist() == [[[0.0] * 4]]
 

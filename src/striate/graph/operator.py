@@ -222,7 +222,11 @@ class Operator(ABC):
     elementwise: ClassVar[bool] = False
     """Whether one function, the same everywhere, makes each number of its one input."""
     rises: ClassVar[bool] = False
-    """Whether it is elementwise and never falls, whatever its settings, in training too."""
+    """Whether it is elementwise and never falls, whatever its settings and input, in training too.
+
+    What is no number for some inputs, as a logarithm is below zero, does not rise: a maximum taken
+    before it could be a number where one taken behind it is none.
+    """
     bends: ClassVar[bool] = False
     """Whether it is an activation: not linear, each input number in one output at its position."""
     rectifies: ClassVar[bool] = False

@@ -2,7 +2,8 @@
 
     y = min(max(x, low), high)        y' = 1 for low <= x <= high, else 0
 
-At the bounds, where versions of PyTorch differ, the derivative is 1, that of the passing side.
+At the bounds, where versions of PyTorch differ, the derivative is 1, that of the passing side;
+`torch.nn.Hardtanh` has 0 there.
 
 Source: "Open Neural Network Exchange, Operators", Clip.
 

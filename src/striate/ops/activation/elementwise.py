@@ -55,20 +55,24 @@ class Elementwise(Operator):
 
     @final
     def forward(self, call: Call) -> Array:
-        return self.function(call.x)
+        with silently():
+            return self.function(call.x)
 
     @final
     def backward(self, call: Call, error: Array) -> Gradients:
-        return Gradients((error * self.derivative(call.x),))
+        with silently():
+            return Gradients((error * self.derivative(call.x),))
 
     @final
     def terms(self, call: Call, index: Index) -> list[Term]:
-        value = self.function(np.asarray(call.x[index])).item()
+        with silently():
+            value = self.function(np.asarray(call.x[index])).item()
         return [Term((Factor(value, f"{self.symbol}({{0}})", (Ref(0, index),)),))]
 
     @final
     def uses(self, call: Call, ref: Ref) -> list[Use]:
-        slope = self.derivative(np.asarray(call.x[ref.index])).item()
+        with silently():
+            slope = self.derivative(np.asarray(call.x[ref.index])).item()
         return [Use(ref.index, (Factor(slope, f"{self.symbol}'({{0}})", (ref,)),))]
 
     @final
@@ -79,3 +83,8 @@ class Elementwise(Operator):
     def gradient_formula(self, ref: Ref, *inputs: Spec) -> str:
         place = ",".join(map(str, ref.index))
         return f"{{self}}[{place}].grad · {self.symbol}'({{0}}[{place}])"
+
+
+def silently() -> np.errstate:
+    """Infinity, and what is no number, come out as they do from PyTorch: without a warning."""
+    return np.errstate(divide="ignore", invalid="ignore", over="ignore")

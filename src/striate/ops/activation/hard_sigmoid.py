@@ -1,9 +1,10 @@
 """HARDSIGMOID: a sigmoid of three straight pieces.
 
-    y = min(max(0, x + 3), 6) / 6        y' = 1/6 for -3 < x < 3, else 0
+    y = min(max(0, slope·x + shift), 1)        y' = slope where 0 < slope·x + shift < 1, else 0
 
-No exponential, only additions and comparisons: made for small devices. At the corners ±3 the
-derivative is taken as 0. (Courbariaux et al. had the steeper min(max(0, (x + 1)/2), 1).)
+No exponential, only additions and comparisons: made for small devices. At the corners the
+derivative is taken as 0. The usual slope is 1/6, so that y = min(max(0, x + 3), 6) / 6;
+Courbariaux et al. had 1/2, ONNX and Keras 1/5.
 
 Source: Howard et al., "Searching for MobileNetV3", ICCV 2019, arXiv:1905.02244, section 5.2;
 Courbariaux, Bengio and David, "BinaryConnect", NIPS 2015, arXiv:1511.00363, equation 3.
@@ -11,8 +12,8 @@ Courbariaux, Bengio and David, "BinaryConnect", NIPS 2015, arXiv:1511.00363, equ
 >>> import numpy as np
 >>> HardSigmoid().function(np.array([-4.0, 0.0, 1.5, 4.0])).tolist()
 [0.0, 0.5, 0.75, 1.0]
->>> HardSigmoid().derivative(np.array([-4.0, 0.0])).round(4).tolist()
-[0.0, 0.1667]
+>>> HardSigmoid(0.5).derivative(np.array([-4.0, 0.0])).tolist()
+[0.0, 0.5]
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import ClassVar, final
 
 import numpy as np
 
+from striate.ops import checked
 from striate.ops.activation.elementwise import Elementwise
 from striate.ops.arrays import Array
 
@@ -29,14 +31,29 @@ from striate.ops.arrays import Array
 @final
 @dataclass(frozen=True)
 class HardSigmoid(Elementwise):
-    """The sigmoid in straight pieces. Shape: any, unchanged."""
+    """The sigmoid in straight pieces.
+
+    Args:
+        slope: the derivative of the middle piece, above 0.
+        shift: its value at 0.
+
+    Shape: any, unchanged.
+    """
 
     label: ClassVar[str] = "hardsigmoid"
     symbol: ClassVar[str] = "hardsigmoid"
     rises: ClassVar[bool] = True
 
+    slope: float = 1 / 6
+    shift: float = 0.5
+
+    def __post_init__(self) -> None:
+        checked.positive("slope", self.slope, 1 / 6)
+        checked.finite("shift", self.shift, 0.5)
+
     def function(self, x: Array) -> Array:
-        return np.minimum(np.maximum(x + 3, 0), 6) / 6
+        return np.clip(self.slope * x + self.shift, 0, 1)
 
     def derivative(self, x: Array) -> Array:
-        return ((x > -3) & (x < 3)).astype(x.dtype) / 6
+        line = self.slope * x + self.shift
+        return ((line > 0) & (line < 1)).astype(x.dtype) * self.slope

@@ -54,6 +54,20 @@ def broadcast(inputs: tuple[Spec, ...], verb: str) -> Spec:
     return Spec(tuple(longest), widest.names)
 
 
+def fitted(size: tuple[int, ...], x: Spec, what: str) -> tuple[int, ...]:
+    """The shape of a weight that is spread over an input.
+
+    Raises:
+        ShapeError: an axis is neither as long as the input's nor 1.
+    """
+    if len(size) == x.rank and all(n in (1, m) for n, m in zip(size, x.shape, strict=True)):
+        return size
+    raise ShapeError(
+        f"the {what} of {{self}} has the shape {'x'.join(map(str, size))}, but its input is {x}",
+        remedy="Each of its axes is as long as the input's, or 1.",
+    )
+
+
 def fields(inputs: tuple[Spec, ...], output: Spec) -> tuple[Field, ...]:
     """What one output sees of each branch."""
     return tuple(_field(x, output) for x in inputs)

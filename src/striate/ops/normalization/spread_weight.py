@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-from striate.errors import ShapeError
 from striate.graph import (
     Call,
     Cost,
@@ -69,15 +68,7 @@ class SpreadWeight(Operator):
         """
         if self.size is None:
             return (x.channels, *[1] * (x.rank - 1))
-        fits = len(self.size) == x.rank and all(
-            n in (1, m) for n, m in zip(self.size, x.shape, strict=True)
-        )
-        if not fits:
-            raise ShapeError(
-                f"the weight of {{self}} is {'x'.join(map(str, self.size))}, but its input is {x}",
-                remedy="Each axis of the weight is as long as the input's, or 1.",
-            )
-        return self.size
+        return branches.fitted(self.size, x, "weight")
 
     @final
     def weights(self, *inputs: Spec) -> Mapping[str, Weight]:

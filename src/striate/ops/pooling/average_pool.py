@@ -1,9 +1,10 @@
 """AVGPOOL: the mean of each window.
 
-    y[c,i,j] = (1/n) Σ_u Σ_v x[c, i·s + u - p, j·s + v - p]
+    y[c,i,j] = (1/n) Σ_u Σ_v x[c, i·s + u·d - p, j·s + v·d - p]
 
-n is the number of cells of the window, zero padding included (`include_padding`) or left out.
-Cells beyond the padding, which a window meets when sizes are rounded up (`ceil`), never count.
+n is the number of cells of the window, zero padding included (`include_padding`) or left out, or
+a `divisor` for all windows. Cells beyond the padding, which a window meets when sizes are rounded
+up (`ceil`), never count.
 
 The gradient is spread evenly: ∂L/∂x[c,a,b] = Σ e[c,i,j] / n over the windows that hold (a, b).
 Without overlap this is the Kronecker product of the error with a window full of 1/n.
@@ -51,7 +52,7 @@ from striate.graph import (
     Use,
     Window,
 )
-from striate.ops import sliding
+from striate.ops import checked, sliding
 from striate.ops.arrays import Array
 from striate.ops.pooling.settings import checked_pool, pool_windows
 
@@ -67,6 +68,9 @@ class AveragePool(Operator):
         padding: as for a convolution; smaller than the window.
         ceil: whether a window that hangs over the edge still counts (Caffe's sizes).
         include_padding: whether zero padding counts as cells (PyTorch's count_include_pad).
+        divisor: what every sum is divided by (PyTorch's divisor_override); None for the number of
+            cells. With it, `include_padding` decides nothing.
+        dilation: steps from one cell of the window to the next.
 
     Shapes: (C, *spatial) -> (C, *sizes).
     """
@@ -78,9 +82,14 @@ class AveragePool(Operator):
     padding: Padding = "valid"
     ceil: bool = False
     include_padding: bool = True
+    divisor: int | None = None
+    dilation: Sizes = 1
 
     def __post_init__(self) -> None:
         checked_pool(self)
+        if self.divisor is not None:
+            checked.count("divisor", self.divisor, 4)
+            object.__setattr__(self, "include_padding", True)
 
     def shape(self, *inputs: Spec) -> Spec:
         (x,) = inputs
@@ -126,26 +135,33 @@ class AveragePool(Operator):
     def formula(self, index: Index, *inputs: Spec) -> str:
         channel, *output = index
         axes = self.field(*inputs)
-        cells = prod(
-            self._counted(w, o, n) for w, o, n in zip(axes, output, inputs[0].spatial, strict=True)
-        )
+        cells = self._divisor(axes, output, inputs[0].spatial)
         return f"1/{cells} · Σ {{0}}[{channel}, {sliding.tap_text(axes, output)}]"
 
     def gradient_formula(self, ref: Ref, *inputs: Spec) -> str:
         places = ",".join("ijkl"[: len(ref.index) - 1])
-        cells = prod(w.kernel for w in self.field(*inputs))
+        cells = self.divisor or prod(w.kernel for w in self.field(*inputs))
         some = f"1/{cells}" if self._is_even(*inputs) else "1/cells"
         return f"Σ {{self}}[{ref.index[0]},{places}].grad · {some}"
 
     def _counted(self, window: Window, output: int, size: int) -> int:
         """Cells of one axis that the mean divides by."""
-        start = window.start(output)
+        first, end = 0, size
         if self.include_padding:
-            return min(start + window.kernel, size + window.after) - start
-        return min(start + window.kernel, size) - max(start, 0)
+            first, end = -window.before, size + window.after
+        start = window.start(output)
+        return sum(first <= start + u * window.dilation < end for u in range(window.kernel))
+
+    def _divisor(self, axes: Sequence[Window], output: Sequence[int], sizes: Sequence[int]) -> int:
+        """What the sum of one window is divided by."""
+        if self.divisor is not None:
+            return self.divisor
+        return prod(self._counted(w, o, n) for w, o, n in zip(axes, output, sizes, strict=True))
 
     def _cells(self, axes: Sequence[Window], x: Array) -> Array:
-        """The number of cells of every window, shaped as the output's spatial axes."""
+        """What every sum is divided by, shaped as the output's spatial axes."""
+        if self.divisor is not None:
+            return np.array(self.divisor, dtype=x.dtype)
         cells: Array = np.ones((), dtype=x.dtype)
         for axis, (window, size) in enumerate(zip(axes, x.shape[2:], strict=True)):
             counts = [self._counted(window, o, size) for o in range(window.outputs(size))]
@@ -154,13 +170,13 @@ class AveragePool(Operator):
         return cells
 
     def _share(self, call: Call, output: Sequence[int]) -> Factor:
-        axes = self.field(Spec(call.x.shape[1:]))
-        sizes = call.x.shape[2:]
-        cells = prod(self._counted(w, o, n) for w, o, n in zip(axes, output, sizes, strict=True))
+        cells = self._divisor(self.field(Spec(call.x.shape[1:])), output, call.x.shape[2:])
         return Factor(1 / cells, f"1/{cells}")
 
     def _is_even(self, *inputs: Spec) -> bool:
         """Whether every window divides by the same number."""
+        if self.divisor is not None:
+            return True
         axes, sizes = self.field(*inputs), inputs[0].spatial
         return all(
             self._counted(w, o, n) == w.kernel

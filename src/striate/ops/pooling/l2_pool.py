@@ -1,18 +1,24 @@
-"""L2POOL: the length of each window, as of a vector.
+"""L2POOL: the length of each window, as of a vector; or another of its norms.
 
-    y[c,i,j] = √( Σ_u Σ_v x[c, i·s + u - p, j·s + v - p]² )
+    y[c,i,j] = ( Σ_u Σ_v |x[c, i·s + u·d - q, j·s + v·d - q]|ᵖ )^(1/p)        p = 2, padding q
 
-Between average and maximum: every cell counts, large ones most. The gradient is spread in
-proportion: ∂y/∂x = x / y for the cells of the window; at y = 0, where the length has a corner,
-it is taken as 0.
+Between average (p = 1) and maximum (p → ∞): every cell counts, large ones most. The gradient is
+spread in proportion: ∂y/∂x = sign(x) · (|x| / y)^(p-1) for the cells of the window, which is x / y
+for a length; at y = 0, where a norm has a corner, it is taken as 0.
+
+`torch.nn.LPPool2d` takes the powers with their signs: where p is odd and numbers are negative it
+has another value, or none. With `ceil` it scales the last windows up to full size.
 
 Source: Sermanet, Chintala and LeCun, "Convolutional Neural Networks Applied to House Numbers
-Digit Classification", ICPR 2012, arXiv:1204.3968, section 2.2 (Lp pooling with p = 2).
+Digit Classification", ICPR 2012, arXiv:1204.3968, section 2.2; "Open Neural Network Exchange,
+Operators", LpPool.
 
 >>> import numpy as np
 >>> from striate.graph import Call
 >>> L2Pool(2).forward(Call((np.array([[[[1.0, 2.0], [4.0, 2.0]]]]),))).tolist()
 [[[[5.0]]]]
+>>> L2Pool(2, p=1.0).forward(Call((np.array([[[-1.0, 2.0]]]),))).tolist()
+[[[3.0]]]
 """
 
 from __future__ import annotations
@@ -23,6 +29,7 @@ from typing import ClassVar, final
 
 import numpy as np
 
+from striate.errors import SettingError
 from striate.graph import (
     OUTPUT,
     Call,
@@ -39,7 +46,7 @@ from striate.graph import (
     Use,
     Window,
 )
-from striate.ops import sliding
+from striate.ops import checked, sliding
 from striate.ops.arrays import Array
 from striate.ops.pooling.settings import checked_pool, pool_windows
 
@@ -47,13 +54,15 @@ from striate.ops.pooling.settings import checked_pool, pool_windows
 @final
 @dataclass(frozen=True)
 class L2Pool(Operator):
-    """Pooling by the Euclidean norm; windows may overlap.
+    """Pooling by the Euclidean norm, or by another; windows may overlap.
 
     Args:
         kernel: cells of the window, one number or one per axis.
         stride: steps of the window; None for the kernel (no overlap).
         padding: as for a convolution; smaller than the window.
         ceil: whether a window that hangs over the edge still counts.
+        p: the power of the norm, 1 or more.
+        dilation: steps from one cell of the window to the next.
 
     Shapes: (C, *spatial) -> (C, *sizes).
     """
@@ -64,9 +73,14 @@ class L2Pool(Operator):
     stride: Sizes | None = None
     padding: Padding = "valid"
     ceil: bool = False
+    p: float = 2.0
+    dilation: Sizes = 1
 
     def __post_init__(self) -> None:
         checked_pool(self)
+        checked.finite("p", self.p, 2)
+        if self.p < 1:
+            raise SettingError(f"p is {self.p}", remedy="A norm has a power p of 1 or more.")
 
     def shape(self, *inputs: Spec) -> Spec:
         (x,) = inputs
@@ -81,13 +95,15 @@ class L2Pool(Operator):
 
     def forward(self, call: Call) -> Array:
         axes = self.field(Spec(call.x.shape[1:]))
-        squares = sliding.views(call.x, axes) ** 2
-        return np.sqrt(squares.sum(axis=tuple(range(-len(axes), 0))))
+        powers = np.abs(sliding.views(call.x, axes)) ** self.p
+        return powers.sum(axis=tuple(range(-len(axes), 0))) ** (1 / self.p)
 
     def backward(self, call: Call, error: Array) -> Gradients:
         axes = self.field(Spec(call.x.shape[1:]))
-        shares = np.divide(error, call.y, out=np.zeros_like(error), where=call.y > 0)
-        parts = shares.reshape(*error.shape, *[1] * len(axes)) * sliding.views(call.x, axes)
+        each = (*error.shape, *[1] * len(axes))
+        cells, whole = sliding.views(call.x, axes), call.y.reshape(each)
+        shares = np.divide(np.abs(cells), whole, out=np.zeros_like(cells), where=whole > 0)
+        parts = error.reshape(each) * np.sign(cells) * shares ** (self.p - 1)
         return Gradients((sliding.scattered(parts, axes, call.x),))
 
     def terms(self, call: Call, index: Index) -> list[Term]:
@@ -96,26 +112,39 @@ class L2Pool(Operator):
         cells = [
             (picture, c, *place) for _, place in sliding.taps_of(axes, output, call.x.shape[2:])
         ]
-        length = float(np.sqrt(sum(float(call.x[cell]) ** 2 for cell in cells)))
-        squares = " + ".join(f"{{{place}}}²" for place in range(len(cells)))
-        return [Term((Factor(length, f"√({squares})", tuple(Ref(0, cell) for cell in cells)),))]
+        norm = sum(abs(float(call.x[cell])) ** self.p for cell in cells) ** (1 / self.p)
+        label = self._norm(" + ".join(self._power(f"{{{k}}}") for k in range(len(cells))))
+        return [Term((Factor(norm, label, tuple(Ref(0, cell) for cell in cells)),))]
 
     def uses(self, call: Call, ref: Ref) -> list[Use]:
         picture, c, *position = ref.index
         axes = self.field(Spec(call.x.shape[1:]))
-        own = Factor(call.x[ref.index], refs=(ref,))
-        found = []
-        for output, _ in sliding.outputs_of(axes, position, call.x.shape[2:]):
-            index = (picture, c, *output)
-            if length := call.y[index].item():
-                found.append(Use(index, (own, Factor(1 / length, "1/{0}", (Ref(OUTPUT, index),)))))
-        return found
+        outputs = sliding.outputs_of(axes, position, call.x.shape[2:])
+        goals = [(picture, c, *output) for output, _ in outputs]
+        return [Use(goal, self._slope(call, ref, goal)) for goal in goals if call.y[goal] > 0]
 
     def formula(self, index: Index, *inputs: Spec) -> str:
         channel, *output = index
-        return f"√(Σ {{0}}[{channel}, {sliding.tap_text(self.field(*inputs), output)}]²)"
+        taps = sliding.tap_text(self.field(*inputs), output)
+        return self._norm(f"Σ {self._power(f'{{0}}[{channel}, {taps}]')}")
 
     def gradient_formula(self, ref: Ref, *inputs: Spec) -> str:
         places = ",".join((str(ref.index[0]), *"ijkl"[: len(ref.index) - 1]))
         cell = ",".join(map(str, ref.index))
-        return f"Σ {{self}}[{places}].grad · {{0}}[{cell}] / {{self}}[{places}]"
+        x, y = f"{{0}}[{cell}]", f"{{self}}[{places}]"
+        slope = f"{x} / {y}" if self.p == 2 else f"sign({x}) · (|{x}| / {y})^{self.p - 1:g}"
+        return f"Σ {y}.grad · {slope}"
+
+    def _slope(self, call: Call, ref: Ref, goal: Index) -> tuple[Factor, ...]:
+        """The derivative of a norm, above 0, by one of its cells."""
+        x, y, norm = call.x[ref.index].item(), call.y[goal].item(), Ref(OUTPUT, goal)
+        if self.p == 2:
+            return Factor(x, refs=(ref,)), Factor(1 / y, "1/{0}", (norm,))
+        sign, share = Factor(float(np.sign(x)), "sign({0})", (ref,)), (abs(x) / y) ** (self.p - 1)
+        return sign, Factor(share, f"(|{{0}}| / {{1}})^{self.p - 1:g}", (ref, norm))
+
+    def _power(self, cell: str) -> str:
+        return f"{cell}²" if self.p == 2 else f"|{cell}|^{self.p:g}"
+
+    def _norm(self, powers: str) -> str:
+        return f"√({powers})" if self.p == 2 else f"({powers})^(1/{self.p:g})"

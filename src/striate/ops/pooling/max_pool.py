@@ -37,7 +37,6 @@ from striate.graph import (
     Use,
     Window,
 )
-from striate.graph.window import checked_sizes
 from striate.ops import sliding
 from striate.ops.arrays import Array
 from striate.ops.pooling.settings import checked_pool, pool_windows
@@ -67,7 +66,6 @@ class MaxPool(Operator):
 
     def __post_init__(self) -> None:
         checked_pool(self)
-        object.__setattr__(self, "dilation", checked_sizes("dilation", self.dilation))
 
     def shape(self, *inputs: Spec) -> Spec:
         (x,) = inputs
@@ -79,7 +77,7 @@ class MaxPool(Operator):
         return Cost(connections=units * window, other=units * (window - 1))
 
     def field(self, *inputs: Spec) -> tuple[Window, ...]:
-        return pool_windows(self, inputs[0], self.dilation)
+        return pool_windows(self, inputs[0])
 
     def forward(self, call: Call) -> Array:
         windows, winners = self._winners(call.x)

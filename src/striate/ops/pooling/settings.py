@@ -19,6 +19,8 @@ class Pooling(Protocol):
     @property
     def padding(self) -> Padding: ...
     @property
+    def dilation(self) -> Sizes: ...
+    @property
     def ceil(self) -> bool: ...
 
 
@@ -35,9 +37,10 @@ def checked_pool(pool: Pooling) -> None:
     object.__setattr__(pool, "kernel", kernel)
     object.__setattr__(pool, "stride", None if stride == kernel else stride)
     object.__setattr__(pool, "padding", checked_padding(pool.padding))
+    object.__setattr__(pool, "dilation", checked_sizes("dilation", pool.dilation))
 
 
-def pool_windows(pool: Pooling, x: Spec, dilation: Sizes = 1) -> tuple[Window, ...]:
+def pool_windows(pool: Pooling, x: Spec) -> tuple[Window, ...]:
     """The windows of a pooling operator over the spatial axes of `x`.
 
     Raises:
@@ -46,7 +49,7 @@ def pool_windows(pool: Pooling, x: Spec, dilation: Sizes = 1) -> tuple[Window, .
     """
     needs_maps(x)
     stride = pool.kernel if pool.stride is None else pool.stride
-    sizes, settings = x.spatial, (pool.kernel, stride, pool.padding, dilation)
+    sizes, settings = x.spatial, (pool.kernel, stride, pool.padding, pool.dilation)
     axes = windows(len(sizes), *settings, ceil=pool.ceil, sizes=sizes)
     for axis, size in zip(axes, x.spatial, strict=True):
         # Taps further apart than the input is long can straddle it.

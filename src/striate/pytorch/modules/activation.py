@@ -50,6 +50,39 @@ class ExactHardsigmoid(nn.Hardsigmoid):
         return F.relu6(x + 3) / 6 if x.dtype == torch.float64 else super().forward(x)
 
 
+class Hardsigmoid(nn.Module):
+    """A line held between 0 and 1."""
+
+    def __init__(self, slope: float, shift: float) -> None:
+        super().__init__()
+        self.slope, self.shift = slope, shift
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.hardtanh(x * self.slope + self.shift, 0.0, 1.0)
+
+
+class SpreadPReLU(nn.Module):
+    """A rectifier with learned slopes of any shape that is spread over the input."""
+
+    def __init__(self, size: tuple[int, ...]) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.full(size, 0.25))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.where(x > 0, x, self.weight * x)
+
+
+class ScaledELU(nn.Module):
+    """The scaled exponential unit with a depth and a scale of its own."""
+
+    def __init__(self, alpha: float, gamma: float) -> None:
+        super().__init__()
+        self.alpha, self.gamma = alpha, gamma
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.gamma * F.elu(x, self.alpha)
+
+
 class NoisyReLU(nn.Module):
     """A rectifier with Gaussian noise before it while training."""
 
@@ -90,7 +123,25 @@ def _leaky_relu(relu: ops.LeakyReLU, inputs: tuple[Spec, ...]) -> ModuleRecipe:
 
 
 def _prelu(prelu: ops.PReLU, inputs: tuple[Spec, ...]) -> ModuleRecipe:
+    if prelu.size is not None:
+        return ModuleRecipe(SpreadPReLU, (prelu.size,))
     return ModuleRecipe(nn.PReLU, () if prelu.shared else (inputs[0].channels,))
+
+
+def _hard_sigmoid(sigmoid: ops.HardSigmoid, inputs: tuple[Spec, ...]) -> ModuleRecipe:
+    if sigmoid == ops.HardSigmoid():
+        return ModuleRecipe(ExactHardsigmoid)
+    return ModuleRecipe(Hardsigmoid, (sigmoid.slope, sigmoid.shift))
+
+
+def _selu(selu: ops.SELU, inputs: tuple[Spec, ...]) -> ModuleRecipe:
+    if selu == ops.SELU():
+        return ModuleRecipe(nn.SELU)
+    return ModuleRecipe(ScaledELU, (selu.alpha, selu.gamma))
+
+
+def _glu(glu: ops.GLU, inputs: tuple[Spec, ...]) -> ModuleRecipe:
+    return ModuleRecipe(nn.GLU, (), {"dim": inputs[0].axis(glu.axis) + 1})
 
 
 def _noisy_relu(relu: ops.NoisyReLU, inputs: tuple[Spec, ...]) -> ModuleRecipe:
@@ -142,6 +193,13 @@ class Abs(nn.Module):
         return x.abs()
 
 
+class Sign(nn.Module):
+    """The sign of each number."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.sign()
+
+
 class Square(nn.Module):
     """Each number times itself."""
 
@@ -167,6 +225,20 @@ class Exp(nn.Module):
         return x.exp()
 
 
+class Log(nn.Module):
+    """The natural logarithm of each number."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.log()
+
+
+class Sqrt(nn.Module):
+    """The square root of each number."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.sqrt()
+
+
 class Affine(nn.Module):
     """Every number times one number, plus another."""
 
@@ -188,20 +260,29 @@ ROWS: Mapping[type[Operator], Maker] = {
     ops.ELU: _elu,
     ops.GELU: _gelu,
     ops.SiLU: plain(nn.SiLU),
-    ops.HardSigmoid: plain(ExactHardsigmoid),
+    ops.HardSigmoid: _hard_sigmoid,
     ops.HardSwish: plain(nn.Hardswish),
-    ops.SELU: plain(nn.SELU),
+    ops.SELU: _selu,
+    ops.GLU: _glu,
     ops.CELU: lambda op, inputs: ModuleRecipe(ExactCELU, (op.alpha,)),
     ops.Mish: plain(nn.Mish),
     ops.Softsign: plain(nn.Softsign),
     ops.Clip: lambda op, inputs: ModuleRecipe(Clip, (op.low, op.high)),
+    ops.Threshold: lambda op, inputs: ModuleRecipe(nn.Threshold, (op.threshold, op.value)),
+    ops.SoftShrink: lambda op, inputs: ModuleRecipe(nn.Softshrink, (op.threshold,)),
+    ops.HardShrink: lambda op, inputs: ModuleRecipe(nn.Hardshrink, (op.threshold,)),
+    ops.TanhShrink: plain(nn.Tanhshrink),
     ops.Abs: plain(Abs),
+    ops.Sign: plain(Sign),
     ops.Square: plain(Square),
     ops.Power: lambda op, inputs: ModuleRecipe(Power, (op.exponent,)),
     ops.Exp: plain(Exp),
+    ops.Log: plain(Log),
+    ops.Sqrt: plain(Sqrt),
     ops.Softplus: lambda op, inputs: ModuleRecipe(nn.Softplus, (op.beta, op.threshold)),
     ops.Maxout: _maxout,
     ops.Sigmoid: plain(nn.Sigmoid),
+    ops.LogSigmoid: plain(nn.LogSigmoid),
     ops.Tanh: plain(nn.Tanh),
     ops.ScaledTanh: _scaled_tanh,
     ops.Sine: plain(Sine),

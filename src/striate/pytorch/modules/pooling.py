@@ -86,6 +86,38 @@ class SharedAvgPool2d(nn.AvgPool2d):
         return super().forward(F.pad(x, self.sides)) / self.cells
 
 
+class DilatedAvgPool(nn.Module):
+    """The sum over windows with gaps, each divided by its own number.
+
+    Args:
+        kernel_size, stride, dilation: one number per axis.
+        sides: zeros around the input, as `torch.nn.functional.pad` counts them.
+        cells: what the sums are divided by, by output position.
+    """
+
+    cells: Tensor
+
+    def __init__(
+        self,
+        kernel_size: tuple[int, ...],
+        stride: tuple[int, ...],
+        dilation: tuple[int, ...],
+        sides: tuple[int, ...],
+        cells: list[int] | list[list[int]],
+    ) -> None:
+        super().__init__()
+        self.kernel_size, self.stride, self.dilation = kernel_size, stride, dilation
+        self.sides = sides
+        self.register_buffer("cells", torch.tensor(cells).float(), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.pad(x, self.sides)
+        axes = zip(self.kernel_size, self.stride, self.dilation, strict=True)
+        for axis, (size, step, gap) in enumerate(axes):
+            x = x.unfold(2 + axis, gap * (size - 1) + 1, step)[..., ::gap]
+        return x.sum(dim=list(range(-len(self.kernel_size), 0))) / self.cells
+
+
 def _max_pool(pool: ops.MaxPool, inputs: tuple[Spec, ...]) -> ModuleRecipe:
     (x,) = inputs
     axes = pool.field(x)
@@ -108,31 +140,38 @@ def _average_pool(pool: ops.AveragePool, inputs: tuple[Spec, ...]) -> ModuleReci
     (x,) = inputs
     axes = pool.field(x)
     kernel = short(w.kernel for w in axes)
+    overhangs = [(w.before, w.overhang(n)) for w, n in zip(axes, x.spatial, strict=True)]
+    if any(w.dilation > 1 for w in axes):
+        lists = [tuple(getattr(w, n) for w in axes) for n in ("kernel", "stride", "dilation")]
+        kind = by_rank(x, DilatedAvgPool, DilatedAvgPool)
+        return ModuleRecipe(kind, (*lists, sides(overhangs), _cells(pool, x)))
     settings = unless({"stride": kernel}, {"stride": short(w.stride for w in axes)})
-    if all(w.before == w.after and 2 * w.before <= w.kernel for w in axes):
+    by_length = pool.divisor is not None and len(axes) == 1  # nn.AvgPool1d takes no divisor
+    if not by_length and all(w.before == w.after and 2 * w.before <= w.kernel for w in axes):
         settings |= unless({"padding": 0}, {"padding": short(w.before for w in axes)})
         settings |= unless({"ceil_mode": False}, {"ceil_mode": pool.ceil})
+        settings |= unless({"divisor_override": None}, {"divisor_override": pool.divisor})
         if settings.keys() & {"padding", "ceil_mode"} and not pool.include_padding:
             settings["count_include_pad"] = False
         return ModuleRecipe(
             by_rank(x, nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d), (kernel,), settings
         )
-    overhangs = [(w.before, w.overhang(n)) for w, n in zip(axes, x.spatial, strict=True)]
     settings |= {"sides": sides(overhangs), "cells": _cells(pool, x)}
     return ModuleRecipe(by_rank(x, SharedAvgPool1d, SharedAvgPool2d), (kernel,), settings)
 
 
 def _cells(pool: ops.AveragePool, x: Spec) -> list[Any]:
-    """How many cells the mean of each window divides by, by output position."""
+    """What the sum of each window is divided by, by output position."""
     by_axis = []
     for window, size in zip(pool.field(x), x.spatial, strict=True):
         include = pool.include_padding
-        first, end = (-window.before, size + window.after) if include else (0, size)
+        inside = range(-window.before, size + window.after) if include else range(size)
+        taps = range(0, window.extent, window.dilation)
         starts = [window.start(o) for o in range(window.outputs(size))]
-        by_axis.append([min(s + window.kernel, end) - max(s, first) for s in starts])
+        by_axis.append([sum(s + tap in inside for tap in taps) for s in starts])
     if len(by_axis) == 1:
-        return by_axis[0]
-    return [[row * column for column in by_axis[1]] for row in by_axis[0]]
+        return [pool.divisor or cells for cells in by_axis[0]]
+    return [[pool.divisor or row * column for column in by_axis[1]] for row in by_axis[0]]
 
 
 def _global_average_pool(pool: ops.GlobalAveragePool, inputs: tuple[Spec, ...]) -> ModuleRecipe:

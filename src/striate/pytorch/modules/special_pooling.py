@@ -15,30 +15,37 @@ from striate.pytorch.recipe import ModuleRecipe
 
 
 class L2Pool(nn.Module):
-    """The Euclidean norm of each window.
+    """The Euclidean norm of each window, or the norm of another power.
 
-    `torch.nn.LPPool2d` has no padding, and its gradient is not a number where a window is zero.
+    `torch.nn.LPPool2d` has no padding, and takes the powers with their signs.
 
     Args:
-        kernel_size, stride: one number per axis, over one or two axes.
+        kernel_size, stride, dilation: one number per axis.
         sides: zeros around the input, as `torch.nn.functional.pad` counts them.
+        power: of the norm.
     """
 
     def __init__(
-        self, kernel_size: tuple[int, ...], stride: tuple[int, ...], sides: tuple[int, ...]
+        self,
+        kernel_size: tuple[int, ...],
+        stride: tuple[int, ...],
+        sides: tuple[int, ...],
+        dilation: tuple[int, ...],
+        power: float = 2.0,
     ) -> None:
         super().__init__()
-        self.kernel_size, self.stride, self.sides = kernel_size, stride, sides
-        self.cells = int(torch.tensor(kernel_size).prod().item())
+        self.kernel_size, self.stride, self.dilation = kernel_size, stride, dilation
+        self.sides, self.power = sides, power
 
     def forward(self, x: Tensor) -> Tensor:
-        squares = F.pad(x, self.sides).square()
-        if x.dim() == 3:
-            total = F.avg_pool1d(squares, self.kernel_size, self.stride) * self.cells
-        else:
-            total = F.avg_pool2d(squares, self.kernel_size, self.stride) * self.cells
+        cells = F.pad(x, self.sides).abs() ** self.power
+        axes = zip(self.kernel_size, self.stride, self.dilation, strict=True)
+        for axis, (size, step, gap) in enumerate(axes):
+            cells = cells.unfold(2 + axis, gap * (size - 1) + 1, step)[..., ::gap]
+        total = cells.sum(dim=list(range(-len(self.kernel_size), 0)))
         something = total > 0
-        return torch.where(something, total, torch.ones_like(total)).sqrt() * something
+        norm: Tensor = torch.where(something, total, 1.0) ** (1 / self.power)
+        return norm * something
 
 
 class StochasticPool(nn.Module):
@@ -137,9 +144,13 @@ class Subsample(nn.Module):
 def _l2_pool(pool: ops.L2Pool, inputs: tuple[Spec, ...]) -> ModuleRecipe:
     (x,) = inputs
     axes = pool.field(x)
-    taps = (tuple(w.kernel for w in axes), tuple(w.stride for w in axes))
+    kernel, stride, dilation = (
+        tuple(getattr(w, n) for w in axes) for n in ("kernel", "stride", "dilation")
+    )
     overhangs = [(w.before, w.overhang(n)) for w, n in zip(axes, x.spatial, strict=True)]
-    return ModuleRecipe(by_rank(x, L2Pool, L2Pool), (*taps, sides(overhangs)))
+    settings = unless({"power": 2.0}, {"power": pool.p})
+    arguments = (kernel, stride, sides(overhangs), dilation)
+    return ModuleRecipe(by_rank(x, L2Pool, L2Pool), arguments, settings)
 
 
 def _stochastic_pool(pool: ops.StochasticPool, inputs: tuple[Spec, ...]) -> ModuleRecipe:
