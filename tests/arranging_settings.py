@@ -6,11 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from hypothesis import strategies as st
+from torch import Tensor
 
 from drawn_specs import Draw, Setting, numbers_an_axis, paddings, shapes, spatial
 from striate import ops
 from striate.graph import Operator, Spec
 from striate.graph.window import windows
+from striate.pytorch.foreign import TorchFunction
 
 
 @st.composite
@@ -124,3 +126,16 @@ def matrices(draw: Draw) -> Setting:
     rows, inner, columns, heads = draw(st.permutations([2, 3, 4, 5]))
     both = draw(st.sampled_from((((), ()), ((heads,), (heads,)), ((1,), (heads,)))))
     return ops.MatMul(), (Spec((*both[0], rows, inner)), Spec((*both[1], inner, columns)))
+
+
+def sums_of_sines(x: Tensor) -> Tensor:
+    """What `ops` has no operator for."""
+    return x.sin().cumsum(1)
+
+
+@st.composite
+def foreign(draw: Draw) -> Setting:
+    """An operator that others compute."""
+    spec = draw(shapes())
+    name = draw(st.sampled_from(("sums_of_sines", "a.b:c d", "累積和", '"quoted"')))
+    return ops.Opaque(name, spec.shape, TorchFunction(sums_of_sines)), (spec,)

@@ -314,6 +314,7 @@ SETTINGS |= {
     ops.Repeat: arranging.along(lambda draw, n, axis: ops.Repeat(draw(st.integers(1, 3)), axis)),
     ops.Expand: arranging.expanded(),
     ops.Unfold: arranging.unfolded(),
+    ops.Opaque: arranging.foreign(),
     ops.CrossEntropy: loss_settings.class_loss(ops.CrossEntropy, shapes()),
     ops.LogLoss: loss_settings.class_loss(ops.LogLoss, shapes()),
     ops.SquaredError: plain(ops.SquaredError),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 
 import pytest
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from promises import SETTINGS
 from striate.exchange.json import from_json, to_json
 from striate.graph import Graph, Node, Operator, Spec
+from striate.graph.settings import settings_of
 from striate.notation import operator_text, parse, parse_operator, text
 from striate.ops import OPERATORS, Input
 
@@ -64,6 +64,6 @@ def test_json_is_read_as_it_was_written(kind: type[Operator], data: st.DataObjec
     graph = graph_of(operator, specs)
     again = from_json(json.loads(json.dumps(to_json(graph))))
     assert again == graph
-    for field in dataclasses.fields(operator):
-        found = getattr(again.nodes[-1].operator, field.name)
-        assert type(found) is type(getattr(operator, field.name))
+    for name in settings_of(kind):
+        found = getattr(again.nodes[-1].operator, name)
+        assert type(found) is type(getattr(operator, name))

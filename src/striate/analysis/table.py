@@ -36,6 +36,7 @@ class Row:
         other: additions, comparisons and function values beside the multiply-adds.
         activation_bytes: the output in float32.
         receptive_field: what one unit sees of the input.
+        foreign: whether others compute it: its work and parameters are not counted.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Row:
     activation_bytes: int
     receptive_field: ReceptiveField
     shares: str = ""
+    foreign: bool = False
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -58,12 +60,16 @@ class Row:
             self.name,
             f"{self.operator} {self.settings}".strip() + self._sharing,
             str(self.output),
-            *map(count, (self.parameters, self.connections, self.multiply_adds)),
+            *(("?",) * 3 if self.foreign else map(count, self._counts)),
             "x".join(str(span.size) for span in spans),
             _by_axis([span.stride for span in spans]),
             _by_axis([span.offset for span in spans]),
             size(self.activation_bytes),
         )
+
+    @property
+    def _counts(self) -> tuple[int, int, int]:
+        return self.parameters, self.connections, self.multiply_adds
 
     @property
     def _sharing(self) -> str:
@@ -193,11 +199,23 @@ def table(network: Graph | str) -> Table:
                 used.activations[node.name],
                 fields[node.name],
                 node.shares,
+                node.operator.is_foreign,
             )
         )
-    unknown = tuple(
-        f"receptive field of {name}: {field.unknown}"
-        for name, field in fields.items()
-        if field.unknown
+    uncounted = tuple(
+        f"work and parameters of {row.name}: others compute {row.settings.rpartition(' ')[0]}"
+        for row in rows
+        if row.foreign
     )
-    return Table(tuple(rows), used.weights, used.peak, unknown)
+    return Table(tuple(rows), used.weights, used.peak, (*uncounted, *_unseen(fields)))
+
+
+def _unseen(fields: Mapping[str, ReceptiveField]) -> Iterator[str]:
+    """A line for each reason why receptive fields are not known, with the nodes it holds for."""
+    names: dict[str, list[str]] = {}
+    for name, field in fields.items():
+        if field.unknown:
+            names.setdefault(field.unknown, []).append(name)
+    for reason, found in names.items():
+        more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+        yield f"receptive field of {', '.join(found[:3])}{more}: {reason}"

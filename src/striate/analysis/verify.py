@@ -102,6 +102,7 @@ class Verification(Displayed):
     """The agreement of every node, in calculating order.
 
     Args:
+        unchecked: nodes that others compute, in both engines alike.
         suspects: where to look first when it is not ok. A wrong value spreads to all that comes
             after, a wrong gradient to all that comes before; these are where it starts.
     """
@@ -109,6 +110,7 @@ class Verification(Displayed):
     nodes: tuple[Agreement, ...]
     bound: float = BOUND
     suspects: tuple[str, ...] = ()
+    unchecked: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -134,6 +136,10 @@ class Verification(Displayed):
             f"{verdict} {self.bound:g}: reference formulas against PyTorch, float64, relative",
             "" if self.ok else "warning",
         )
+        if self.unchecked:
+            yield Line(
+                f"Not checked, as others compute it: {', '.join(self.unchecked)}.", "warning"
+            )
         if self.suspects:
             yield Line(f"Look first at: {', '.join(self.suspects)}.", "warning")
 
@@ -153,6 +159,7 @@ class Verification(Displayed):
             ],
             "bound": self.bound,
             "suspects": list(self.suspects),
+            "unchecked": list(self.unchecked),
         }
 
 
@@ -197,7 +204,8 @@ def _verified(
     found = [_compared(graph, weights, inputs, target, training, rng) for training in _modes(graph)]
     suspects = next((_suspects(graph, each, bound) for each in found if _wrong(each, bound)), ())
     worst = [_worst([each[node.name] for each in found]) for node in graph if node.name in given]
-    return Verification(tuple(each.agreement() for each in worst), bound, suspects)
+    unchecked = tuple(node.name for node in given if node.operator.is_foreign)
+    return Verification(tuple(each.agreement() for each in worst), bound, suspects, unchecked)
 
 
 def _modes(graph: Graph) -> tuple[bool, ...]:

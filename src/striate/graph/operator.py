@@ -218,6 +218,9 @@ class Operator(ABC):
     is_penalty: ClassVar[bool] = False
     """Whether its output says how far off each class is: as scores, the smallest wins."""
 
+    is_foreign: ClassVar[bool] = False
+    """Whether others compute it: value and gradient are taken as given, its work is not counted."""
+
     # Traits: what others need to know of an operator, each a promise that a test keeps.
     elementwise: ClassVar[bool] = False
     """Whether one function, the same everywhere, makes each number of its one input."""

@@ -57,6 +57,8 @@ def settings_of(operator: type[Operator]) -> Mapping[str, Setting]:
     hints = get_type_hints(operator)
     found = {}
     for each in fields(operator):
+        if not each.metadata.get("setting", True):
+            continue
         required = each.default is MISSING and each.default_factory is MISSING
         default = None if required else each.default
         if each.default_factory is not MISSING:

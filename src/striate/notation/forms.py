@@ -115,6 +115,7 @@ FORMS = (
     _form("REPEAT", "Repeat", "times", "TILE"),
     _form("EXPAND", "Expand", "size"),
     _form("UNFOLD", "Unfold", "kernel", "IM2COL"),
+    _form("OPAQUE", "Opaque", "name size"),
     _form("RBF", "RBF", "units"),
     _form("CROSSENTROPY", "CrossEntropy"),
     _form("SIGMOIDCROSSENTROPY", "SigmoidCrossEntropy", "", "BCE"),

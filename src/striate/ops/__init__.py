@@ -43,6 +43,7 @@ from striate.ops.activation.threshold import Threshold as Threshold
 from striate.ops.convolution.conv import Conv as Conv
 from striate.ops.convolution.dense import Dense as Dense
 from striate.ops.convolution.transposed_conv import TransposedConv as TransposedConv
+from striate.ops.foreign.opaque import Opaque as Opaque
 from striate.ops.loss.cross_entropy import CrossEntropy as CrossEntropy
 from striate.ops.loss.ctc import CTC as CTC
 from striate.ops.loss.hinge import Hinge as Hinge

@@ -35,8 +35,14 @@ def source(graph: Graph, name: str = "Network") -> str:
         name: what the class is called.
 
     Raises:
-        GraphError: a node's name cannot be an attribute of a module.
+        GraphError: a node's name cannot be an attribute of a module, or others compute it.
     """
+    foreign = next((node.name for node in graph if node.operator.is_foreign), None)
+    if foreign:
+        raise GraphError(
+            f"{foreign} cannot be written as PyTorch's text: others compute it",
+            remedy="Write the network without it.",
+        )
     made = recipes(graph)
     _check_names(made)
     own = [layer.kind for layer in made.values() if layer.is_own and layer.kind not in INLINE]

@@ -21,7 +21,7 @@ from striate.analysis.why.explanation import Explanation
 from striate.analysis.why.function import Found, find
 from striate.analysis.why.picture import pixel_products, pixel_value
 from striate.analysis.why.question import FORMS, Reader
-from striate.analysis.why.sight import padding_note, seen
+from striate.analysis.why.sight import foreign_note, padding_note, seen
 from striate.analysis.why.stored import Stored
 from striate.errors import ExplanationError
 from striate.graph import Call, Graph, Node, Ref
@@ -106,7 +106,11 @@ class Inquiry:
             scale=_root_mean_square(trace.values[node.name]),
             target=self._target_name if node.operator.is_loss else "",
             sees=seen(self._graph, trace, number),
-            notes=(*padding_note(self._graph, number), *self._target_notes(node.operator.is_loss)),
+            notes=(
+                *padding_note(self._graph, number),
+                *foreign_note(self._graph, number),
+                *self._target_notes(node.operator.is_loss),
+            ),
             asker=self.why,
         )
 
@@ -162,7 +166,11 @@ class Inquiry:
             stored=self._stored.number(number),
             scale=_root_mean_square(whole),
             target=self._target_name,
-            notes=(*self._target_notes(True), *self._small_loss_note()),
+            notes=(
+                *foreign_note(self._graph, number),
+                *self._target_notes(True),
+                *self._small_loss_note(),
+            ),
             asker=self.why,
         )
 

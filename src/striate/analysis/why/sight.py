@@ -41,6 +41,22 @@ def _source(trace: Trace, node: Node, index: Index) -> tuple[str, Index] | None:
     return node.inputs[int(inputs[0].source)], inputs[0].index[1:]
 
 
+def foreign_note(graph: Graph, number: Number) -> tuple[str, ...]:
+    """Which of the operators that make a number are not ours; their numbers are taken as given."""
+    if not number.gradient:
+        nodes = [number.node]
+    elif number.weight:
+        nodes = list(graph.users(number.node, number.weight))
+    else:
+        nodes = list(graph.consumers[number.node])
+    what = "derivatives are" if number.gradient else "value is"
+    return tuple(
+        f"others compute {name}: its {what} taken as given; it reads {', '.join(node.inputs)}"
+        for name, node in ((name, graph[name]) for name in nodes)
+        if node.operator.is_foreign
+    )
+
+
 def padding_note(graph: Graph, number: Number) -> tuple[str, ...]:
     """How many taps of the unit's window lie outside its input, when any do."""
     node = graph[number.node]

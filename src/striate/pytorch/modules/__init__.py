@@ -15,6 +15,7 @@ from striate.ops import Input
 from striate.pytorch.modules import (
     activation,
     convolution,
+    foreign,
     merging,
     normalization,
     output,
@@ -36,6 +37,7 @@ MODULES: Mapping[type[Operator], Maker] = {
     **merging.ROWS,
     **shaping.ROWS,
     **output.ROWS,
+    **foreign.ROWS,
 }
 """Every operator that computes something between the input and the loss."""
 

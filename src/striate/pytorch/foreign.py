@@ -1,0 +1,124 @@
+"""Functions of PyTorch as what computes opaque operators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from striate.errors import GraphError, StriateError, did_you_mean
+from striate.graph import Graph, Index
+from striate.ops import Opaque
+from striate.ops.arrays import Array
+
+TensorFunction: TypeAlias = Callable[..., Tensor]
+
+
+def attach(graph: Graph, functions: Mapping[str, TensorFunction]) -> Graph:
+    """The same network with functions for its opaque nodes.
+
+    Args:
+        graph: a network, from wherever it came; text and JSON keep no functions.
+        functions: node -> a function of tensors (N, …), or a module. A module is used as it
+            predicts; its weights are its own and are not trained.
+
+    Raises:
+        GraphError: no node is called so, or it is not opaque.
+
+    >>> from striate.notation import parse
+    >>> graph = parse('INPUT 4 -> sums: OPAQUE "torch.cumsum" 4')
+    >>> from striate.reference import run
+    >>> attached = attach(graph, {"sums": lambda x: x.cumsum(1)})
+    >>> run(attached, {}, np.ones((1, 4))).values["sums"].tolist()
+    [[1.0, 2.0, 3.0, 4.0]]
+    """
+    opaque = [node.name for node in graph if isinstance(node.operator, Opaque)]
+    for name in functions:
+        if name not in opaque:
+            known = ", ".join(opaque) or "none"
+            raise GraphError(
+                f"{name} is no opaque node",
+                remedy=did_you_mean(name, opaque) or f"Opaque are: {known}.",
+            )
+    nodes = (
+        replace(node, operator=replace(node.operator, function=TorchFunction(functions[node.name])))
+        if node.name in functions and isinstance(node.operator, Opaque)
+        else node
+        for node in graph
+    )
+    return Graph(tuple(nodes), graph.auxiliary)
+
+
+@dataclass(frozen=True)
+class TorchFunction:
+    """A function of tensors, for arrays: its value, and its gradients by autograd.
+
+    Args:
+        function: takes tensors (N, …) and returns one; a module is used as it predicts.
+    """
+
+    function: TensorFunction
+
+    def at(self, dtype: torch.dtype, device: torch.device) -> TensorFunction:
+        """The function for tensors of a type on a device: a module has weights of one type there."""
+        if not isinstance(self.function, nn.Module):
+            return self.function
+        return deepcopy(self.function).to(device, dtype).eval().requires_grad_(False)
+
+    def value(self, *inputs: Array) -> Array:
+        """The output (N, …) of arrays (N, …)."""
+        with torch.no_grad():
+            found: Array = self._called(_tensors(inputs)).numpy()
+        return found
+
+    def gradients(self, error: Array, *inputs: Array) -> tuple[Array, ...]:
+        """The gradient of each input, from that of the output.
+
+        Raises:
+            StriateError: autograd cannot differentiate it.
+        """
+        leaves = [each.requires_grad_() for each in _tensors(inputs)]
+        value = self._called(leaves)
+        if not value.requires_grad:
+            raise _no_gradient(self.function)
+        found = torch.autograd.grad(
+            value, leaves, torch.from_numpy(np.array(error)), materialize_grads=True
+        )
+        return tuple(each.numpy() for each in found)
+
+    def derivative(self, slot: int, index: Index, *inputs: Array) -> Array:
+        """The derivative of every output by one number of one input, shaped as the output.
+
+        Raises:
+            StriateError: autograd cannot differentiate it twice, which this takes.
+        """
+        tensors = _tensors(inputs)
+        direction = torch.zeros_like(tensors[slot])
+        direction[index] = 1
+
+        def along(x: Tensor) -> Tensor:
+            return self._called([*tensors[:slot], x, *tensors[slot + 1 :]])
+
+        try:
+            _, slopes = torch.autograd.functional.jvp(along, tensors[slot], direction)
+        except RuntimeError:
+            raise _no_gradient(self.function) from None
+        found: Array = slopes.numpy()
+        return found
+
+    def _called(self, tensors: list[Tensor]) -> Tensor:
+        return self.at(tensors[0].dtype, tensors[0].device)(*tensors)
+
+
+def _tensors(arrays: tuple[Array, ...]) -> list[Tensor]:
+    return [torch.from_numpy(np.array(each)) for each in arrays]
+
+
+def _no_gradient(function: object) -> StriateError:
+    name = getattr(function, "__name__", type(function).__name__)
+    return StriateError(f"PyTorch has no derivative of {name}", remedy="Ask for a value.")
