@@ -116,7 +116,7 @@ TRAITS: dict[str, tuple[Check, Check]] = {
 """For each trait what holds in every case, and what holds in one at least."""
 
 
-OTHERS = {"numbered", "is_random", "is_input", "is_loss", "is_penalty", "rectifies"}
+OTHERS = {"numbered", "is_random", "is_input", "is_loss", "is_penalty", "is_foreign", "rectifies"}
 """Yes or no about an operator, and no trait of this table; `rectifies` has a test of its own."""
 
 

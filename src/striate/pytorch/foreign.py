@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -65,7 +65,7 @@ class TorchFunction:
     function: TensorFunction
 
     def at(self, dtype: torch.dtype, device: torch.device) -> TensorFunction:
-        """The function for tensors of a type on a device: a module has weights of one type there."""
+        """The function for tensors of a type on a device; a module has its weights there."""
         if not isinstance(self.function, nn.Module):
             return self.function
         return deepcopy(self.function).to(device, dtype).eval().requires_grad_(False)
@@ -105,7 +105,8 @@ class TorchFunction:
             return self._called([*tensors[:slot], x, *tensors[slot + 1 :]])
 
         try:
-            _, slopes = torch.autograd.functional.jvp(along, tensors[slot], direction)
+            jvp: Any = torch.autograd.functional.jvp
+            _, slopes = jvp(along, tensors[slot], direction)
         except RuntimeError:
             raise _no_gradient(self.function) from None
         found: Array = slopes.numpy()

@@ -1,4 +1,4 @@
-"""OPAQUE: an operator that others compute; of it only its name and the size of its output are known.
+"""OPAQUE: an operator that others compute; only its name and the size of its output are known.
 
     y = f(x_1, …, x_k)                  ∂L/∂x = (∂f/∂x)ᵀ ∂L/∂y
 
@@ -138,7 +138,7 @@ class Opaque(Operator):
         if self.function is None:
             raise StriateError(
                 f"nothing here computes {self.name}",
-                remedy="Attach its function: striate.pytorch.foreign.attach(graph, {node: function}).",
+                remedy="Attach it: striate.pytorch.foreign.attach(graph, {node: function}).",
             )
         return self.function
 

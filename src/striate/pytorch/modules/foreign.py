@@ -29,7 +29,7 @@ class Attached(nn.Module):
     def forward(self, *inputs: Tensor) -> Tensor:
         function = self.operator.computed_by
         if not isinstance(function, TorchFunction):
-            return _Bridge.apply(function, *inputs)  # type: ignore[no-any-return, no-untyped-call]
+            return _Bridge.apply(function, *inputs)  # type: ignore[no-untyped-call]
         world = inputs[0].dtype, inputs[0].device
         if world not in self._made:
             self._made[world] = function.at(*world)
