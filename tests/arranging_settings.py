@@ -102,6 +102,20 @@ def expanded(draw: Draw) -> Setting:
 
 
 @st.composite
+def resized(draw: Draw) -> Setting:
+    """Larger and smaller, to sizes and by factors, from one cell and to one cell."""
+    rank = draw(st.integers(1, 3))
+    modes = {1: ("linear",), 2: ("bilinear", "bicubic"), 3: ("trilinear",)}[rank]
+    mode = draw(st.sampled_from(("nearest", *modes)))
+    lengths = draw(numbers_an_axis(rank, 7 - rank))
+    size = draw(numbers_an_axis(draw(st.sampled_from((1, rank))), 10 - 2 * rank))
+    scale = draw(st.sampled_from((2.0, 3.0, 1.0, 1.1, 2.3, 0.5, 0.7)))
+    to = {"size": size} if draw(st.booleans()) or min(lengths) < 2 else {"scale": scale}
+    corners = mode != "nearest" and draw(st.booleans())
+    return ops.Resize(**to, mode=mode, align_corners=corners), (Spec((2, *lengths)),)
+
+
+@st.composite
 def unfolded(draw: Draw) -> Setting:
     rank = draw(st.integers(1, 2))
     kernel, stride, dilation = (draw(numbers_an_axis(rank, most)) for most in (3, 3, 2))

@@ -63,3 +63,13 @@ def spread(twin: Any) -> Tensor:
 def repeated(twin: Any) -> Tensor:
     """The value once for each picture."""
     return torch.stack([twin.weights["value"]] * twin.pictures)
+
+
+def resized(twin: Any) -> Tensor:
+    """By the names and defaults of `torch.nn.functional.interpolate`."""
+    resize, rank = twin.operator, twin.x.ndim - 2
+    size = (
+        None if resize.size is None else list(resize.size) * (rank if len(resize.size) == 1 else 1)
+    )
+    corners = None if resize.mode == "nearest" else resize.align_corners
+    return F.interpolate(twin.x, size, resize.scale, resize.mode, corners)

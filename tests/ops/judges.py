@@ -269,6 +269,7 @@ JUDGES |= {
     ops.Flip: lambda twin: twin.x.flip(arranging.dim(twin)),
     ops.Roll: lambda twin: twin.x.roll(twin.operator.shift, arranging.dim(twin)),
     ops.Repeat: lambda twin: torch.cat([twin.x] * twin.operator.times, dim=arranging.dim(twin)),
+    ops.Resize: arranging.resized,
     ops.Expand: lambda twin: twin.x.expand(-1, *twin.operator.size),
     ops.Unfold: arranging.unfolded,
     ops.Divide: lambda twin: twin.inputs[0].div(twin.inputs[1]),
