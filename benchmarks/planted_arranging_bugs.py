@@ -159,6 +159,18 @@ ARRANGING_BUGS = (
         "gap, 1 - first, last",
     ),
     (
+        "reshape: kept axes at the end counted from the start",
+        SHAPING("reshape"),
+        "*new, *x.shape[end:])",
+        "*new, *x.shape[: x.rank - end])",
+    ),
+    (
+        "reshape: the names of kept axes not shifted",
+        SHAPING("reshape"),
+        "([k], [k - end + stop])",
+        "([k], [k])",
+    ),
+    (
         "learned: gradient averaged over the pictures",
         SHAPING("given"),
         "error.sum(axis=0)",

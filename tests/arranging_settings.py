@@ -83,10 +83,14 @@ def padded(draw: Draw) -> Setting:
 
 @st.composite
 def reshaped(draw: Draw) -> Setting:
-    """Axes split and joined."""
+    """Axes split and joined, one of them free, those around them kept."""
     size = draw(st.permutations([2, 3, 4]))
     shape = draw(st.sampled_from(((24,), (6, 4), (4, 6), (2, 12), (2, 3, 4), (4, 2, 3), (12, 2))))
-    return ops.Reshape(tuple(size)), (Spec(shape),)
+    if draw(st.booleans()):
+        size[draw(st.integers(0, 2))] = -1
+    before, after = (draw(st.sampled_from(((), (), (5,), (1, 5)))) for _ in range(2))
+    new = (*(0 for _ in before), *size, *(0 for _ in after))
+    return ops.Reshape(new), (Spec((*before, *shape, *after)),)
 
 
 @st.composite

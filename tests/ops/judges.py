@@ -262,7 +262,7 @@ JUDGES |= {
     ops.Shift: lambda twin: arranging.spread(twin) + twin.x,
     ops.Learned: arranging.repeated,
     ops.Constant: arranging.repeated,
-    ops.Reshape: lambda twin: twin.x.flatten(1).unflatten(1, twin.operator.size),
+    ops.Reshape: arranging.reshaped,
     ops.Permute: lambda twin: twin.x.permute(0, *(k + 1 for k in twin.operator.order)),
     ops.Slice: arranging.sliced,
     ops.Pad: arranging.padded,

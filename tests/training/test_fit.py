@@ -49,6 +49,7 @@ def test_every_network_of_the_catalog_takes_other_classes(name: str) -> None:
         ("resnet18", (1, 28, 28), True),
         ("squeezenet1_1", (3, 64, 64), True),
         ("squeezenet1_1", (3, 8, 8), False),
+        ("shufflenet_v2_x1_0", (3, 32, 32), True),
         ("vgg16", (3, 32, 32), False),
         ("lenet5", (1, 28, 28), False),
         ("lenet5", (3, 32, 32), True),

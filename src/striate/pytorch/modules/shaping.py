@@ -235,7 +235,7 @@ def _dim(operator: ops.Flip | ops.Roll | ops.Repeat, inputs: tuple[Spec, ...]) -
 
 ROWS: Mapping[type[Operator], Maker] = {
     ops.Flatten: plain(nn.Flatten),
-    ops.Reshape: lambda shape, inputs: ModuleRecipe(Reshape, shape.size),
+    ops.Reshape: lambda shape, inputs: ModuleRecipe(Reshape, shape.lengths(*inputs)),
     ops.Permute: lambda turn, inputs: ModuleRecipe(Permute, (0, *(k + 1 for k in turn.order))),
     ops.Slice: _slice,
     ops.Pad: _pad,
