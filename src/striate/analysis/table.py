@@ -195,9 +195,14 @@ def table(network: Graph | str) -> Table:
                 node.shares,
             )
         )
-    unknown = tuple(
-        f"receptive field of {name}: {field.unknown}"
-        for name, field in fields.items()
-        if field.unknown
-    )
-    return Table(tuple(rows), used.weights, used.peak, unknown)
+    return Table(tuple(rows), used.weights, used.peak, tuple(_unknown(fields)))
+
+
+def _unknown(fields: Mapping[str, ReceptiveField]) -> Iterator[str]:
+    """Which receptive fields are not known, a line for each reason: most lie behind one node."""
+    for reason in dict.fromkeys(field.unknown for field in fields.values() if field.unknown):
+        first, *others = (name for name, field in fields.items() if field.unknown == reason)
+        more = f" and {len(others)} more, to {others[-1]}" if len(others) > 1 else ""
+        if len(others) == 1:
+            more = f" and {others[0]}"
+        yield f"receptive field of {first}{more}: {reason}"
