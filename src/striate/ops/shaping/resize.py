@@ -204,9 +204,9 @@ class Resize(Operator):
     def axes(self, x: Spec) -> list[tuple[Shares, ...]]:
         """For each spatial axis, and each output along it, the cells that it is made of."""
         made = zip(x.spatial, self.shape(x).spatial, strict=True)
-        return [_axis(n, m, self._factor(n, m, x), self.mode, self.align_corners) for n, m in made]
+        return [_axis(n, m, self._step_by(n, m, x), self.mode, self.align_corners) for n, m in made]
 
-    def _factor(self, n: int, m: int, x: Spec) -> float | None:
+    def _step_by(self, n: int, m: int, x: Spec) -> float | None:
         """The factor that places follow, or None where PyTorch lets them follow the sizes."""
         shortcuts = {"nearest": (n, 2 * n) if x.rank > 2 else (), "bicubic": ()}
         return None if m in shortcuts.get(self.mode, (n,)) else self.scale
