@@ -129,6 +129,48 @@ ARRANGING_BUGS = (
         "*(2 + 2 * k for k in range(rank)), *(3 + 2 * k for k in range(rank))",
     ),
     (
+        "resize: borders in place of the middles of cells",
+        SHAPING("resize"),
+        "(k + HALF) * step - HALF",
+        "k * step",
+    ),
+    (
+        "resize: cells beyond the border left out",
+        SHAPING("resize"),
+        "inside = min(max(cell, 0), n - 1)",
+        "inside = cell if 0 <= cell < n else 0",
+    ),
+    (
+        "resize: share of a cell read twice counted once",
+        SHAPING("resize"),
+        "found.get(inside, Fraction(0)) + share",
+        "share",
+    ),
+    (
+        "resize: bends of the cubic at -1/2",
+        SHAPING("resize"),
+        "Fraction(-3, 4)",
+        "Fraction(-1, 2)",
+    ),
+    (
+        "resize: window of the field off by one",
+        SHAPING("resize"),
+        "gap, -first, last",
+        "gap, 1 - first, last",
+    ),
+    (
+        "reshape: kept axes at the end counted from the start",
+        SHAPING("reshape"),
+        "*new, *x.shape[end:])",
+        "*new, *x.shape[: x.rank - end])",
+    ),
+    (
+        "reshape: the names of kept axes not shifted",
+        SHAPING("reshape"),
+        "([k], [k - end + stop])",
+        "([k], [k])",
+    ),
+    (
         "learned: gradient averaged over the pictures",
         SHAPING("given"),
         "error.sum(axis=0)",

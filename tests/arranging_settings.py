@@ -85,10 +85,14 @@ def padded(draw: Draw) -> Setting:
 
 @st.composite
 def reshaped(draw: Draw) -> Setting:
-    """Axes split and joined."""
+    """Axes split and joined, one of them free, those around them kept."""
     size = draw(st.permutations([2, 3, 4]))
     shape = draw(st.sampled_from(((24,), (6, 4), (4, 6), (2, 12), (2, 3, 4), (4, 2, 3), (12, 2))))
-    return ops.Reshape(tuple(size)), (Spec(shape),)
+    if draw(st.booleans()):
+        size[draw(st.integers(0, 2))] = -1
+    before, after = (draw(st.sampled_from(((), (), (5,), (1, 5)))) for _ in range(2))
+    new = (*(0 for _ in before), *size, *(0 for _ in after))
+    return ops.Reshape(new), (Spec((*before, *shape, *after)),)
 
 
 @st.composite
@@ -101,6 +105,20 @@ def permuted(draw: Draw) -> Setting:
 def expanded(draw: Draw) -> Setting:
     spec = draw(shapes())
     return ops.Expand(spec.shape), (Spec(tuple(draw(st.sampled_from((n, 1))) for n in spec.shape)),)
+
+
+@st.composite
+def resized(draw: Draw) -> Setting:
+    """Larger and smaller, to sizes and by factors, from one cell and to one cell."""
+    rank = draw(st.integers(1, 3))
+    modes = {1: ("linear",), 2: ("bilinear", "bicubic"), 3: ("trilinear",)}[rank]
+    mode = draw(st.sampled_from(("nearest", *modes)))
+    lengths = draw(numbers_an_axis(rank, 7 - rank))
+    size = draw(numbers_an_axis(draw(st.sampled_from((1, rank))), 10 - 2 * rank))
+    scale = draw(st.sampled_from((2.0, 3.0, 1.0, 1.1, 2.3, 0.5, 0.7)))
+    to = {"size": size} if draw(st.booleans()) or min(lengths) < 2 else {"scale": scale}
+    corners = mode != "nearest" and draw(st.booleans())
+    return ops.Resize(**to, mode=mode, align_corners=corners), (Spec((2, *lengths)),)
 
 
 @st.composite

@@ -312,6 +312,7 @@ SETTINGS |= {
     ops.Flip: arranging.along(lambda draw, n, axis: ops.Flip(axis)),
     ops.Roll: arranging.along(lambda draw, n, axis: ops.Roll(draw(st.integers(-4, 4)), axis)),
     ops.Repeat: arranging.along(lambda draw, n, axis: ops.Repeat(draw(st.integers(1, 3)), axis)),
+    ops.Resize: arranging.resized(),
     ops.Expand: arranging.expanded(),
     ops.Unfold: arranging.unfolded(),
     ops.Opaque: arranging.foreign(),

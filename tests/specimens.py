@@ -29,11 +29,13 @@ CANDIDATES = (6, (3, 4), 0.5, "same", ((1, 0), (1, 1)), (1, 0))
 
 def specimen(kind: type[Operator]) -> Operator:
     """An operator of this kind."""
-    required = {name: each for name, each in settings_of(kind).items() if each.required}
-    fitting = ([c for c in CANDIDATES if each.accepts(c)] for each in required.values())
-    for values in product(*fitting):
-        try:
-            return made(kind, dict(zip(required, values, strict=True)))
-        except SettingError:
-            continue
+    known = settings_of(kind)
+    required = [name for name, each in known.items() if each.required]
+    for names in (required, *([*required, name] for name in known)):  # RESIZE needs one of two
+        fitting = ([c for c in CANDIDATES if known[name].accepts(c)] for name in names)
+        for values in product(*fitting):
+            try:
+                return made(kind, dict(zip(names, values, strict=True)))
+            except SettingError:
+                continue
     raise AssertionError(f"no candidate of specimens.py suits {kind.__name__}")

@@ -51,6 +51,9 @@ def test_a_signal_has_one_axis_and_plain_features_none() -> None:
         "INPUT 2x9x12 -> { CONV 2 3x3 same | CONV 2 5x3 same } ADD -> AVGPOOL 3 stride=2",
         "INPUT 1x6x7 -> CONV 2 3x3 -> { PASS | GLOBALAVGPOOL -> CONV 2 1x1 -> SIGMOID } MUL",
         "INPUT 1x6x7 -> CONV 2 3x3 -> { PASS | GLOBALAVGPOOL } MUL -> CONV 2 2x2 -> MAXPOOL 2",
+        "INPUT 1x9x8 -> CONV 2 2x2 -> RESIZE 0.5 -> CONV 2 2x2 -> AVGPOOL 2 stride=1",
+        "INPUT 1x9x13 -> CONV 2 2x2 -> RESIZE 4x4 bilinear -> CONV 2 2x2",
+        "INPUT 1x6x9 -> RESIZE 2x3 bicubic -> RESIZE 2x2 bilinear align_corners -> CONV 1 2x2",
     ],
 )
 def test_only_the_field_moves_a_unit_and_its_corners_do(text: str) -> None:

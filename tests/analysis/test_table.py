@@ -48,3 +48,11 @@ def test_peak_memory_drops_what_is_used_up() -> None:
     answer = table(parse("INPUT 10 -> FC 20 -> FC 30 -> FC 5"))
     assert answer.peak_bytes == 4 * (20 + 30)
     assert answer.totals["activation_bytes"] == 4 * (10 + 20 + 30 + 5)
+
+
+def test_what_lies_behind_an_unknown_field_is_one_line() -> None:
+    text = "INPUT 1x8x8 -> CONV 2 3x3 -> DECONV 2 2x2 stride=2 -> {} CONV 1 3x3"
+    reason = "deconv1 has windows that differ from place to place"
+    for more, names in (("", "deconv1 and conv2"), ("RELU ->", "deconv1 and 2 more, to conv2")):
+        answer = table(text.format(more))
+        assert answer.not_counted == (f"receptive field of {names}: {reason}",)

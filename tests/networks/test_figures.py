@@ -58,6 +58,25 @@ def test_a_source_is_named(known: CatalogNetwork) -> None:
     assert len(known.source) > 20
 
 
+def test_the_unet_by_hand() -> None:
+    """Figure 1 layer by layer: (input channels, output channels, taps, side of the map)."""
+    down = [(1, 64, 9, 570), (64, 64, 9, 568), (64, 128, 9, 282), (128, 128, 9, 280)]
+    down += [(128, 256, 9, 138), (256, 256, 9, 136), (256, 512, 9, 66), (512, 512, 9, 64)]
+    bottom = [(512, 1024, 9, 30), (1024, 1024, 9, 28)]
+    up = [(1024, 512, 9, 54), (512, 512, 9, 52), (512, 256, 9, 102), (256, 256, 9, 100)]
+    up += [(256, 128, 9, 198), (128, 128, 9, 196), (128, 64, 9, 390), (64, 64, 9, 388)]
+    last = [(64, 2, 1, 388)]
+    # Each cell of the smaller map is stamped by 2x2 kernels that do not overlap.
+    doubled = [(1024, 512, 4, 28), (512, 256, 4, 52), (256, 128, 4, 100), (128, 64, 4, 196)]
+    layers = [*down, *bottom, *up, *last, *doubled]
+    assert len(layers) == 23
+    answer = _table(network("unet"))
+    assert answer.totals["parameters"] == sum(a * b * k + b for a, b, k, _ in layers)
+    assert answer.totals["multiply_adds"] == sum(a * b * k * n * n for a, b, k, n in layers)
+    made = [row.output.spatial[0] for row in answer.rows if row.operator == "CONV"]
+    assert made == [n for *_, n in (*down, *bottom, *up, *last)]
+
+
 def test_a_mistyped_name_gets_a_hint() -> None:
     with pytest.raises(UnknownNameError, match=r"Did you mean .*vgg16"):
         network("vgg61")

@@ -36,6 +36,16 @@ def padded(twin: Any) -> Tensor:
     return x
 
 
+def reshaped(twin: Any) -> Tensor:
+    """Zeros before the first other number are the input's first axes, those behind its last."""
+    size, shape = list(twin.operator.size), twin.x.shape[1:]
+    moved = [k for k, n in enumerate(size) if n]
+    for k, n in enumerate(size):
+        if not n:
+            size[k] = shape[k] if k < moved[0] else shape[k - len(size)]
+    return twin.x.flatten(1).unflatten(1, size)
+
+
 def unfolded(twin: Any) -> Tensor:
     """One window after the other, by `Tensor.unfold` of what is padded."""
     unfold, rank = twin.operator, twin.x.ndim - 2
@@ -63,3 +73,13 @@ def spread(twin: Any) -> Tensor:
 def repeated(twin: Any) -> Tensor:
     """The value once for each picture."""
     return torch.stack([twin.weights["value"]] * twin.pictures)
+
+
+def resized(twin: Any) -> Tensor:
+    """By the names and defaults of `torch.nn.functional.interpolate`."""
+    resize, rank = twin.operator, twin.x.ndim - 2
+    size = (
+        None if resize.size is None else list(resize.size) * (rank if len(resize.size) == 1 else 1)
+    )
+    corners = None if resize.mode == "nearest" else resize.align_corners
+    return F.interpolate(twin.x, size, resize.scale, resize.mode, corners)

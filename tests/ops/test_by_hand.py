@@ -151,6 +151,25 @@ def test_five_cells_for_three_outputs() -> None:
     near(gradient, [[0, 2 + 6, 0, 10, 0]])
 
 
+def test_two_cells_become_four() -> None:
+    """The new cells lie a quarter before and after the middles of the old ones."""
+    resize = ops.Resize(2, mode="linear")
+    y, (gradient,) = run(resize, [[0, 8]], error=[[1, 2, 3, 4]])
+    near(y, [[0, 2, 6, 8]])
+    near(gradient, [[1 + 3 / 4 * 2 + 1 / 4 * 3, 1 / 4 * 2 + 3 / 4 * 3 + 4]])
+    corners = ops.Resize(size=(5,), mode="linear", align_corners=True)
+    near(run(corners, [[0, 8]], error=[[0] * 5])[0], [[0, 2, 4, 6, 8]])
+    near(run(ops.Resize(size=(3,)), [[5, 6, 7, 8]], error=[[0] * 3])[0], [[5, 6, 7]])
+
+
+def test_a_cubic_curve_through_four_cells() -> None:
+    """A quarter of the way: k(5/4), k(1/4), k(3/4) and k(7/4) are -27, 225, 67 and -9 of 256."""
+    error = [[[0, 0, 0, 1, 0, 0, 0, 0]] * 2]
+    y, (gradient,) = run(ops.Resize(2, mode="bicubic"), [[[0, 256, 512, 0]]], error=error)
+    near(y[0, :, 3], [225 * 1 + 67 * 2] * 2)
+    near(gradient, [[np.array([-27, 225, 67, -9]) / 128]])
+
+
 def test_the_length_of_a_window() -> None:
     y, (gradient,) = run(ops.L2Pool(2), [[3, 4, 0, 0]], error=[[10, 7]])
     near(y, [[5, 0]])

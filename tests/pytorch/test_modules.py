@@ -22,6 +22,7 @@ from striate.ops import (
     MaxPool,
     Multiply,
     ReLU,
+    Resize,
     Sigmoid,
     Softmax,
     Subsample,
@@ -163,6 +164,16 @@ def test_rbf_units_agree() -> None:
 @pytest.mark.parametrize("bias", [True, False])
 def test_dense_layers_agree(bias: bool) -> None:
     assert_agrees(Dense(5, bias=bias), Spec((7,)))
+
+
+@pytest.mark.parametrize("size", [123, 124])
+def test_the_nearest_cells_are_the_same_in_both_float_types(size: int) -> None:
+    """In float32 PyTorch's own layer takes cell 1 of 3 for number 82 of 123: 82 · (3 / 123) < 2."""
+    graph = alone(Resize(size=(size,)), Spec((1, 3)))
+    made = recipe(graph, graph["it"])
+    assert (made.kind is torch.nn.Upsample) == (size != 123)
+    cells = made.module()(torch.arange(3.0).reshape(1, 1, 3)).flatten()
+    assert cells.tolist() == [k * 3 // size for k in range(size)]
 
 
 def test_usual_settings_make_torchs_own_classes() -> None:

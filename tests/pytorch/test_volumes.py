@@ -17,6 +17,7 @@ from striate.pytorch import source
         "DECONV 2 2x2x2 stride=2 -> GLOBALAVGPOOL",
         "ADAPTIVEMAXPOOL 2 -> GN 2 -> LN -> PRELU",
         "AVGPOOL 3 stride=2 pad=1 ceil=yes -> LRN 3 -> DROPOUT 0.5",
+        "RESIZE 0.7 trilinear -> RESIZE 4x5x6",
         "STOCHASTICPOOL 2 -> { PASS | GLOBALAVGPOOL } MUL -> ADAPTIVEAVGPOOL 2",
     ],
 )

@@ -207,15 +207,14 @@ def table(network: Graph | str) -> Table:
         for row in rows
         if row.foreign
     )
-    return Table(tuple(rows), used.weights, used.peak, (*uncounted, *_unseen(fields)))
+    return Table(tuple(rows), used.weights, used.peak, (*uncounted, *_unknown(fields)))
 
 
-def _unseen(fields: Mapping[str, ReceptiveField]) -> Iterator[str]:
-    """A line for each reason why receptive fields are not known, with the nodes it holds for."""
-    names: dict[str, list[str]] = {}
-    for name, field in fields.items():
-        if field.unknown:
-            names.setdefault(field.unknown, []).append(name)
-    for reason, found in names.items():
-        more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-        yield f"receptive field of {', '.join(found[:3])}{more}: {reason}"
+def _unknown(fields: Mapping[str, ReceptiveField]) -> Iterator[str]:
+    """Which receptive fields are not known, a line for each reason: most lie behind one node."""
+    for reason in dict.fromkeys(field.unknown for field in fields.values() if field.unknown):
+        first, *others = (name for name, field in fields.items() if field.unknown == reason)
+        more = f" and {len(others)} more, to {others[-1]}" if len(others) > 1 else ""
+        if len(others) == 1:
+            more = f" and {others[0]}"
+        yield f"receptive field of {first}{more}: {reason}"

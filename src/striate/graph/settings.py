@@ -46,6 +46,11 @@ class Setting:
         return self.accepts(1) and self.accepts((1, 2))
 
     @property
+    def words(self) -> tuple[str, ...]:
+        """The words it takes, where it takes some and no others."""
+        return get_args(self.hint) if get_origin(self.hint) is Literal else ()
+
+    @property
     def kind(self) -> str:
         """The values it takes, in words."""
         return " or ".join(dict.fromkeys(_kinds(self.hint)))

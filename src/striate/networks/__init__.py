@@ -17,6 +17,7 @@ from striate.networks import (
     resnet,
     shufflenet,
     squeezenet,
+    unet,
     vgg,
     zfnet,
 )
@@ -38,6 +39,7 @@ _FILES = (
     efficientnet,
     regnet,
     convnext,
+    unet,
 )
 
 NETWORKS: dict[str, CatalogNetwork] = {

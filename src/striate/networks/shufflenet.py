@@ -19,26 +19,25 @@ def depthwise(channels: int, stride: int = 1) -> str:
     return f"CONV {channels} 3x3 same{step} groups={channels} bias=no -> BN"
 
 
-def shuffle(channels: int, size: int) -> str:
+def shuffle(channels: int) -> str:
     """The channels of two halves by turns."""
-    half = channels // 2
-    return f"RESHAPE 2x{half}x{size}x{size} -> PERMUTE 1x0x2x3 -> RESHAPE {channels}x{size}x{size}"
+    return f"RESHAPE 2x{channels // 2}x0x0 -> PERMUTE 1x0x2x3 -> RESHAPE {channels}x0x0"
 
 
-def unit(channels: int, size: int) -> str:
+def unit(channels: int) -> str:
     """Figure 3c: one half passes."""
     half = channels // 2
     inner = f"{narrow(half)} -> {depthwise(half)} -> {narrow(half)}"
     halves = f"{{ SLICE 0 {half} | SLICE {half} {channels} -> {inner} }} CONCAT"
-    return f"{halves} -> {shuffle(channels, size)}"
+    return f"{halves} -> {shuffle(channels)}"
 
 
-def halving(channels_in: int, channels: int, size: int) -> str:
-    """Figure 3d: both branches halve the picture, whose new size is named."""
+def halving(channels_in: int, channels: int) -> str:
+    """Figure 3d: both branches halve the picture."""
     half = channels // 2
     left = f"{depthwise(channels_in, 2)} -> {narrow(half)}"
     right = f"{narrow(half)} -> {depthwise(half, 2)} -> {narrow(half)}"
-    return f"{{ {left} | {right} }} CONCAT -> {shuffle(channels, size)}"
+    return f"{{ {left} | {right} }} CONCAT -> {shuffle(channels)}"
 
 
 def notation(size: int = 224) -> str:
@@ -48,11 +47,9 @@ def notation(size: int = 224) -> str:
         "CONV 24 3x3 same stride=2 bias=no -> BN -> RELU -> MAXPOOL 3 stride=2 pad=1",
     ]
     channels_in = 24
-    size = -(-size // 4)
     for channels, units in STAGES:
-        size = -(-size // 2)
-        parts.append(halving(channels_in, channels, size))
-        parts.append(f"[{unit(channels, size)}]*{units - 1}")
+        parts.append(halving(channels_in, channels))
+        parts.append(f"[{unit(channels)}]*{units - 1}")
         channels_in = channels
     return "\n-> ".join([*parts, narrow(1024), "GLOBALAVGPOOL -> FC 1000"])
 

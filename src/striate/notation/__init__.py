@@ -5,6 +5,8 @@
     INPUT 3x224x224                   channels x height x width (1x100 is a signal, 13 a flat input)
     CONV 64 3x3 same stride=2         settings in order, then by name; ceil alone is a yes
     valid | same | full | pad=2 | pad=2x1 | pad=0+1x2+3     the last: before + after, axis by axis
+    RESIZE 2 bilinear | RESIZE 14x14  a factor; or a size for each spatial axis
+    RESHAPE 2x-1x0x0                  -1 takes what is left; 0, first or last, keeps an axis
     A -> B                            in series; → and line breaks do as well, case does not matter
     [ A -> B ]*3                      repeated; names in it get _2, _3 in later copies; *0 is legal
     { A -> B | C | PASS } CONCAT      branches from one value, then a merge: CONCAT, ADD, MUL

@@ -113,6 +113,7 @@ FORMS = (
     _form("FLIP", "Flip", "axis"),
     _form("ROLL", "Roll", "shift axis"),
     _form("REPEAT", "Repeat", "times", "TILE"),
+    _form("RESIZE", "Resize", "scale size mode", "UPSAMPLE INTERPOLATE"),
     _form("EXPAND", "Expand", "size"),
     _form("UNFOLD", "Unfold", "kernel", "IM2COL"),
     _form("OPAQUE", "Opaque", "name size"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from striate.errors import NotationError, did_you_mean
@@ -115,14 +115,16 @@ def _setting(
     full = _full(word)
     if full in known and known[full].accepts(True):
         return full
-    if waiting:
-        return waiting[0]
-    if word[0].isalpha() or word[0] == "_":
+    is_word = word[0].isalpha() or word[0] == "_"
+    taking = taker(argument.value.text, known, waiting)
+    if taking or (waiting and not is_word):
+        return taking or waiting[0]
+    if is_word:
         raise fault(
             text,
             argument.span,
             f"{form.keyword} knows no {_short(argument.value.text)}",
-            did_you_mean(word, [*_words(known)]) or _grown(form, argument),
+            did_you_mean(word, _words(form, known)) or _grown(form, argument),
         )
     what = (
         f"{form.keyword} takes no further number"
@@ -132,15 +134,32 @@ def _setting(
     raise fault(text, argument.span, what, f"Write {signature(form)}.")
 
 
+def taker(text: str, known: Mapping[str, Setting], waiting: Sequence[str]) -> str | None:
+    """The setting that a value without a name is for.
+
+    It is the first of those that wait; optional ones that cannot take the value are passed over:
+    RESIZE 2 is a factor, RESIZE 14x14 a size.
+    """
+    return next((n for n in waiting if known[n].required or _takes(known[n], text)), None)
+
+
+def _takes(setting: Setting, text: str) -> bool:
+    try:
+        return setting.accepts(values.read(text, setting))
+    except ValueError:
+        return False
+
+
 def _grown(form: Form, argument: Argument) -> str:
     if argument.value.text.upper() in by_keyword():
         return f"Put -> before {argument.value.text}."
     return f"Write {signature(form)}."
 
 
-def _words(known: Mapping[str, Setting]) -> list[str]:
+def _words(form: Form, known: Mapping[str, Setting]) -> list[str]:
     flags = [name for name, each in known.items() if each.accepts(True)]
-    return [*flags, *(PADDING_WORDS if "padding" in known else ())]
+    choices = [word for name in form.positional for word in known[name].words]
+    return [*flags, *choices, *(PADDING_WORDS if "padding" in known else ())]
 
 
 def _named_setting(key: Word, form: Form, known: Mapping[str, Setting], text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from striate.graph import Operator
@@ -17,7 +18,7 @@ from striate.notation.forms import (
     by_operator,
     classes,
 )
-from striate.notation.reading import signature
+from striate.notation.reading import signature, taker
 
 
 def operator_text(operator: Operator, *, axes: int = 2, shares: str = "") -> str:
@@ -43,12 +44,20 @@ def operator_text(operator: Operator, *, axes: int = 2, shares: str = "") -> str
             parts.append(str(value))
         else:
             later.append(f"{SHORT.get(name, name)}={values.write_setting(value, setting)}")
-    given = list(form.positional)
-    while given and getattr(operator, given[-1]) is None:
-        given.pop()
-    first = [values.write(getattr(operator, n), _axes(form, n, axes)) for n in given]
     shared = [f"{SHARES}={shares}"] if shares else []
-    return " ".join([parts[0], *first, *parts[1:], *later, *shared])
+    return " ".join([parts[0], *_first(operator, form, axes), *parts[1:], *later, *shared])
+
+
+def _first(operator: Operator, form: Form, axes: int) -> Iterator[str]:
+    """The settings that stand first, without their names where a reader gives them the same."""
+    known, waiting = settings_of(type(operator)), list(form.positional)
+    for name in form.positional:
+        value = getattr(operator, name)
+        if value is None:
+            continue
+        written = values.write(value, _axes(form, name, axes))
+        yield written if taker(written, known, waiting) == name else f"{name}={written}"
+        waiting.remove(name)
 
 
 def _axes(form: Form, name: str, axes: int) -> int:

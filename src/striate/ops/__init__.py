@@ -86,6 +86,7 @@ from striate.ops.shaping.permute import Permute as Permute
 from striate.ops.shaping.pixel_shuffle import PixelShuffle as PixelShuffle
 from striate.ops.shaping.repeat import Repeat as Repeat
 from striate.ops.shaping.reshape import Reshape as Reshape
+from striate.ops.shaping.resize import Resize as Resize
 from striate.ops.shaping.roll import Roll as Roll
 from striate.ops.shaping.slice import Slice as Slice
 from striate.ops.shaping.unfold import Unfold as Unfold

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +12,7 @@ from torch.nn import functional as F  # noqa: N812
 from striate import ops
 from striate.errors import GraphError
 from striate.graph import Operator, Spec
-from striate.pytorch.modules.making import Maker, by_rank, plain, sides
+from striate.pytorch.modules.making import Maker, by_rank, plain, short, sides, unless
 from striate.pytorch.recipe import ModuleRecipe
 
 
@@ -121,6 +122,25 @@ class Unfold(nn.Module):
         return F.unfold(x.unsqueeze(2), kernel, dilation=dilation, stride=stride)
 
 
+class ResizeNearest(nn.Module):
+    """The nearest cells of each axis, where `nn.Upsample` rounds their numbers otherwise.
+
+    Args:
+        cells: for each spatial axis the cell that each output copies.
+    """
+
+    def __init__(self, cells: list[list[int]]) -> None:
+        super().__init__()
+        self.rank = len(cells)
+        for axis, numbers in enumerate(cells):
+            self.register_buffer(f"cells{axis}", torch.tensor(numbers), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for axis in range(self.rank):
+            x = x.index_select(2 + axis, self.get_buffer(f"cells{axis}"))
+        return x
+
+
 class Learned(nn.Module):
     """A learned value, the same for every picture; called with anything that has their batch."""
 
@@ -179,6 +199,35 @@ def _slice(part: ops.Slice, inputs: tuple[Spec, ...]) -> ModuleRecipe:
     return ModuleRecipe(Slice, (inputs[0].axis(part.axis) + 1, part.start, part.stop, *steps))
 
 
+def _resize(resize: ops.Resize, inputs: tuple[Spec, ...]) -> ModuleRecipe:
+    (x,) = inputs
+    sizes = short(resize.shape(x).spatial)
+    target = {"size": sizes} if resize.scale is None else {"scale_factor": resize.scale}
+    if resize.mode == "nearest":
+        cells = [[row[0][0] for row in axis] for axis in resize.axes(x)]
+        if not all(map(partial(_rounds_alike, resize), x.spatial, cells)):
+            return ModuleRecipe(ResizeNearest, (cells,))
+    settings = unless(
+        {"mode": "nearest", "align_corners": False},
+        {"mode": resize.mode, "align_corners": resize.align_corners},
+    )
+    return ModuleRecipe(nn.Upsample, (), {**target, **settings})
+
+
+def _rounds_alike(resize: ops.Resize, length: int, cells: list[int]) -> bool:
+    """Whether PyTorch finds the same nearest cells of an axis in both float types.
+
+    It computes their numbers in the type of the input: of 3 cells, number 82 of 123 copies number
+    2 in float64 and number 1 in float32.
+    """
+    size = len(cells) if resize.scale is None else None
+    for dtype in (torch.float32, torch.float64):
+        line = torch.arange(length, dtype=dtype).reshape(1, 1, -1)
+        if F.interpolate(line, size, resize.scale).flatten().tolist() != cells:
+            return False
+    return True
+
+
 def _dim(operator: ops.Flip | ops.Roll | ops.Repeat, inputs: tuple[Spec, ...]) -> int:
     """The dimension of a tensor that an operator's axis is."""
     return inputs[0].axis(operator.axis) + 1
@@ -186,7 +235,7 @@ def _dim(operator: ops.Flip | ops.Roll | ops.Repeat, inputs: tuple[Spec, ...]) -
 
 ROWS: Mapping[type[Operator], Maker] = {
     ops.Flatten: plain(nn.Flatten),
-    ops.Reshape: lambda shape, inputs: ModuleRecipe(Reshape, shape.size),
+    ops.Reshape: lambda shape, inputs: ModuleRecipe(Reshape, shape.lengths(*inputs)),
     ops.Permute: lambda turn, inputs: ModuleRecipe(Permute, (0, *(k + 1 for k in turn.order))),
     ops.Slice: _slice,
     ops.Pad: _pad,
@@ -195,6 +244,7 @@ ROWS: Mapping[type[Operator], Maker] = {
     ops.Repeat: lambda each, inputs: ModuleRecipe(
         Repeat, (each.times, inputs[0].axis(each.axis) + 1)
     ),
+    ops.Resize: _resize,
     ops.Expand: lambda expand, inputs: ModuleRecipe(Expand, expand.size),
     ops.Unfold: _unfold,
     ops.Learned: lambda learned, inputs: ModuleRecipe(Learned, learned.size),
