@@ -23,6 +23,7 @@ from bugs_to_plant import BUGS, Bug
 
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = (
+    "tests/engine/test_trained_segments.py",
     "tests/ops/test_promises.py",
     "tests/ops/test_traits.py",
     "tests/graph/test_window.py",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -331,3 +332,17 @@ def test_winograd_can_be_kept_out_of_training(
         errors.append(sum(worst))
     assert errors[0] == errors[2] > errors[1]
     assert calls == ["step"] * 3
+
+
+def test_gradients_of_weights_that_layers_share_are_summed(calls: list[str]) -> None:
+    dense = chain(
+        *(Input((2, 17, 15)), Conv(5, 3), ReLU(), MaxPool(2)),
+        *(Dense(19), ReLU(), Dense(19), ReLU(), Dense(19), ReLU(), Dense(4)),
+    )
+    shared = Graph(tuple(replace(n, shares="fc2" * (n.name == "fc3")) for n in dense))
+    x, target = batch(shared)
+    ours, exact = made(shared), made(shared, fast=False).double()
+    LossGradients(shared, ours)(x, target)
+    LossGradients(shared, exact)(x.double(), target)
+    assert_close(gradients(ours), gradients(exact))
+    assert calls == ["forward", "backward"]

@@ -67,17 +67,6 @@ def test_training_gradients_are_those_of_a_network_by_hand() -> None:
         torch.testing.assert_close(lowered.get_parameter(name).grad, wanted.grad)
 
 
-def test_a_network_that_is_one_compiled_call_sums_too() -> None:
-    graph = parse(PAIR)
-    lowered = lower(graph)
-    x, target = torch.randn(4, 1, 12, 12), torch.tensor([0, 2, 1, 4])
-    LossGradients(graph, lowered)(x, target)
-    wanted = run(graph, weights_of(lowered), x.numpy(), target=target.numpy()).backward().weights
-    np.testing.assert_allclose(
-        lowered.fc2.weight.grad.numpy(), wanted["fc2"]["weight"], rtol=1e-4, atol=1e-6
-    )
-
-
 def test_copies_stay_tied_and_weights_go_both_ways() -> None:
     graph = parse(TIED)
     lowered = lower(graph)
