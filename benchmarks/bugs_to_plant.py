@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from planted_arranging_bugs import ARRANGING_BUGS
+from planted_axis_bugs import AXIS_BUGS
 from planted_loss_bugs import LOSS_BUGS
 from planted_sharing_bugs import SHARING_BUGS
 
@@ -20,6 +21,9 @@ SHARED = (
     "LossOperator",
     "Rearrangement",
     "Given",
+    "NormalizedExponential",
+    "Reduction",
+    "Extreme",
 )
 """Classes that are no operators, but used by several."""
 
@@ -174,13 +178,13 @@ BUGS = (
     Bug(
         "softmax: gradient without the sum over the other shares",
         "ops/activation/softmax.py",
-        "call.y * (error - mean_error)",
+        "call.y * (error - (error * call.y).sum(axis=axis, keepdims=True))",
         "call.y * (1 - call.y) * error",
     ),
     Bug(
         "softmax: over the last axis",
         "ops/activation/softmax.py",
-        "y / y.sum(axis=1, keepdims=True)",
+        "y / y.sum(axis=axis, keepdims=True)",
         "y / y.sum(axis=-1, keepdims=True)",
     ),
     Bug("batch norm: running variance biased", BN, "axis=axes, ddof=1", "axis=axes"),
@@ -284,8 +288,8 @@ BUGS = (
     Bug(
         "trait: softmax does not say that its outputs are shares",
         "ops/activation/softmax.py",
-        "gives_shares: ClassVar[bool] = True",
-        "gives_shares: ClassVar[bool] = False",
+        "return inputs[0].axis(self.axis) == 0",
+        "return False",
     ),
     Bug(
         "pixel shuffle: rows and columns of a block swapped",
@@ -302,4 +306,5 @@ BUGS = (
     *(Bug(*each) for each in LOSS_BUGS),
     *(Bug(*each) for each in ARRANGING_BUGS),
     *(Bug(*each) for each in SHARING_BUGS),
+    *(Bug(*each) for each in AXIS_BUGS),
 )

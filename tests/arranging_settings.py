@@ -62,6 +62,19 @@ def halved(draw: Draw) -> Setting:
 
 
 @st.composite
+def reduced(draw: Draw, kind: Callable[[Any, bool], Operator]) -> Setting:
+    """One axis or several, by name or number, in any order; or none, which is the spatial ones."""
+    spec, keep = draw(shapes()), draw(st.booleans())
+    if spec.rank > 1 and draw(st.booleans()):
+        return kind(None, keep), (spec,)
+    keep = keep or spec.rank == 1
+    most = spec.rank if keep else spec.rank - 1
+    axes = draw(st.permutations(range(spec.rank)))[: draw(st.integers(1, most))]
+    words = [draw(st.sampled_from((spec.axes[k], str(k), str(k - spec.rank)))) for k in axes]
+    return kind(" ".join(words), keep), (spec,)
+
+
+@st.composite
 def sliced(draw: Draw) -> Setting:
     """Parts that are counted from either end."""
     spec, axis = draw(named_axis())

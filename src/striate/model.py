@@ -249,10 +249,9 @@ def probabilities(graph: Graph, scores: Array) -> Array:
     through softmax.
     """
     rows = scores.reshape(len(scores), -1)
-    end = graph.scores.operator
-    if end.gives_shares:
+    if graph.gives_shares(graph.scores.name):
         return rows
-    logits = -rows if end.is_penalty else rows
+    logits = -rows if graph.scores.operator.is_penalty else rows
     e = np.exp(logits - logits.max(axis=1, keepdims=True))
     return e / e.sum(axis=1, keepdims=True)
 

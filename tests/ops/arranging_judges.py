@@ -15,6 +15,25 @@ def dim(twin: Any) -> int:
     return (x.axes.index(axis) if isinstance(axis, str) else axis % x.rank) + 1
 
 
+def dims(twin: Any) -> list[int]:
+    """The dimensions that a reduction's axes are; without any the spatial ones."""
+    if twin.operator.axis is None:
+        return list(range(2, twin.x.ndim))
+    words, axes = str(twin.operator.axis).split(), twin.specs[0].axes
+    return sorted((axes.index(w) if w in axes else int(w) % len(axes)) + 1 for w in words)
+
+
+def winning(twin: Any, choose: Any) -> Tensor:
+    """The winner of each row, all dimensions of a row laid end to end in their order."""
+    away = dims(twin)
+    rows = twin.x.movedim(away, list(range(-len(away), 0))).flatten(-len(away))
+    winners = choose(rows, -1).values
+    if twin.operator.keep:
+        for dim in away:
+            winners = winners.unsqueeze(dim)
+    return winners
+
+
 def sliced(twin: Any) -> Tensor:
     part, at = twin.operator, dim(twin)
     places = range(twin.x.shape[at])[part.start : part.stop : part.step]

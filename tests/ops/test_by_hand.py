@@ -72,6 +72,43 @@ def test_the_mean_of_a_map() -> None:
     near(gradient, [[[2, 2, 2], [2, 2, 2]]])
 
 
+CUBE = [[[1, 7], [3, 3]], [[0, 2], [7, 4]]]
+"""2 channels of 2 rows and 2 columns."""
+
+REDUCTIONS: list[tuple[Operator, Any, Any, Any]] = [
+    (ops.Mean(), [3.5, 3.25], [4, 8], [[[1, 1], [1, 1]], [[2, 2], [2, 2]]]),
+    (ops.Mean("row"), [[2, 5], [3.5, 3]], [[2, 4], [6, 8]], [[[1, 2]] * 2, [[3, 4]] * 2]),
+    (ops.Sum("column channel"), [10, 17], [5, 6], [[[5, 5], [6, 6]]] * 2),
+    (ops.Sum(0, keep=True), [[[1, 9], [10, 7]]], [[[1, 2], [3, 4]]], [[[1, 2], [3, 4]]] * 2),
+    (ops.Max(), [7, 7], [5, 6], [[[0, 5], [0, 0]], [[0, 0], [6, 0]]]),
+    (ops.Max("last"), [[7, 3], [2, 7]], [[1, 2], [3, 4]], [[[0, 1], [2, 0]], [[0, 3], [4, 0]]]),
+    (ops.Max("0 1 2", True), [[[7]]], [[[5]]], [[[0, 5], [0, 0]], [[0, 0], [0, 0]]]),
+    (ops.Min("1 2"), [1, 0], [5, 6], [[[5, 0], [0, 0]], [[6, 0], [0, 0]]]),
+]
+"""Operator, what becomes of the cube, errors, and the gradient; of two equals the first wins."""
+
+
+@pytest.mark.parametrize(
+    ("operator", "y", "error", "slopes"), REDUCTIONS, ids=lambda case: str(case)
+)
+def test_reductions_of_a_cube(operator: Operator, y: Any, error: Any, slopes: Any) -> None:
+    found, (gradient,) = run(operator, CUBE, error=error)
+    near(found, y)
+    near(gradient, slopes)
+
+
+def test_shares_of_rows_and_their_logarithms() -> None:
+    """Scores log 1, log 3 and log 4 have the shares 1/8, 3/8 and 1/2."""
+    scores, shares = np.log([[1, 3, 4], [2, 6, 8]]), np.array([[1, 3, 4], [1, 3, 4]]) / 8
+    error = [[8, 0, 0], [0, 8, 8]]
+    y, (gradient,) = run(ops.Softmax("last"), scores, error=error)
+    near(y, shares)
+    near(gradient, [[1 - 1 / 8, -3 / 8, -4 / 8], [-7 / 8, 3 - 21 / 8, 4 - 28 / 8]])
+    y, (gradient,) = run(ops.LogSoftmax("last"), scores, error=error)
+    near(y, np.log(shares))
+    near(gradient, [[8 - 1, -3, -4], [-2, 8 - 6, 8 - 8]])
+
+
 @pytest.mark.parametrize(("shared", "slopes"), [(True, [-1 * 2 - 3 * 4]), (False, [-2, -12])])
 def test_a_learned_slope_gathers_its_negative_units(shared: bool, slopes: list[float]) -> None:
     prelu = ops.PReLU(shared)

@@ -20,6 +20,7 @@ from judges import Twin
 from promises import SETTINGS, Case, cases
 from striate.graph import Call, Index, Operator, Reach, Ref, Routes, Spec, Window
 from striate.ops import OPERATORS, TransposedConv
+from striate.ops.activation.normalized_exponential import NormalizedExponential
 
 kinds = pytest.mark.parametrize("kind", OPERATORS, ids=lambda kind: kind.__name__)
 """Every operator."""
@@ -143,10 +144,11 @@ def test_cost_is_what_is_counted(kind: type[Operator], data: st.DataObject) -> N
     case = unpadded(data.draw(cases(kind, training=False)))
     cost = case.operator.cost(*case.specs)
     assert all(type(n) is int and n >= 0 for n in dataclasses.astuple(cost))
-    # What treats each number by itself connects nothing; neither do losses, normalization
-    # and what only moves numbers.
+    # What treats each number by itself connects nothing; neither do losses, normalization,
+    # shares and what only moves numbers.
     connects = case.operator.field(*case.specs) is not Reach.POINT and not kind.is_loss
     connects = connects and not kind.is_foreign and not kind.normalizes and not kind.only_moves
+    connects = connects and not issubclass(kind, NormalizedExponential)
     counted = listed(case) if connects else (0, 0)
     assert (cost.multiply_adds, cost.connections) == counted
 
@@ -300,10 +302,13 @@ def check_routes(case: Case, source: int, routes: Routes) -> None:
 def moved_at(case: Case, source: int, axis: int, position: int) -> np.ndarray:
     """Which outputs of a picture change when all cells at one place of an axis change much."""
     rng = np.random.default_rng(position)
-    x = case.call.inputs[source].copy()
     cells = (slice(None),) * (axis + 1) + (position,)
-    x[cells] += 5 + 90 * rng.random(x[cells].shape)
-    return (case.operator.forward(case.changed(source, x)) != case.call.y).any(axis=0)
+    moved = np.zeros(case.call.y.shape, dtype=bool)
+    for sign in (1, -1):
+        x = case.call.inputs[source].copy()
+        x[cells] += sign * (5 + 90 * rng.random(x[cells].shape))
+        moved |= case.operator.forward(case.changed(source, x)) != case.call.y
+    return moved.any(axis=0)
 
 
 def seen_by(field: tuple[Window, ...], position: Index, outputs: tuple[int, ...]) -> np.ndarray:
@@ -373,10 +378,13 @@ def sources(term: object) -> set[int | str]:
 
 
 def rivals(case: Case, index: Index) -> int:
-    """How many cells, made large one at a time, change one output."""
+    """How many cells, made large or small one at a time, change one output."""
     picture = case.call.x[index[0]]
     cells = np.arange(picture.size)
-    x = np.repeat(picture[None], len(cells), axis=0)
-    x[(cells, *np.unravel_index(cells, picture.shape))] = 1e3
-    y = case.operator.forward(case.changed(0, x))[(slice(None), *index[1:])]
-    return int((y != case.call.y[index]).sum())
+    moved = np.zeros(len(cells), dtype=bool)
+    for extreme in (1e3, -1e3):
+        x = np.repeat(picture[None], len(cells), axis=0)
+        x[(cells, *np.unravel_index(cells, picture.shape))] = extreme
+        y = case.operator.forward(case.changed(0, x))[(slice(None), *index[1:])]
+        moved |= y != case.call.y[index]
+    return int(moved.sum())

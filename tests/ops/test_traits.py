@@ -93,7 +93,7 @@ def normalizes(case: Case) -> bool:
     return np.allclose(*ends, rtol=1e-4, atol=1e-4)
 
 
-def gives_shares(case: Case) -> bool:
+def sums_to_one(case: Case) -> bool:
     """The channels are positive and sum to 1."""
     y = case.call.y
     return y.ndim > 1 and bool((y >= 0).all()) and np.allclose(y.sum(axis=1), 1)
@@ -111,7 +111,6 @@ TRAITS: dict[str, tuple[Check, Check]] = {
     "passes_on": (passes_on, always),
     "only_moves": (only_moves, always),
     "normalizes": (normalizes, always),
-    "gives_shares": (gives_shares, always),
 }
 """For each trait what holds in every case, and what holds in one at least."""
 
@@ -141,6 +140,19 @@ def test_an_operator_claims_the_traits_it_has(kind: type[Operator]) -> None:
         if all(map(each, drawn)) and any(map(once, drawn))
     }
     assert found == {trait for trait in TRAITS if getattr(kind, trait)}
+
+
+@kinds
+def test_shares_are_claimed_where_they_are_given(kind: type[Operator]) -> None:
+    """This trait depends on the axis, so that each case is asked for itself."""
+
+    @given(st.data())
+    @quickly
+    def draw(data: st.DataObject) -> None:
+        case = data.draw(cases(kind, ties=False))
+        assert case.operator.gives_shares(*case.specs) == sums_to_one(case)
+
+    draw()
 
 
 @kinds

@@ -16,6 +16,7 @@ NETWORKS = {
     "INPUT 1x13x11 -> CONV 3 3x3 stride=2 -> BN -> AVGPOOL 2 -> FC 4 -> PRELU -> FC 3": 4,
     "INPUT 2x7x6 -> FLATTEN -> SIGMOID -> FC 4 -> SOFTMAX": 1,
     "INPUT 1x9x8 -> { CONV 2 3x3 | CONV 3 3x3 } CONCAT -> LRN 3 -> FC 6": 1,
+    "INPUT 2x7x6 -> CONV 4 3x3 -> SOFTMAX -> SLICE 1 3 -> FC 3 -> LOGSOFTMAX": 1,
 }
 
 
@@ -56,6 +57,8 @@ def test_losses_and_flattening_go_and_names_stay():
     [
         ("CONV 2 3x3 same -> FC 4", "conv1 cannot slide over a larger picture: it pads"),
         ("CONV 2 3x3 -> GLOBALAVGPOOL -> FC 4", "reads the whole map"),
+        ("CONV 2 3x3 -> MEAN -> FC 4", "mean1 cannot slide .* reads a whole axis"),
+        ("FC 4 -> SOFTMAX axis=last", "softmax1 cannot slide .* reads a whole axis"),
         ("FLATTEN -> BN -> FC 4", "units of a flattened map"),
         ("FLATTEN -> SOFTMAX", "units of a flattened map"),
     ],

@@ -59,8 +59,7 @@ class ReadyNetwork:
     @property
     def aliases(self) -> dict[str, str]:
         """Other names for nodes."""
-        softmax = self.graph[self.scores].operator
-        ends = isinstance(softmax, Softmax)
+        ends = self.graph.gives_shares(self.scores)
         found = {"logit": self.graph[self.scores].inputs[0] if ends else self.scores}
         if ends:
             found["probability"] = self.scores
@@ -127,7 +126,7 @@ def _with_loss(graph: Graph) -> tuple[Graph, str]:
 def _with_probabilities(graph: Graph, scores: Node) -> Graph:
     """The softmax of the scores as one more node beside the loss."""
     flat = graph.specs[scores.name].rank == 1 and not scores.operator.is_penalty
-    if scores.operator.gives_shares or "probability" in graph or not flat:
+    if graph.gives_shares(scores.name) or "probability" in graph or not flat:
         return graph
     added = Node("probability", Softmax(), (scores.name,))
     if graph.loss is None:

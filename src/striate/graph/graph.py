@@ -127,6 +127,11 @@ class Graph(Displayed):
         """The loss, when the network ends in one."""
         return self.nodes[-1] if self.nodes[-1].operator.is_loss else None
 
+    def gives_shares(self, name: str) -> bool:
+        """Whether the value of a node is shares of classes: positive, summing to 1 over them."""
+        node = self[name]
+        return node.operator.gives_shares(*self.input_specs(node))
+
     @property
     def scores(self) -> Node:
         """The node whose value the network answers with: the last one before any loss."""

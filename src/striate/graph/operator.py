@@ -240,8 +240,6 @@ class Operator(ABC):
     """Whether every output is one input number, or a constant."""
     normalizes: ClassVar[bool] = False
     """Whether shifting and scaling all of its input changes nothing in training (epsilon aside)."""
-    gives_shares: ClassVar[bool] = False
-    """Whether its outputs are positive and sum to 1 over the channels."""
 
     @abstractmethod
     def shape(self, *inputs: Spec) -> Spec:
@@ -250,6 +248,11 @@ class Operator(ABC):
         Raises:
             ShapeError: the inputs do not fit; the remedy names sizes that would.
         """
+
+    def gives_shares(self, *inputs: Spec) -> bool:
+        """Whether its outputs are positive and sum to 1 over the channels: a trait too, but one
+        that depends on the axis."""
+        return False
 
     def before(self, *inputs: Spec) -> Operator | None:
         """An operator to put in front so that these inputs fit (FLATTEN before FC), or None."""

@@ -17,6 +17,7 @@ from striate.ops.activation.hard_sigmoid import HardSigmoid as HardSigmoid
 from striate.ops.activation.hard_swish import HardSwish as HardSwish
 from striate.ops.activation.leaky_relu import LeakyReLU as LeakyReLU
 from striate.ops.activation.log_sigmoid import LogSigmoid as LogSigmoid
+from striate.ops.activation.log_softmax import LogSoftmax as LogSoftmax
 from striate.ops.activation.logarithm import Log as Log
 from striate.ops.activation.maxout import Maxout as Maxout
 from striate.ops.activation.mish import Mish as Mish
@@ -75,6 +76,10 @@ from striate.ops.pooling.l2_pool import L2Pool as L2Pool
 from striate.ops.pooling.max_pool import MaxPool as MaxPool
 from striate.ops.pooling.stochastic_pool import StochasticPool as StochasticPool
 from striate.ops.pooling.subsample import Subsample as Subsample
+from striate.ops.reducing.max import Max as Max
+from striate.ops.reducing.mean import Mean as Mean
+from striate.ops.reducing.min import Min as Min
+from striate.ops.reducing.sum import Sum as Sum
 from striate.ops.shaping.constant import Constant as Constant
 from striate.ops.shaping.expand import Expand as Expand
 from striate.ops.shaping.flatten import Flatten as Flatten

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import fields
 
 from striate.graph import Graph, Node, Operator
-from striate.ops.activation.softmax import Softmax
 from striate.ops.loss.class_loss import ClassLoss
 from striate.ops.loss.cross_entropy import CrossEntropy
 from striate.ops.loss.log_loss import LogLoss
@@ -33,7 +32,7 @@ def with_loss(graph: Graph, loss: Operator | None = None) -> Graph:
     if graph.loss is not None:
         return graph
     last = graph.nodes[-1]
-    usual = LogLoss() if isinstance(last.operator, Softmax) else CrossEntropy()
+    usual = LogLoss() if graph.gives_shares(last.name) else CrossEntropy()
     node = Node("loss", loss or usual, (last.name,))
     return Graph((*graph.nodes, node), graph.auxiliary)
 
@@ -50,5 +49,5 @@ def loss_of(graph: Graph, name: str) -> LossOperator:
         raise TypeError(f"{type(main).__name__} says that it is a loss, but is no LossOperator")
     if name == ended.scores.name or not isinstance(main, ClassLoss):
         return main
-    kind = LogLoss if isinstance(graph[name].operator, Softmax) else CrossEntropy
+    kind = LogLoss if graph.gives_shares(name) else CrossEntropy
     return kind(**{each.name: getattr(main, each.name) for each in fields(main)})

@@ -16,7 +16,7 @@ from typing import TypeAlias
 import numpy as np
 
 from striate.errors import GraphError, ShapeError
-from striate.graph import Graph, Node, Reach, Routes, Spec
+from striate.graph import Along, Graph, Node, Reach, Routes, Spec
 from striate.ops import Conv, Dense, Flatten, Input
 from striate.ops.arrays import Array
 from striate.passes.unshare import unshared
@@ -98,11 +98,14 @@ def _enlarged(entrance: Input, size: Sequence[int]) -> Input:
 
 def _check(graph: Graph, node: Node, before: Sequence[tuple[int, ...]]) -> None:
     """Refuse what would answer otherwise in a larger picture."""
-    specs = [graph.specs[each] for each in node.inputs]
+    # What follows FC is flat here and a map behind the convolution that FC becomes.
+    around = (1,) * len(before[0]) if before else ()
+    specs = [Spec((*graph.specs[each].shape, *around)) for each in node.inputs]
     field = node.operator.field(*specs)
     if isinstance(field, Routes):
-        raise _refusal(node, "moves positions", WHOLE)
-    if isinstance(field, Reach):
+        if not _stays(field, specs):
+            raise _refusal(node, "moves positions or reads a whole axis", WHOLE)
+    elif isinstance(field, Reach):
         if field is not Reach.POINT:
             raise _refusal(node, "reads the whole map", WHOLE)
     elif any(axis.before or axis.after for axis in field):
@@ -114,6 +117,13 @@ def _check(graph: Graph, node: Node, before: Sequence[tuple[int, ...]]) -> None:
     if spread and not node.operator.elementwise:
         remedy = "Between FLATTEN and FC only activations and DROPOUT may stand."
         raise _refusal(node, "works on the units of a flattened map", remedy)
+
+
+def _stays(field: Routes, specs: Sequence[Spec]) -> bool:
+    """Whether every position is left in its place and sees no other, whatever the channels do."""
+    spatial = field.goes[1:]
+    same = {len(field.goes)} == {spec.rank for spec in specs}
+    return same and all(along == Along(axis) for axis, along in enumerate(spatial, 1))
 
 
 def _larger(spec: Spec) -> Spec:

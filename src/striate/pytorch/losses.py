@@ -131,11 +131,11 @@ def _lowered(graph: Graph, name: str) -> BatchLoss:
 
 
 def leaves_as_logarithms(graph: Graph, name: str) -> bool:
-    """Whether node `name` is a softmax whose probabilities go nowhere but into the log-loss."""
+    """Whether node `name` is a softmax over classes and only the log-loss reads it."""
     is_score = name == graph.scores.name
     if not is_score and name not in {each.node for each in graph.auxiliary}:
         return False
-    if not isinstance(graph[name].operator, Softmax):
+    if not (isinstance(graph[name].operator, Softmax) and graph.gives_shares(name)):
         return False
     if any(not graph[reader].operator.is_loss for reader in graph.consumers[name]):
         return False

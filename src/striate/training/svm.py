@@ -89,7 +89,7 @@ def with_svm_head(
 def _head(graph: Graph) -> Node:
     """The dense layer that makes the scores, before any softmax."""
     node = graph.scores
-    if node.operator.gives_shares:
+    if graph.gives_shares(node.name):
         node = graph[node.inputs[0]]
     if not isinstance(node.operator, Dense):
         raise GraphError(

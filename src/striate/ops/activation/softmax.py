@@ -2,20 +2,23 @@
 
     y[k] = exp(x[k]) / Σ_m exp(x[m])
 
-over the units of a flat value, or over the channels at each place of a map. Adding a number to
-all scores changes nothing, so the largest is taken away first: no exponential overflows.
+over the units of a flat value, over the channels at each place of a map, or along another axis:
+over the keys of an attention, which are its last.
 
 The gradient: every score moves every share, ∂y[k]/∂x[c] = y[k] · ([k = c] - y[c]), hence
 
     ∂L/∂x[c] = Σ_k e[k] · y[k] · ([k = c] - y[c]) = y[c] · (e[c] - Σ_k e[k] · y[k])
 
 Source: Bridle, "Probabilistic Interpretation of Feedforward Classification Network Outputs",
-1990; Bishop, "Pattern Recognition and Machine Learning", 2006, equations 4.104-4.106.
+1990; Bishop, "Pattern Recognition and Machine Learning", 2006, equations 4.104-4.106. Over keys:
+Vaswani et al., "Attention Is All You Need", NeurIPS 2017, arXiv:1706.03762, equation 1.
 
 >>> import numpy as np
 >>> from striate.graph import Call
 >>> Softmax().forward(Call((np.array([[0.0, np.log(3.0)]]),))).round(12).tolist()
 [[0.25, 0.75]]
+>>> Softmax("last").forward(Call((np.array([[[5.0, 5.0], [0.0, 0.0]]]),))).tolist()
+[[[0.5, 0.5], [0.5, 0.5]]]
 """
 
 from __future__ import annotations
@@ -25,83 +28,49 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from striate.graph import (
-    OUTPUT,
-    Call,
-    Cost,
-    Factor,
-    Gradients,
-    Index,
-    Operator,
-    Reach,
-    Ref,
-    Spec,
-    Term,
-    Use,
-)
+from striate.graph import Call, Factor, Index, Ref, Spec, Term
+from striate.ops.activation.normalized_exponential import NormalizedExponential
 from striate.ops.arrays import Array
 
 
 @final
 @dataclass(frozen=True)
-class Softmax(Operator):
-    """Normalized exponentials over the units or channels. Shape: any, unchanged."""
+class Softmax(NormalizedExponential):
+    """Normalized exponentials along one axis.
+
+    Args:
+        axis: its name or number, the channels unless it is given.
+
+    Shape: any, unchanged.
+    """
 
     label: ClassVar[str] = "softmax"
-    gives_shares: ClassVar[bool] = True
 
-    def shape(self, *inputs: Spec) -> Spec:
-        return inputs[0]
+    def gives_shares(self, *inputs: Spec) -> bool:
+        return inputs[0].axis(self.axis) == 0
 
-    def cost(self, *inputs: Spec) -> Cost:
-        return Cost(other=3 * inputs[0].size)
+    def compared(self, lowered: Array, axis: int) -> Array:
+        y: Array = np.exp(lowered)
+        return y / y.sum(axis=axis, keepdims=True)
 
-    def field(self, *inputs: Spec) -> Reach:
-        return Reach.POINT
+    def slope(self, call: Call, error: Array, axis: int) -> Array:
+        return call.y * (error - (error * call.y).sum(axis=axis, keepdims=True))
 
-    def forward(self, call: Call) -> Array:
-        y: Array = np.exp(call.x - call.x.max(axis=1, keepdims=True))
-        return y / y.sum(axis=1, keepdims=True)
-
-    def backward(self, call: Call, error: Array) -> Gradients:
-        mean_error = (error * call.y).sum(axis=1, keepdims=True)
-        return Gradients((call.y * (error - mean_error),))
+    def derivative(self, output: Factor, share: Factor, own: bool) -> tuple[Factor, ...]:
+        label = "(1 - {0})" if own else "(-{0})"
+        return output, Factor(own - share.value, label, share.refs)
 
     def terms(self, call: Call, index: Index) -> list[Term]:
-        cells = _channels(index, call.x)
-        scores = np.array([call.x[cell] for cell in cells])
-        top = scores.max()
+        top, total, names, refs = self.total(call, index)
         power = Factor(np.exp(call.x[index] - top).item(), "exp({0} - max)", (Ref(0, index),))
-        total = np.exp(scores - top).sum().item()
-        refs = tuple(Ref(0, cell) for cell in cells)
-        names = "{0}" if len(cells) == 1 else f"{{0}} … {{{len(cells) - 1}}}"
         return [Term((power, Factor(1 / total, f"1 / Σ exp({names} - max)", refs)))]
-
-    def uses(self, call: Call, ref: Ref) -> list[Use]:
-        share = call.y[ref.index].item()
-        found = []
-        for cell in _channels(ref.index, call.x):
-            own = cell == ref.index
-            label = "(1 - {0})" if own else "(-{0})"
-            factor = Factor(own - share, label, (Ref(OUTPUT, ref.index),))
-            found.append(
-                Use(cell, (Factor(call.y[cell].item(), refs=(Ref(OUTPUT, cell),)), factor))
-            )
-        return found
 
     def formula(self, index: Index, *inputs: Spec) -> str:
         place = ",".join(map(str, index))
-        every = ",".join(("m", *map(str, index[1:])))
-        return f"exp({{0}}[{place}]) / Σ exp({{0}}[{every}])"
+        return f"exp({{0}}[{place}]) / Σ exp({{0}}[{self.written('m', index, *inputs)}])"
 
     def gradient_formula(self, ref: Ref, *inputs: Spec) -> str:
-        c, *place = ref.index
-        every = ",".join(("k", *map(str, place)))
         own = ",".join(map(str, ref.index))
+        every = self.written("k", ref.index, *inputs)
+        c = ref.index[inputs[0].axis(self.axis)]
         return f"Σ {{self}}[{every}].grad · {{self}}[{every}] · ([k={c}] - {{self}}[{own}])"
-
-
-def _channels(index: Index, x: Array) -> list[Index]:
-    """The cells of every channel at the place of `index`."""
-    picture, _, *place = index
-    return [(picture, channel, *place) for channel in range(x.shape[1])]

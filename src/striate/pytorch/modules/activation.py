@@ -164,8 +164,11 @@ def _scaled_tanh(tanh: ops.ScaledTanh, inputs: tuple[Spec, ...]) -> ModuleRecipe
     return ModuleRecipe(ScaledTanh, (tanh.amplitude, tanh.slope))
 
 
-def _softmax(softmax: ops.Softmax, inputs: tuple[Spec, ...]) -> ModuleRecipe:
-    return ModuleRecipe(nn.Softmax, (), {"dim": 1})
+def _along_axis(kind: type[nn.Module]) -> Maker:
+    """A module that is given its dimension, the batch being 0."""
+    return lambda operator, inputs: ModuleRecipe(
+        kind, (), {"dim": inputs[0].axis(operator.axis) + 1}
+    )
 
 
 class ExactCELU(nn.CELU):
@@ -287,5 +290,6 @@ ROWS: Mapping[type[Operator], Maker] = {
     ops.ScaledTanh: _scaled_tanh,
     ops.Sine: plain(Sine),
     ops.Cosine: plain(Cosine),
-    ops.Softmax: _softmax,
+    ops.Softmax: _along_axis(nn.Softmax),
+    ops.LogSoftmax: _along_axis(nn.LogSoftmax),
 }

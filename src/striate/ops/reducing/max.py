@@ -1,0 +1,42 @@
+"""MAX: the largest number along some axes.
+
+    y[c] = max over (i,j) of x[c,i,j]        over the spatial axes, unless others are named
+
+The gradient goes to the winner only: ∂L/∂x[c,i,j] = e[c] where x[c,i,j] won, else 0. Among equals
+the first in reading order wins.
+
+Source: Harris et al., "Array programming with NumPy", Nature 585, 2020 (reductions).
+
+>>> import numpy as np
+>>> from striate.graph import Call
+>>> Max("step").forward(Call((np.array([[[1.0, 7.0, 2.0], [0.0, -1.0, -3.0]]]),))).tolist()
+[[7.0, 0.0]]
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+from striate.ops.arrays import Array
+from striate.ops.reducing.extreme import Extreme
+
+
+@final
+@dataclass(frozen=True)
+class Max(Extreme):
+    """The largest number along some axes.
+
+    Args:
+        axis: its name or number, or several in one text ("row column"); None for all spatial
+            axes of a map.
+        keep: whether an axis stays, with length 1.
+
+    Shapes: (C, *spatial) -> (C,), or what is left of other axes.
+    """
+
+    label: ClassVar[str] = "max"
+    superlative: ClassVar[str] = "largest"
+
+    def winners(self, rows: Array) -> Array:
+        return rows.argmax(axis=-1)
