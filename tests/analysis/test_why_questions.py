@@ -26,6 +26,7 @@ from test_verify import chain
 
 from striate.analysis.why.inquiry import Inquiry, why
 from striate.errors import DataError, ExplanationError, StriateError, UnknownNameError
+from striate.notation import parse
 from striate.ops import Conv, Dense, Flatten, Input, LogLoss, Softmax
 
 
@@ -205,3 +206,35 @@ def test_flatten_is_walked_through_to_its_map() -> None:
     found = why(MODELS["scores"], PICTURE, "flatten1[5]")
     assert [f.what for f in found.terms[0].factors] == [found.formula]
     assert isinstance(LENET["flatten1"].operator, Flatten)
+
+
+SEQUENCE = "INPUT 4x20 -> CONV 6 3 -> RELU -> FLATTEN -> FC 3"
+CHANNELS_LAST = "INPUT 4x20 -> PERMUTE 1x0 -> SOFTMAX -> MEAN channel -> FC 3"
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "seen"),
+    [
+        (SEQUENCE, "conv1[2,3]", "sees steps 3–5 of the input"),
+        (SEQUENCE, "flatten1[20]", "sees steps 2–4 of the input"),
+        (SEQUENCE, "fc1[1]", "sees steps 0–19 of the input"),
+        (f"{SEQUENCE} -> LOGSOFTMAX", "logsoftmax1[0]", "sees steps 0–19 of the input"),
+        ("INPUT 4x20 -> FLATTEN -> SOFTMAX", "softmax1[20]", "sees steps 0–19 of the input"),
+        ("INPUT 4x20 -> CONV 6 3 -> SOFTMAX", "softmax1[2,3]", "sees steps 3–5 of the input"),
+        ("INPUT 4x20 -> SOFTMAX axis=step", "softmax1[2,3]", "sees steps 0–19 of the input"),
+        (CHANNELS_LAST, "softmax1[4,1]", "sees step 4 of the input"),
+        (CHANNELS_LAST, "mean1[4]", "sees step 4 of the input"),
+        ("INPUT 2x6x7 -> CONV 3 3 -> MEAN row", "mean1[1,2]", "sees rows 0–5, columns 2–4 of the"),
+        ("INPUT 2x6x7 -> MAX channel", "max1[1,2]", "sees row 1, column 2 of the input"),
+    ],
+)
+def test_what_a_unit_sees_is_told_by_the_names_of_the_axes(text: str, what: str, seen: str) -> None:
+    graph = parse(text)
+    picture = np.random.default_rng(6).standard_normal(graph.specs["input"].shape)
+    assert seen in str(why((graph, weights_of(graph)), picture, what))
+
+
+def test_questions_are_offered_with_the_axes_of_the_network() -> None:
+    graph = parse(SEQUENCE)
+    with pytest.raises(ExplanationError, match=r"node\[channel,step\], node\[unit\], node\.w"):
+        why((graph, weights_of(graph)), np.ones((4, 20)), "conv1[2")

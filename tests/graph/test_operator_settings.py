@@ -10,7 +10,7 @@ import pytest
 from striate.errors import SettingError, ShapeError
 from striate.graph import Padding, Sizes, Spec
 from striate.graph.settings import check_axes, made, settings_of
-from striate.ops import Conv, Dense, Dropout, Input, MaxPool, ReLU
+from striate.ops import Conv, Dense, Dropout, Input, MaxPool, Mean, ReLU
 
 
 def test_lists_are_tuples_and_whole_numbers_are_numbers() -> None:
@@ -72,3 +72,11 @@ def test_one_number_an_axis_needs_as_many_axes() -> None:
         ShapeError, match="kernel of pool1 has 2 numbers, but its 1x9 input has one"
     ):
         check_axes(MaxPool, {"kernel": (2, 2)}, Spec((1, 9)), "pool1")
+
+
+@pytest.mark.parametrize("axis", ["row column", ("row", "column"), (1, 2), [1, 2], ("row", 2)])
+def test_axes_are_named_in_any_way(axis: object) -> None:
+    found = made(Mean, {"axis": axis})
+    assert found.axes(Spec((3, 4, 5))) == (1, 2)
+    assert len(str(found.axis).split()) == 2
+    check_axes(Mean, {"axis": (1, 2)}, Spec((2, 3, 4, 5)), "mean1")

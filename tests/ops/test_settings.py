@@ -89,6 +89,7 @@ BAD_SETTINGS: list[tuple[type[Operator], tuple[object, ...], str]] = [
     (ops.PixelShuffle, (0,), "upscale_factor is 0"),
     (ops.Maxout, (0,), "pieces is 0"),
     (ops.Mean, (" ",), "axis names no axis"),
+    (ops.Max, ((),), "axis names no axis"),
     (ops.LayerNorm, ("rows",), "layer normalization over 'rows'"),
     (ops.GroupNorm, (0,), "groups is 0"),
     (ops.HistogramPool, (0,), "kernel is 0"),

@@ -42,8 +42,8 @@ class Setting:
 
     @property
     def per_axis(self) -> bool:
-        """Whether it is one number for all spatial axes, or one per axis."""
-        return self.accepts(1) and self.accepts((1, 2))
+        """Whether it is one number for all spatial axes, or one per axis; not names of axes."""
+        return self.accepts(1) and self.accepts((1, 2)) and not self.accepts(("row", "column"))
 
     @property
     def words(self) -> tuple[str, ...]:

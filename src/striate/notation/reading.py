@@ -124,14 +124,14 @@ def _setting(
             text,
             argument.span,
             f"{form.keyword} knows no {_short(argument.value.text)}",
-            did_you_mean(word, _words(form, known)) or _grown(form, argument),
+            did_you_mean(word, _words(form, known)) or _grown(form, argument, known),
         )
     what = (
         f"{form.keyword} takes no further number"
         if form.positional
         else (f"{form.keyword} takes no number")
     )
-    raise fault(text, argument.span, what, f"Write {signature(form)}.")
+    raise fault(text, argument.span, what, _grown(form, argument, known))
 
 
 def taker(text: str, known: Mapping[str, Setting], waiting: Sequence[str]) -> str | None:
@@ -150,9 +150,12 @@ def _takes(setting: Setting, text: str) -> bool:
         return False
 
 
-def _grown(form: Form, argument: Argument) -> str:
+def _grown(form: Form, argument: Argument, known: Mapping[str, Setting]) -> str:
     if argument.value.text.upper() in by_keyword():
         return f"Put -> before {argument.value.text}."
+    for name in form.positional:
+        if known[name].accepts(("several", "words")):
+            return f'Write {signature(form)}; several stand in quotes: {name}="row column".'
     return f"Write {signature(form)}."
 
 

@@ -30,6 +30,12 @@ class Seen:
     first: int
     last: int
 
+    def __str__(self) -> str:
+        """As it is read: steps 3–5, or row 4."""
+        if self.first == self.last:
+            return f"{self.axis} {self.first}"
+        return f"{self.axis}s {self.first}–{self.last}"
+
 
 @dataclass(frozen=True, repr=False)
 class Explanation(Displayed):
@@ -150,8 +156,7 @@ class Explanation(Displayed):
         yield Line(self._sums, "strong")
         yield Line(f"reference residual {self.reference_residual:.0e}", "quiet")
         if self.sees:
-            seen = ", ".join(f"{each.axis}s {each.first}–{each.last}" for each in self.sees)
-            yield Line(f"sees {seen} of the input", "quiet")
+            yield Line(f"sees {', '.join(map(str, self.sees))} of the input", "quiet")
         yield from (Line(note, "quiet") for note in self.notes)
         if self.largest_factor:
             yield Line(f"Ask on, for example: {self.largest_factor}", "quiet")

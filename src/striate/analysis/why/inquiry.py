@@ -20,7 +20,7 @@ from striate.analysis.subject import Subject, network_of, picture_of, target_of
 from striate.analysis.why.explanation import Explanation
 from striate.analysis.why.function import Found, find
 from striate.analysis.why.picture import pixel_products, pixel_value
-from striate.analysis.why.question import FORMS, Reader
+from striate.analysis.why.question import Reader, forms
 from striate.analysis.why.sight import foreign_note, padding_note, seen
 from striate.analysis.why.stored import Stored
 from striate.errors import ExplanationError
@@ -192,7 +192,7 @@ class Inquiry:
         text = " ".join(what.split()) if isinstance(what, str) else repr(what)
         found = self._found(text)
         if found is None:
-            raise ExplanationError(f"{text!r} names no number", remedy=FORMS)
+            raise ExplanationError(f"{text!r} names no number", remedy=forms(self._graph))
         factor = found.factor
         arguments = tuple(NamedFactor(each, self._known(each), (each,)) for each in factor.refs)
         return Explanation(
@@ -211,7 +211,7 @@ class Inquiry:
         """The value of a number that some factor refers to."""
         number = self._reader.number(what)
         if number is None:
-            raise ExplanationError(f"{what!r} names no number", remedy=FORMS)
+            raise ExplanationError(f"{what!r} names no number", remedy=forms(self._graph))
         if number.weight:
             return float(self._trace.weights[number.node][number.weight][number.index])
         return float(self._trace.values[number.node][(0, *number.index)])

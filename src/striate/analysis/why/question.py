@@ -11,15 +11,21 @@ from striate.graph import Graph, Spec, Weight
 from striate.graph.check import LETTER, normal_name
 from striate.reference import Number
 
-FORMS = (
-    "Ask for node[channel,row,column], node[unit], node.weight[o,c,u,v], node.bias[o], "
-    "input[..], probability[class] or loss; with .grad behind it for the gradient."
-)
 PROBABILITY = "probability"
 
 _NAME = rf"[^\W\d]{LETTER}*(?:\.{LETTER}+)"
 _REFERENCE = re.compile(rf"(?P<name>{_NAME}*?)(?:\[(?P<index>[^\[\]]*)\])?(?P<gradient>\.grad)?")
 _INSIDE = re.compile(rf"{_NAME}*\[[0-9,\s]*\]")
+
+
+def forms(graph: Graph) -> str:
+    """What can be asked of a network, with the axes that its values have."""
+    axes = dict.fromkeys(",".join(spec.axes) for spec in graph.specs.values() if spec.shape)
+    values = ", ".join(f"node[{each}]" for each in axes)
+    return (
+        f"Ask for {values}, node.weight[..], node.bias[..], input[..], probability[class] or "
+        "loss; with .grad behind it for the gradient."
+    )
 
 
 @dataclass(frozen=True)

@@ -34,8 +34,8 @@ class Mean(Reduction):
     """The average along some axes.
 
     Args:
-        axis: its name or number, or several in one text ("row column"); None for all spatial
-            axes of a map.
+        axis: its name or number, or several in one text ("row column") or tuple; None for all
+            spatial axes of a map.
         keep: whether an axis stays, with length 1.
 
     Shapes: (C, *spatial) -> (C,), or what is left of other axes.

@@ -39,14 +39,14 @@ from striate.ops.arrays import Array
 @dataclass(frozen=True)
 class Reduction(Operator):
     """Args:
-        axis: its name or number, or several in one text ("row column"); None for all spatial
-            axes of a map.
+        axis: its name or number, or several in one text ("row column") or tuple; None for all
+            spatial axes of a map.
         keep: whether an axis stays, with length 1 (PyTorch's keepdim).
 
     Shapes: the axes are left out, or become 1.
     """
 
-    axis: str | int | tuple[str, ...] | None = None
+    axis: str | int | tuple[str | int, ...] | None = None
     keep: bool = False
 
     def __post_init__(self) -> None:
@@ -197,18 +197,18 @@ def _factors(call: Call, cells: Sequence[Index]) -> list[Factor]:
     return [Factor(call.x[cell].item(), refs=(Ref(0, cell),)) for cell in cells]
 
 
-def _words(axis: str | int | tuple[str, ...]) -> list[str | int]:
+def _words(axis: str | int | tuple[str | int, ...]) -> list[str | int]:
     """The names and numbers of axes, each by itself."""
     if isinstance(axis, int):
         return [axis]
-    parts = axis.split() if isinstance(axis, str) else axis
+    parts = axis.split() if isinstance(axis, str) else map(str, axis)
     return [int(each) if _NUMBER.fullmatch(each) else each for each in parts]
 
 
 _NUMBER = re.compile(r"-?[0-9]{1,9}", re.ASCII)
 
 
-def _written_once(axis: str | int | tuple[str, ...] | None) -> str | int | None:
+def _written_once(axis: str | int | tuple[str | int, ...] | None) -> str | int | None:
     """One way to write the same axes.
 
     Raises:
