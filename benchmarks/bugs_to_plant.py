@@ -140,8 +140,26 @@ BUGS = (
     Bug(
         "dense: weight gradient averaged over the batch",
         "ops/convolution/dense.py",
-        '"weight": error.T @ call.x}',
-        '"weight": error.T @ call.x / len(error)}',
+        '"weight": rows.T @ x.reshape(-1, weight.shape[1])}',
+        '"weight": rows.T @ x.reshape(-1, weight.shape[1]) / len(error)}',
+    ),
+    Bug(
+        "dense: the answer left on the last axis",
+        "ops/convolution/dense.py",
+        "if self.bias else y, -1, self._dim(call))",
+        "if self.bias else y, -1, -1)",
+    ),
+    Bug(
+        "dense: one place counted where there are several",
+        "ops/convolution/dense.py",
+        "return Cost(units * outputs,",
+        "return Cost(units * self.out_features,",
+    ),
+    Bug(
+        "dense: uses of a weight at one place only",
+        "ops/convolution/dense.py",
+        "others = np.ndindex(*shape[:at], *shape[at + 1 :])",
+        "others = np.ndindex(*shape[:at], *[1] * len(shape[at + 1 :]))",
     ),
     Bug(
         "max-pooling: the last of equals wins",

@@ -75,6 +75,16 @@ def reduced(draw: Draw, kind: Callable[[Any, bool], Operator]) -> Setting:
 
 
 @st.composite
+def dense(draw: Draw) -> Setting:
+    """Of a flat value, or along any axis."""
+    units, bias = draw(st.integers(1, 5)), draw(st.booleans())
+    if draw(st.booleans()):
+        return ops.Dense(units, bias), (draw(shapes((1,))),)
+    spec, axis = draw(named_axis())
+    return ops.Dense(units, bias, axis), (spec,)
+
+
+@st.composite
 def sliced(draw: Draw) -> Setting:
     """Parts that are counted from either end."""
     spec, axis = draw(named_axis())

@@ -230,7 +230,7 @@ SETTINGS |= {
     ops.Input: st.tuples(st.builds(lambda spec: ops.Input(spec.shape), shapes()), st.just(())),
     ops.Conv: conv(),
     ops.TransposedConv: transposed_conv(),
-    ops.Dense: alone(st.builds(ops.Dense, st.integers(1, 5), st.booleans()), (1,)),
+    ops.Dense: arranging.dense(),
     ops.Flatten: plain(ops.Flatten),
     ops.PixelShuffle: st.builds(
         lambda r, c: (ops.PixelShuffle(r), (Spec((c * r**2, 2, 3)),)), *[st.integers(1, 3)] * 2

@@ -238,6 +238,14 @@ def test_small_and_heard_dense_layers_are_plain(noted: list[str]) -> None:
     assert not any(each.startswith("dense") for each in noted)
 
 
+def test_dense_layers_at_several_places_are_plain(noted: list[str]) -> None:
+    layers = Dense(80, axis="last"), Tanh(), Dense(90, axis="channel"), Tanh()
+    module = lower(chain(Input((7, 70)), *layers)).eval()
+    with torch.no_grad():
+        assert module(torch.randn(2, 7, 70)).shape == (2, 90, 80)
+    assert not noted
+
+
 def test_an_exported_program_needs_no_kernels() -> None:
     module = lower(net(*CHAINS["relu max"])).eval()
     exported = torch.export.export(module, (torch.randn(2, 3, 11, 12),))

@@ -52,6 +52,18 @@ def test_flatten_is_put_before_a_dense_layer() -> None:
     assert assembly.spec("flatten1") == Spec((40,))
 
 
+def test_flatten_is_not_put_before_a_dense_layer_along_an_axis() -> None:
+    assembly = chained(ops.Input((2, 5, 4)), ops.Dense(3, axis="last"), ops.Dense(7, axis=0))
+    assert names(assembly) == ["input", "fc1", "fc2"]
+    assert assembly.spec("fc2") == Spec((7, 5, 3))
+    assert {w.shape for w in ops.Dense(3, axis="row").weights(Spec((2, 5, 4))).values()} == {
+        (3, 5),
+        (3,),
+    }
+    with pytest.raises(ShapeError, match="names the axis rows"):
+        assembly.add(ops.Dense(3, axis="rows"), ["input"])
+
+
 def test_flatten_is_not_put_twice() -> None:
     assert names(chained(ops.Input((2, 5, 4)), ops.Flatten(), ops.Dense(3))) == [
         "input",

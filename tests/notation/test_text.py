@@ -25,6 +25,7 @@ CANONICAL = (
     "INPUT 5 -> { PASS | PASS } ADD",
     "INPUT 2x5x5 -> FLATTEN -> { FC 3 | FC 3 } ADD",
     "INPUT 2x5x5 -> { FC 3 | FC 3 } ADD",
+    "INPUT 2x5x5 -> FC 3 axis=last -> FC 4 axis=channel -> FLATTEN -> FC 5 axis=last",
 )
 
 

@@ -34,6 +34,13 @@ def winning(twin: Any, choose: Any) -> Tensor:
     return winners
 
 
+def dense(twin: Any) -> Tensor:
+    """PyTorch's layer on the axis, made the last one."""
+    at = 1 if twin.operator.axis is None else dim(twin)
+    weight, bias = twin.weights["weight"], twin.weights.get("bias")
+    return F.linear(twin.x.transpose(at, -1), weight, bias).transpose(at, -1)
+
+
 def sliced(twin: Any) -> Tensor:
     part, at = twin.operator, dim(twin)
     places = range(twin.x.shape[at])[part.start : part.stop : part.step]

@@ -197,7 +197,7 @@ JUDGES |= {
     ops.Input: lambda twin: twin.x * 1,
     ops.Conv: _conv,
     ops.TransposedConv: _transposed_conv,
-    ops.Dense: lambda twin: F.linear(twin.x, twin.weights["weight"], twin.weights.get("bias")),
+    ops.Dense: arranging.dense,
     ops.Flatten: lambda twin: twin.x.flatten(1),
     ops.PixelShuffle: lambda t: F.pixel_shuffle(t.x, t.operator.upscale_factor),
     ops.MaxPool: pools.max_pool,

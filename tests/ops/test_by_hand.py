@@ -148,6 +148,20 @@ def test_maxout_of_two_pairs() -> None:
     near(gradient, [[0], [5], [7], [0]])
 
 
+@pytest.mark.parametrize("axis", ["last", "channel"])
+def test_a_dense_layer_at_every_place(axis: str) -> None:
+    """Two places, (3, 4) and (1, 0), of two numbers each; one weight for both."""
+    weights = {"weight": np.array([[1.0, 2], [0, -1], [5, 0]]), "bias": np.array([0.5, 0, 0])}
+    places, error = np.array([[3.0, 4], [1, 0]]), np.array([[1.0, 0, 0], [0, 10, 100]])
+    turned = (lambda a: a) if axis == "last" else np.transpose
+    layer, call = ops.Dense(3, axis=axis), Call((turned(places)[None],), weights)
+    near(layer.forward(call)[0], turned(np.array([[11.5, -4, 15], [1.5, 0, 5]])))
+    found = layer.backward(call, turned(error)[None])
+    near(found.inputs[0][0], turned(np.array([[1.0, 2], [500, -10]])))
+    near(found.weights["weight"], [[3, 4], [10, 0], [100, 0]])
+    near(found.weights["bias"], [1, 10, 100])
+
+
 @pytest.mark.parametrize("norm", [ops.LayerNorm(epsilon=1.0), ops.GroupNorm(1, epsilon=1.0)])
 def test_layer_and_group_normalization_of_four_units(norm: Operator) -> None:
     """Mean 4, variance 3, divisor √(3 + 1) = 2; g = (4, 0, 0, 0) has mean 1, g · x̂ mean 1.5."""

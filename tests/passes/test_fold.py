@@ -64,6 +64,7 @@ def kinds(graph: Graph) -> list[str]:
         (Input((4, 5)), TransposedConv(3, 3, bias=False)),
         (Input((7,)), Dense(5, bias=False)),
         (Input((7,)), Dense(5)),
+        (Input((4, 5)), Dense(3, axis="channel")),
     ],
 )
 def test_every_linear_layer_takes_the_normalization_behind_it(x: Input, linear: Operator) -> None:
@@ -77,6 +78,11 @@ def test_normalization_that_follows_no_linear_layer_stays() -> None:
         *(Input((3, 8, 7)), BatchNorm(), ReLU(), Conv(4, 3, bias=False)),
         *(ReLU(), BatchNorm(), Conv(4, 3), MaxPool(2), BatchNorm(), Dense(3)),
     )
+    assert agree(graph) == graph
+
+
+def test_a_dense_layer_along_another_axis_keeps_the_normalization_behind_it() -> None:
+    graph = chain(Input((4, 5)), Dense(3, axis="last"), BatchNorm())
     assert agree(graph) == graph
 
 

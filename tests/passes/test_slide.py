@@ -61,6 +61,7 @@ def test_losses_and_flattening_go_and_names_stay():
         ("FC 4 -> SOFTMAX axis=last", "softmax1 cannot slide .* reads a whole axis"),
         ("FLATTEN -> BN -> FC 4", "units of a flattened map"),
         ("FLATTEN -> SOFTMAX", "units of a flattened map"),
+        ("FC 4 axis=last -> FC 4", "moves positions"),
     ],
 )
 def test_what_would_answer_otherwise_is_refused(layers, said):

@@ -93,7 +93,9 @@ def is_layered(pattern: Pattern) -> bool:
     return pattern.operators[0] is Dense or (pattern.operators[0] is Conv and bool(pools))
 
 
-def _dense(graph: Graph, nodes: Sequence[Node]) -> DenseSegment:
+def _dense(graph: Graph, nodes: Sequence[Node]) -> DenseSegment | None:
+    if graph.input_specs(nodes[0])[0].rank > 1:
+        return None
     large = segments.dense_segment(graph, nodes)
     layer = segments.layer_shape(graph, nodes, "dense")
     return large or SmallDenseSegment(segments.names(nodes), (layer,))

@@ -219,7 +219,10 @@ def conv_pool_segment(graph: Graph, nodes: Sequence[Node]) -> ConvPoolSegment | 
 
 
 def dense_segment(graph: Graph, nodes: Sequence[Node]) -> DenseSegment | None:
-    """The segment of a dense layer and perhaps an activation; None for a small one."""
+    """The segment of a dense layer and perhaps an activation; None for a small one, or one that
+    works at several places."""
+    if graph.input_specs(nodes[0])[0].rank > 1:
+        return None
     layer = layer_shape(graph, nodes, "dense")
     is_large = layer.weight[0] * layer.weight[1] >= LEAST_WEIGHTS
     return DenseSegment(names(nodes), (layer,)) if is_large else None

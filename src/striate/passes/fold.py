@@ -54,7 +54,7 @@ def folded(graph: Graph, weights: Weights) -> tuple[Graph, dict[str, dict[str, A
         node = nodes[name]
         if node.operator.passes_on:
             scores = _removed(nodes, node, scores)
-        elif isinstance(node.operator, BatchNorm) and _folds(nodes, node, scores):
+        elif isinstance(node.operator, BatchNorm) and _folds(graph, nodes, node, scores):
             before = nodes[node.inputs[0]]
             found[before.name] = _scaled(before, found[before.name], node, found.pop(name))
             nodes[before.name] = replace(before, operator=replace(before.operator, bias=True))  # type: ignore[call-arg]
@@ -74,8 +74,10 @@ def _removed(nodes: dict[str, Node], gone: Node, scores: str) -> str:
     return before if scores == gone.name else scores
 
 
-def _folds(nodes: Mapping[str, Node], bn: Node, scores: str) -> bool:
+def _folds(graph: Graph, nodes: Mapping[str, Node], bn: Node, scores: str) -> bool:
     before = nodes[bn.inputs[0]]
+    if isinstance(before.operator, Dense) and before.operator.along(graph.specs[before.name]):
+        return False  # its units are not the channels
     readers = [node.name for node in nodes.values() if before.name in node.inputs]
     return readers == [bn.name] and before.name != scores and _is_linear(before)
 

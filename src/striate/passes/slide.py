@@ -64,7 +64,7 @@ def convolutional(
         operator, after = node.operator, before[0] if before else ()
         if isinstance(operator, Input):
             operator = _enlarged(operator, size)
-        elif isinstance(operator, Dense):
+        elif isinstance(operator, Dense) and graph.specs[node.name].rank == 1:
             if not before:
                 raise _refusal(node, "reads no map", "Start with INPUT channels x height x width.")
             operator = Conv(operator.out_features, before[0], bias=operator.bias)

@@ -91,7 +91,7 @@ def _head(graph: Graph) -> Node:
     node = graph.scores
     if graph.gives_shares(node.name):
         node = graph[node.inputs[0]]
-    if not isinstance(node.operator, Dense):
+    if not isinstance(node.operator, Dense) or graph.specs[node.name].rank > 1:
         raise GraphError(
             f"{node.name} is no dense layer",
             remedy="A support vector machine takes the place of an FC that ends the network.",

@@ -1,23 +1,32 @@
-"""FC: every output is a weighted sum of all inputs.
+"""FC: every output is a weighted sum of all inputs, or of all numbers along one axis.
 
     y[o] = Σ_i x[i] · weight[o,i] + bias[o]
 
+Without an axis the inputs are the whole value, flat. With one they are the numbers along it, at
+every place of the other axes, and each place is multiplied by the same weight:
+
+    y[t,o] = Σ_i x[t,i] · weight[o,i] + bias[o]        (axis=last, as of each word or patch t)
+
 The gradient, from the error e[o] = ∂L/∂y[o]:
 
-* ∂L/∂weight[o,i] = e[o] · x[i], ∂L/∂bias[o] = e[o] (summed over the pictures of a batch);
+* ∂L/∂weight[o,i] = e[o] · x[i], ∂L/∂bias[o] = e[o] (summed over pictures and places);
 * ∂L/∂x[i] = Σ_o e[o] · weight[o,i].
 
 A dense layer is a convolution whose kernel covers its whole input, which is why it stands in
-this folder: the same weights, reshaped, slide over a larger picture.
+this folder: the same weights, reshaped, slide over a larger picture. Along the channels it is a
+convolution with a 1x1 kernel.
 
 Source: Rumelhart, Hinton and Williams, "Learning representations by back-propagating errors",
-Nature 323, 1986, equations 1 and 4-7.
+Nature 323, 1986, equations 1 and 4-7; Vaswani et al., "Attention Is All You Need", NeurIPS 2017,
+arXiv:1706.03762, section 3.3 (at every position).
 
 >>> import numpy as np
 >>> from striate.graph import Call
 >>> weights = {"weight": np.array([[1.0, 2.0], [0.0, -1.0]]), "bias": np.array([0.5, 0.0])}
 >>> Dense(2).forward(Call((np.array([[3.0, 4.0]]),), weights)).tolist()
 [[11.5, -4.0]]
+>>> Dense(2, axis="last").forward(Call((np.array([[[3.0, 4.0], [1.0, 0.0]]]),), weights)).tolist()
+[[[11.5, -4.0], [1.5, 0.0]]]
 """
 
 from __future__ import annotations
@@ -26,21 +35,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, final
 
+import numpy as np
+
 from striate.errors import ShapeError
 from striate.graph import (
+    Along,
     Call,
     Cost,
     Factor,
+    Field,
     Gradients,
     Index,
     Operator,
     Reach,
     Ref,
+    Routes,
     Spec,
     Term,
     Use,
     Weight,
 )
+from striate.graph.field import POSITION
 from striate.graph.window import checked_sizes
 from striate.ops.arrays import Array
 from striate.ops.shaping.flatten import Flatten
@@ -54,92 +69,139 @@ class Dense(Operator):
     Args:
         out_features: number of units.
         bias: whether one number per unit is added.
+        axis: the name or number of the axis it works along, at every place of the others; none
+            for the whole value. A map is flattened then.
 
-    Shapes: (units,) -> (out_features,); weight (out_features, units). A map is flattened first.
+    Shapes: (units,) -> (out_features,), or (*before, units, *after) -> (*before, out_features,
+    *after); weight (out_features, units).
     """
 
     label: ClassVar[str] = "fc"
 
     out_features: int
     bias: bool = True
+    axis: str | int | None = None
 
     def __post_init__(self) -> None:
         checked_sizes("out_features", self.out_features)
 
     def before(self, *inputs: Spec) -> Operator | None:
-        return Flatten() if inputs[0].rank > 1 else None
+        return Flatten() if inputs[0].rank > 1 and self.axis is None else None
 
     def shape(self, *inputs: Spec) -> Spec:
         (x,) = inputs
-        if x.rank != 1:
+        if x.rank != 1 and self.axis is None:
             raise ShapeError(
-                f"{{self}} needs a flat input, not {x}", remedy="Put FLATTEN in front."
+                f"{{self}} needs a flat input, not {x}",
+                remedy="Put FLATTEN in front, or name the axis: axis=last.",
             )
-        return Spec((self.out_features,))
+        at = self.along(x)
+        return Spec((*x.shape[:at], self.out_features, *x.shape[at + 1 :]), x.names)
+
+    def along(self, x: Spec) -> int:
+        """The number of the axis that it works along.
+
+        Raises:
+            ShapeError: there is no such axis.
+        """
+        return x.axis(0 if self.axis is None else self.axis)
 
     def weights(self, *inputs: Spec) -> Mapping[str, Weight]:
-        fans = inputs[0].size, self.out_features
-        found = {"weight": Weight((self.out_features, inputs[0].size), *fans)}
+        units = inputs[0].shape[self.along(inputs[0])]
+        fans = units, self.out_features
+        found = {"weight": Weight((self.out_features, units), *fans)}
         if self.bias:
             found["bias"] = Weight((self.out_features,), *fans, role="bias")
         return found
 
     def cost(self, *inputs: Spec) -> Cost:
-        into, out = inputs[0].size, self.out_features
-        return Cost(into * out, (into + self.bias) * out, out * self.bias)
+        (x,) = inputs
+        units, outputs = x.shape[self.along(x)], self.shape(x).size
+        return Cost(units * outputs, (units + self.bias) * outputs, outputs * self.bias)
 
-    def field(self, *inputs: Spec) -> Reach:
-        return Reach.EVERYTHING
+    def field(self, *inputs: Spec) -> Field:
+        (x,) = inputs
+        at = self.along(x)
+        if x.rank == 1:
+            return Reach.EVERYTHING
+        if at == 0:
+            return (POSITION,) * len(x.spatial)
+        return Routes(tuple(None if k == at else Along(k) for k in range(x.rank)))
 
     def forward(self, call: Call) -> Array:
-        y: Array = call.x @ call.weights["weight"].T
-        return y + call.weights["bias"] if self.bias else y
+        y: Array = self._last(call, call.x) @ call.weights["weight"].T
+        return np.moveaxis(y + call.weights["bias"] if self.bias else y, -1, self._dim(call))
 
     def backward(self, call: Call, error: Array) -> Gradients:
-        gradients = {"weight": error.T @ call.x}
+        weight, back = call.weights["weight"], self._last(call, error)
+        rows, x = back.reshape(-1, len(weight)), self._last(call, call.x)
+        gradients = {"weight": rows.T @ x.reshape(-1, weight.shape[1])}
         if self.bias:
-            gradients["bias"] = error.sum(axis=0)
-        return Gradients((error @ call.weights["weight"],), gradients)
+            gradients["bias"] = rows.sum(axis=0)
+        return Gradients((np.moveaxis(back @ weight, -1, self._dim(call)),), gradients)
 
     def terms(self, call: Call, index: Index) -> list[Term]:
-        picture, o = index
-        weight = call.weights["weight"]
+        weight, o = call.weights["weight"], index[self._dim(call)]
         found = [
-            Term(
-                (
-                    Factor(call.x[picture, i], refs=(Ref(0, (picture, i)),)),
-                    Factor(weight[o, i], refs=(Ref("weight", (o, i)),)),
-                )
-            )
-            for i in range(weight.shape[1])
+            Term((_factor(call.x, 0, cell), _factor(weight, "weight", (o, i))))
+            for i, cell in enumerate(self._row(call, index, weight.shape[1]))
         ]
         if self.bias:
-            found.append(Term((Factor(call.weights["bias"][o], refs=(Ref("bias", (o,)),)),)))
+            found.append(Term((_factor(call.weights["bias"], "bias", (o,)),)))
         return found
 
     def uses(self, call: Call, ref: Ref) -> list[Use]:
         weight = call.weights["weight"]
+        if ref.source == 0:
+            i, goals = ref.index[self._dim(call)], self._row(call, ref.index, len(weight))
+            return [Use(goal, (_factor(weight, "weight", (o, i)),)) for o, goal in enumerate(goals)]
+        o, *given = ref.index
+        goals, read = self._places(call, o), self._places(call, *given)
         if ref.source == "bias":
-            return [Use((n, *ref.index), (Factor(1.0, "1"),)) for n in range(len(call.x))]
-        if ref.source == "weight":
-            o, i = ref.index
-            return [
-                Use((n, o), (Factor(call.x[n, i], refs=(Ref(0, (n, i)),)),))
-                for n in range(len(call.x))
-            ]
-        picture, i = ref.index
-        return [
-            Use((picture, o), (Factor(weight[o, i], refs=(Ref("weight", (o, i)),)),))
-            for o in range(len(weight))
-        ]
+            return [Use(goal, (Factor(1.0, "1"),)) for goal in goals]
+        pairs = zip(goals, read, strict=True)
+        return [Use(goal, (_factor(call.x, 0, cell),)) for goal, cell in pairs]
 
     def formula(self, index: Index, *inputs: Spec) -> str:
-        (o,) = index
-        return f"Σ {{0}}[i] · weight[{o},i]" + (f" + bias[{o}]" if self.bias else "")
+        at = self.along(*inputs)
+        read = _written((*index[:at], "i", *index[at + 1 :]))
+        o = index[at]
+        return f"Σ {{0}}[{read}] · weight[{o},i]" + (f" + bias[{o}]" if self.bias else "")
 
     def gradient_formula(self, ref: Ref, *inputs: Spec) -> str:
-        if ref.source == "bias":
-            return f"{{self}}[{ref.index[0]}].grad"
-        if ref.source == "weight":
-            return f"{{self}}[{ref.index[0]}].grad · {{0}}[{ref.index[1]}]"
-        return f"Σ {{self}}[o].grad · {{self}}.weight[o,{ref.index[0]}]"
+        (x,), at = inputs, self.along(*inputs)
+        if ref.source == 0:
+            goal = _written((*ref.index[:at], "o", *ref.index[at + 1 :]))
+            return f"Σ {{self}}[{goal}].grad · {{self}}.weight[o,{ref.index[at]}]"
+        before, after = "jklm"[:at], "jklm"[at : x.rank - 1]
+        places = [_written((*before, n, *after)) for n in ref.index]
+        total = "Σ " if x.rank > 1 else ""
+        found = f"{total}{{self}}[{places[0]}].grad"
+        return found if ref.source == "bias" else f"{found} · {{0}}[{places[1]}]"
+
+    def _dim(self, call: Call) -> int:
+        """The axis, the batch counted."""
+        return self.along(call.specs[0]) + 1
+
+    def _last(self, call: Call, values: Array) -> Array:
+        """`values` with the axis behind all others."""
+        return np.moveaxis(values, self._dim(call), -1)
+
+    def _row(self, call: Call, index: Index, length: int) -> list[Index]:
+        """The indices along the axis through `index`."""
+        at = self._dim(call)
+        return [(*index[:at], k, *index[at + 1 :]) for k in range(length)]
+
+    def _places(self, call: Call, *position: int) -> list[Index]:
+        """Every index whose position along the axis is the one given; none where none is."""
+        at, shape = self._dim(call), call.x.shape
+        others = np.ndindex(*shape[:at], *shape[at + 1 :])
+        return [(*each[:at], *position, *each[at:]) for each in others]
+
+
+def _factor(values: Array, source: int | str, index: Index) -> Factor:
+    return Factor(values[index].item(), refs=(Ref(source, index),))
+
+
+def _written(index: tuple[int | str, ...]) -> str:
+    return ",".join(map(str, index))

@@ -122,6 +122,17 @@ class TableConv(nn.Module):
         return F.conv2d(x, weight, self.bias, self.stride, 0, self.dilation)
 
 
+class LinearAlong(nn.Linear):
+    """A dense layer along an axis that is not the last, at every place of the others."""
+
+    def __init__(self, in_features: int, out_features: int, dim: int, bias: bool = True) -> None:
+        super().__init__(in_features, out_features, bias)
+        self.dim = dim
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.movedim(self.dim, -1)).movedim(-1, self.dim)
+
+
 def _conv(conv: ops.Conv, inputs: tuple[Spec, ...]) -> ModuleRecipe:
     (x,) = inputs
     axes = conv.field(x)
@@ -146,8 +157,11 @@ def _table_conv(conv: ops.Conv, x: Spec, axes: tuple[Window, ...]) -> ModuleReci
 
 
 def _dense(dense: ops.Dense, inputs: tuple[Spec, ...]) -> ModuleRecipe:
-    settings = unless({"bias": True}, {"bias": dense.bias})
-    return ModuleRecipe(nn.Linear, (inputs[0].size, dense.out_features), settings)
+    (x,), settings = inputs, unless({"bias": True}, {"bias": dense.bias})
+    at = dense.along(x)
+    if at == x.rank - 1:
+        return ModuleRecipe(nn.Linear, (x.shape[at], dense.out_features), settings)
+    return ModuleRecipe(LinearAlong, (x.shape[at], dense.out_features, at + 1), settings)
 
 
 ROWS: Mapping[type[Operator], Maker] = {
