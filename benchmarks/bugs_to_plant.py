@@ -9,6 +9,7 @@ from pathlib import Path
 from planted_arranging_bugs import ARRANGING_BUGS
 from planted_axis_bugs import AXIS_BUGS
 from planted_loss_bugs import LOSS_BUGS
+from planted_norm_bugs import NORM_BUGS
 from planted_sharing_bugs import SHARING_BUGS
 
 SOURCE = Path(__file__).resolve().parent.parent / "src/striate"
@@ -24,6 +25,8 @@ SHARED = (
     "NormalizedExponential",
     "Reduction",
     "Extreme",
+    "Standardized",
+    "OverAxes",
 )
 """Classes that are no operators, but used by several."""
 
@@ -325,4 +328,5 @@ BUGS = (
     *(Bug(*each) for each in ARRANGING_BUGS),
     *(Bug(*each) for each in SHARING_BUGS),
     *(Bug(*each) for each in AXIS_BUGS),
+    *(Bug(*each) for each in NORM_BUGS),
 )

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 from torch import Tensor
 
-from drawn_specs import Draw, Setting, numbers_an_axis, paddings, shapes, spatial
+from drawn_specs import EPSILONS, Draw, Setting, numbers_an_axis, paddings, shapes, spatial
 from striate import ops
 from striate.graph import Operator, Spec
 from striate.graph.window import windows
@@ -42,6 +42,15 @@ def named_axis(draw: Draw) -> tuple[Spec, str | int]:
     spec = draw(shapes())
     number = draw(st.integers(-spec.rank, spec.rank - 1))
     return spec, draw(st.sampled_from((spec.axes[number], number)))
+
+
+@st.composite
+def over_axes(draw: Draw, kind: Callable[..., Operator]) -> Setting:
+    """A normalization over one axis by name or number, over several, or over all."""
+    spec, axis = draw(named_axis())
+    several = draw(st.permutations(range(spec.rank)))[: draw(st.integers(1, spec.rank))]
+    over = draw(st.sampled_from((None, axis, tuple(several))))
+    return kind(over, affine=draw(st.booleans()), epsilon=draw(EPSILONS)), (spec,)
 
 
 @st.composite

@@ -217,13 +217,11 @@ def maxout(draw: Draw) -> Setting:
 @st.composite
 def group_norm(draw: Draw) -> Setting:
     """Two numbers a group at least."""
-    groups, spec = draw(st.integers(1, 3)), draw(shapes())
+    groups, spec, affine = draw(st.integers(1, 3)), draw(shapes()), draw(st.booleans())
     size = draw(st.integers(1, 2)) if spec.spatial else draw(st.integers(2, 3))
-    made = ops.GroupNorm(groups, epsilon=draw(EPSILONS))
+    made = ops.GroupNorm(groups, affine=affine, epsilon=draw(EPSILONS))
     return made, (Spec((groups * size, *spec.spatial)),)
 
-
-OVER = st.sampled_from(["all", "channels"])
 
 SETTINGS = Lines[st.SearchStrategy[Setting]]("tests/promises.py")
 SETTINGS |= {
@@ -291,11 +289,18 @@ SETTINGS |= {
     ops.Softmax: arranging.along(lambda draw, n, axis: ops.Softmax(axis)),
     ops.LogSoftmax: arranging.along(lambda draw, n, axis: ops.LogSoftmax(axis)),
     ops.RBF: st.tuples(st.builds(ops.RBF, st.integers(1, 10)), st.just((Spec((84,)),))),
-    ops.BatchNorm: alone(st.builds(ops.BatchNorm, st.floats(1e-5, 1.0), st.floats(0, 1))),
+    ops.BatchNorm: alone(
+        st.builds(ops.BatchNorm, st.floats(1e-5, 1.0), st.floats(0, 1), st.booleans())
+    ),
     ops.LocalResponseNorm: alone(
         st.builds(ops.LocalResponseNorm, st.integers(1, 6), FACTORS, FACTORS, FACTORS), (2, 3)
     ),
-    ops.LayerNorm: alone(st.builds(ops.LayerNorm, OVER, epsilon=EPSILONS)),
+    ops.LayerNorm: arranging.over_axes(ops.LayerNorm),
+    ops.RMSNorm: arranging.over_axes(ops.RMSNorm),
+    ops.InstanceNorm: alone(
+        st.builds(ops.InstanceNorm, affine=st.booleans(), epsilon=EPSILONS), (2, 3)
+    ),
+    ops.L2Norm: arranging.along(lambda draw, n, axis: ops.L2Norm(axis, draw(st.floats(1e-3, 5)))),
     ops.GroupNorm: group_norm(),
     ops.Dropout: alone(st.builds(ops.Dropout, RATES)),
     ops.Add: arranging.branches(ops.Add),

@@ -25,6 +25,8 @@ CANONICAL = (
     "INPUT 5 -> { PASS | PASS } ADD",
     "INPUT 2x5x5 -> FLATTEN -> { FC 3 | FC 3 } ADD",
     "INPUT 2x5x5 -> { FC 3 | FC 3 } ADD",
+    "INPUT 2x5x5 -> LAYERNORM axis=last affine=no -> RMSNORM axis=-2x-1 -> L2NORM -> INSTANCENORM",
+    "INPUT 2x5x5 -> LAYERNORM axis=1x2 -> GROUPNORM 2 affine=no -> BN affine=no -> RELU",
     "INPUT 2x5x5 -> FC 3 axis=last -> FC 4 axis=channel -> FLATTEN -> FC 5 axis=last",
 )
 

@@ -41,6 +41,35 @@ def dense(twin: Any) -> Tensor:
     return F.linear(twin.x.transpose(at, -1), weight, bias).transpose(at, -1)
 
 
+def layer_norm(twin: Any) -> Tensor:
+    """PyTorch's function on the axes, made the last ones."""
+    x, back = _axes_last(twin)
+    own = twin.weights.get("weight"), twin.weights.get("bias")
+    shape = x.shape[x.ndim - len(_axes(twin)) :]
+    return F.layer_norm(x, shape, *own, twin.operator.epsilon).permute(back)
+
+
+def rms_norm(twin: Any) -> Tensor:
+    x, back = _axes_last(twin)
+    shape, weight = x.shape[x.ndim - len(_axes(twin)) :], twin.weights.get("weight")
+    return F.rms_norm(x, shape, weight, twin.operator.epsilon).permute(back)
+
+
+def _axes(twin: Any) -> list[int]:
+    """The dimensions that the operator's axes are, in order."""
+    axis, x = twin.operator.axis, twin.specs[0]
+    if axis is None:
+        return list(range(1, x.rank + 1))
+    return sorted(k + 1 for k in axis) if isinstance(axis, tuple) else [dim(twin)]
+
+
+def _axes_last(twin: Any) -> tuple[Tensor, list[int]]:
+    """The input with those dimensions last, and the order that puts them back."""
+    over = _axes(twin)
+    order = [k for k in range(twin.x.ndim) if k not in over] + over
+    return twin.x.permute(order), [order.index(k) for k in range(len(order))]
+
+
 def sliced(twin: Any) -> Tensor:
     part, at = twin.operator, dim(twin)
     places = range(twin.x.shape[at])[part.start : part.stop : part.step]

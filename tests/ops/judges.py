@@ -129,8 +129,8 @@ def _batch_norm(twin: Twin) -> Tensor:
         twin.x,
         weights["running_mean"],
         weights["running_var"],
-        weights["weight"],
-        weights["bias"],
+        weights.get("weight"),
+        weights.get("bias"),
         twin.training,
         bn.momentum,
         bn.epsilon,
@@ -160,18 +160,15 @@ def _maxout(twin: Twin) -> Tensor:
     return pooled.reshape(*last.shape[:-1], -1).movedim(-1, 1)
 
 
-def _layer_norm(twin: Twin) -> Tensor:
-    dims = (1,) if twin.operator.over == "channels" else tuple(range(1, twin.x.ndim))
-    variance, mean = torch.var_mean(twin.x, dims, correction=0, keepdim=True)
-    weight, bias = twin.weights["weight"], twin.weights["bias"]
-    if twin.operator.over == "channels":
-        weight, bias = (w.reshape(-1, *[1] * (twin.x.ndim - 2)) for w in (weight, bias))
-    return (twin.x - mean) / (variance + twin.operator.epsilon).sqrt() * weight + bias
-
-
 def _group_norm(twin: Twin) -> Tensor:
     norm, weights = twin.operator, twin.weights
-    return F.group_norm(twin.x, norm.groups, weights["weight"], weights["bias"], norm.epsilon)
+    own = weights.get("weight"), weights.get("bias")
+    return F.group_norm(twin.x, norm.groups, *own, norm.epsilon)
+
+
+def _instance_norm(twin: Twin) -> Tensor:
+    own = twin.weights.get("weight"), twin.weights.get("bias")
+    return F.instance_norm(twin.x, None, None, *own, eps=twin.operator.epsilon)
 
 
 def _celu(twin: Twin) -> Tensor:
@@ -253,7 +250,10 @@ JUDGES |= {
     ops.RBF: _rbf,
     ops.BatchNorm: _batch_norm,
     ops.LocalResponseNorm: _local_response_norm,
-    ops.LayerNorm: _layer_norm,
+    ops.LayerNorm: arranging.layer_norm,
+    ops.RMSNorm: arranging.rms_norm,
+    ops.InstanceNorm: _instance_norm,
+    ops.L2Norm: lambda t: F.normalize(t.x, dim=arranging.dim(t), eps=t.operator.epsilon),
     ops.GroupNorm: _group_norm,
     ops.Dropout: _dropout,
     ops.Add: lambda twin: torch.stack(torch.broadcast_tensors(*twin.inputs)).sum(dim=0),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import e, erf, inf, pi, sqrt, tanh
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from striate import ops
-from striate.graph import Call, Operator
+from striate.graph import Call, Operator, Spec
 
 S = 1 / (1 + e)
 """σ(-1)."""
@@ -173,9 +174,57 @@ def test_layer_and_group_normalization_of_four_units(norm: Operator) -> None:
 
 def test_layer_normalization_by_place() -> None:
     weights = {"weight": np.array([1.0, 2]), "bias": np.array([0.0, 1])}
-    norm = ops.LayerNorm("channels", epsilon=3.0)
+    norm = ops.LayerNorm("channel", epsilon=3.0)
     y, _ = run(norm, [[1, 6], [3, 4]], error=[[0, 0], [0, 0]], weights=weights)
     near(y, [[-0.5, 0.5], [2, 0]])
+
+
+@pytest.mark.parametrize("axis", ["last", "column", (2,), (0, 2), (-3, -1)])
+def test_layer_normalization_of_rows(axis: str | tuple[int, ...]) -> None:
+    """Both rows have variance 1, divisor √(1 + 3) = 2; the two channels are alike."""
+    norm = ops.LayerNorm(axis, affine=False, epsilon=3.0)
+    y, (gradient,) = run(norm, [[[1, 3], [7, 5]]] * 2, error=[[[8, 0], [0, 0]], [[0, 0], [0, 0]]])
+    near(y, [[[-0.5, 0.5], [0.5, -0.5]]] * 2)
+    m = 2 if axis in ("last", "column", (2,)) else 4
+    others = -8 / m * (1 + np.array([0.25, -0.25]))
+    near(gradient[0, 0], (others + np.array([8, 0])) / 2)
+    near(gradient[1, 0], others / 2 if m == 4 else [0, 0])
+
+
+def test_the_root_of_the_mean_square() -> None:
+    """(1, 7) has mean square 25: x̂ = (0.2, 1.4); g = (50, 0) has mean(g · x̂) = 5."""
+    norm, weights = ops.RMSNorm("last", epsilon=1e-30), {"weight": np.array([5.0, 3])}
+    y, (gradient,) = run(norm, [[1, 7]], error=[[10, 0]], weights=weights)
+    near(y, [[1, 4.2]])
+    near(gradient, [[(50 - 5 * 0.2) / 5, -5 * 1.4 / 5]])
+
+
+def test_a_channel_of_its_own_mean() -> None:
+    """Each channel has variance 1, divisor √(1 + 3) = 2."""
+    norm, weights = (
+        ops.InstanceNorm(epsilon=3.0),
+        {"weight": np.array([1, 4.0]), "bias": np.ones(2)},
+    )
+    y, _ = run(norm, [[1, 3], [10, 8]], error=[[0, 0]] * 2)
+    near(y, [[-0.5, 0.5], [0.5, -0.5]])
+    learned = replace(norm, affine=True)
+    y, _ = run(learned, [[1, 3], [10, 8]], error=[[0, 0]] * 2, weights=weights)
+    near(y, [[0.5, 1.5], [3, -1]])
+
+
+def test_a_length_of_one() -> None:
+    """(3, 4) has length 5, and e · y = 6; (0.3, 0.4) is shorter than 1 and is left as it is."""
+    norm = ops.L2Norm("last", 1.0)
+    y, (gradient,) = run(norm, [[3, 4], [0.3, 0.4]], error=[[10, 0], [10, 20]])
+    near(y, [[0.6, 0.8], [0.3, 0.4]])
+    near(gradient, [[(10 - 6 * 0.6) / 5, -6 * 0.8 / 5], [10, 20]])
+
+
+def test_batch_normalization_that_learns_nothing() -> None:
+    """Mean 4 and variance 5 of the batch, divisor √(5 + 4) = 3."""
+    norm, batch = ops.BatchNorm(4.0, affine=False), np.array([[1.0], [3], [5], [7]])
+    assert list(norm.weights(Spec((1,)))) == ["running_mean", "running_var"]
+    near(norm.forward(Call((batch,), training=True)), [[-1], [-1 / 3], [1 / 3], [1]])
 
 
 def test_groups_do_not_meet() -> None:

@@ -81,6 +81,11 @@ def test_normalization_that_follows_no_linear_layer_stays() -> None:
     assert agree(graph) == graph
 
 
+def test_a_normalization_that_learns_nothing_folds_too() -> None:
+    graph = chain(Input((3, 6, 5)), Conv(2, 3, bias=False), BatchNorm(affine=False), ReLU())
+    assert kinds(agree(graph)) == ["Input", "Conv", "ReLU"]
+
+
 def test_a_dense_layer_along_another_axis_keeps_the_normalization_behind_it() -> None:
     graph = chain(Input((4, 5)), Dense(3, axis="last"), BatchNorm())
     assert agree(graph) == graph

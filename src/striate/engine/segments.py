@@ -240,7 +240,7 @@ def _winograd_segment(graph: Graph, nodes: Sequence[Node]) -> WinogradSegment | 
 def _batch_norm_segment(graph: Graph, nodes: Sequence[Node]) -> BatchNormSegment | None:
     bn, *between, _ = nodes
     adds = [node for node in between if isinstance(node.operator, Add)]
-    if graph.specs[bn.name].rank != 3:
+    if graph.specs[bn.name].rank != 3 or "weight" not in graph.weights(bn):
         return None
     for add in adds:
         if len(add.inputs) != 2 or len({spec.shape for spec in graph.input_specs(add)}) > 1:

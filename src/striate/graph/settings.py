@@ -58,10 +58,10 @@ class Setting:
 
 @cache
 def settings_of(operator: type[Operator]) -> Mapping[str, Setting]:
-    """The settings of a kind of operator, in order."""
+    """The settings of a kind of operator, in the order in which a call takes them."""
     hints = get_type_hints(operator)
     found = {}
-    for each in fields(operator):
+    for each in sorted(fields(operator), key=lambda each: bool(each.kw_only)):
         if not each.metadata.get("setting", True):
             continue
         required = each.default is MISSING and each.default_factory is MISSING

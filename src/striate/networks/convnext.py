@@ -7,7 +7,7 @@ from striate.networks.network import CatalogNetwork, Figures
 STAGES = ((96, 3), (192, 3), (384, 9), (768, 3))
 """Channels, blocks."""
 
-NORM = "LAYERNORM over=channels epsilon=1e-06"
+NORM = "LAYERNORM axis=channel epsilon=1e-06"
 
 
 def block(channels: int) -> str:

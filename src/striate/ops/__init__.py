@@ -62,8 +62,11 @@ from striate.ops.merging.subtract import Subtract as Subtract
 from striate.ops.normalization.batch_norm import BatchNorm as BatchNorm
 from striate.ops.normalization.dropout import Dropout as Dropout
 from striate.ops.normalization.group_norm import GroupNorm as GroupNorm
+from striate.ops.normalization.instance_norm import InstanceNorm as InstanceNorm
+from striate.ops.normalization.l2_norm import L2Norm as L2Norm
 from striate.ops.normalization.layer_norm import LayerNorm as LayerNorm
 from striate.ops.normalization.local_response_norm import LocalResponseNorm as LocalResponseNorm
+from striate.ops.normalization.rms_norm import RMSNorm as RMSNorm
 from striate.ops.normalization.scale import Scale as Scale
 from striate.ops.normalization.shift import Shift as Shift
 from striate.ops.output.rbf import RBF as RBF

@@ -92,7 +92,7 @@ def _scaled(node: Node, own: Own, bn: Node, statistics: Own) -> dict[str, Array]
     """The weights of `node` with the normalization behind it in them."""
     kind = own["weight"].dtype
     wide = {name: np.asarray(array, dtype=np.float64) for name, array in statistics.items()}
-    scale = wide["weight"] / np.sqrt(wide["running_var"] + bn.operator.epsilon)  # type: ignore[attr-defined]
+    scale = wide.get("weight", np.ones(1)) / np.sqrt(wide["running_var"] + bn.operator.epsilon)  # type: ignore[attr-defined]
     weight = own["weight"]  # times float64
     bias = own.get("bias", np.zeros(1)).astype(np.float64)
     if isinstance(node.operator, TransposedConv):  # (inputs, outputs of a group, *kernel)
@@ -102,5 +102,5 @@ def _scaled(node: Node, own: Own, bn: Node, statistics: Own) -> dict[str, Array]
         weight = (grouped * scale.reshape(groups, 1, -1, *taps)).reshape(weight.shape)
     else:
         weight = weight * scale.reshape(-1, *[1] * (weight.ndim - 1))
-    shift = (bias - wide["running_mean"]) * scale + wide["bias"]
+    shift = (bias - wide["running_mean"]) * scale + wide.get("bias", np.zeros(1))
     return {"weight": weight.astype(kind), "bias": shift.astype(kind)}

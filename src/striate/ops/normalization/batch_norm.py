@@ -68,8 +68,9 @@ class BatchNorm(Operator):
     Args:
         epsilon: added to the variance, so that nothing is divided by zero.
         momentum: the share of the newest batch in the running statistics.
+        affine: whether a weight and a bias are learned for each channel; else they are 1 and 0.
 
-    Shape: any, unchanged; weight, bias, running_mean and running_var (channels,).
+    Shape: any, unchanged; weight and bias, running_mean and running_var (channels,).
     """
 
     label: ClassVar[str] = "bn"
@@ -77,6 +78,7 @@ class BatchNorm(Operator):
 
     epsilon: float = 1e-5
     momentum: float = 0.1
+    affine: bool = True
 
     def __post_init__(self) -> None:
         if not self.epsilon > 0:
@@ -92,7 +94,7 @@ class BatchNorm(Operator):
 
     def weights(self, *inputs: Spec) -> Mapping[str, Weight]:
         shape = (inputs[0].channels,)
-        roles = {"weight": "gain", "bias": "bias"}
+        roles = {"weight": "gain", "bias": "bias"} if self.affine else {}
         roles |= {"running_mean": "statistic", "running_var": "statistic_one"}
         return {name: Weight(shape, 1, 1, role) for name, role in roles.items()}
 
@@ -104,17 +106,22 @@ class BatchNorm(Operator):
 
     def forward(self, call: Call) -> Array:
         x_hat = self._normalized(call).x_hat
+        if not self.affine:
+            return x_hat
         return x_hat * _wide(call.weights["weight"], x_hat) + _wide(call.weights["bias"], x_hat)
 
     def backward(self, call: Call, error: Array) -> Gradients:
         x_hat, _, scale = self._normalized(call)
         axes = _all_but_channels(error)
-        gradients = {"weight": (error * x_hat).sum(axis=axes), "bias": error.sum(axis=axes)}
+        gradients = {}
+        if self.affine:
+            gradients = {"weight": (error * x_hat).sum(axis=axes), "bias": error.sum(axis=axes)}
+            scale = scale * _wide(call.weights["weight"], error)
         if call.training:
             follows_mean = error.mean(axis=axes, keepdims=True)
             follows_variance = x_hat * (error * x_hat).mean(axis=axes, keepdims=True)
             error = error - follows_mean - follows_variance
-        return Gradients((error * scale * _wide(call.weights["weight"], error),), gradients)
+        return Gradients((error * scale,), gradients)
 
     def update(self, call: Call) -> Mapping[str, Array]:
         """The running statistics after a training call: the variance is the unbiased one."""
@@ -129,6 +136,8 @@ class BatchNorm(Operator):
     def terms(self, call: Call, index: Index) -> list[Term]:
         c = index[1]
         (x_hat,) = self._x_hat(call, [index])
+        if not self.affine:
+            return [Term(x_hat)]
         factors = (_weight_of(call, "weight", c), *x_hat)
         return [Term(factors), Term((_weight_of(call, "bias", c),))]
 
@@ -146,9 +155,10 @@ class BatchNorm(Operator):
 
     def _uses_of_x(self, call: Call, ref: Ref) -> list[Use]:
         c = ref.index[1]
-        gain, ((_, scale),) = _weight_of(call, "weight", c), self._x_hat(call, [ref.index])
+        ((_, scale),) = self._x_hat(call, [ref.index])
+        slope = (_weight_of(call, "weight", c), scale) if self.affine else (scale,)
         if not call.training:
-            return [Use(ref.index, (gain, scale))]
+            return [Use(ref.index, slope)]
         cells = _cells_of(c, call.x)
         x_hat = self._normalized(_of_channel(call, c)).x_hat.ravel().tolist()
         m, own = len(cells), x_hat[cells.index(ref.index)]
@@ -156,13 +166,13 @@ class BatchNorm(Operator):
         for cell, other in zip(cells, x_hat, strict=True):
             moved = float(cell == ref.index) - 1 / m - own * other / m
             label = f"({int(cell == ref.index)} - 1/{m} - x̂({{0}}) · x̂({{1}}) / {m})"
-            found.append(Use(cell, (gain, scale, Factor(moved, label, (ref, Ref(0, cell))))))
+            found.append(Use(cell, (*slope, Factor(moved, label, (ref, Ref(0, cell))))))
         return found
 
     def formula(self, index: Index, *inputs: Spec) -> str:
         c, place = index[0], ",".join(map(str, index))
-        centered = f"({{0}}[{place}] - mean[{c}])"
-        return f"weight[{c}] · {centered} / √(variance[{c}] + {self.epsilon:g}) + bias[{c}]"
+        found = f"({{0}}[{place}] - mean[{c}]) / √(variance[{c}] + {self.epsilon:g})"
+        return f"weight[{c}] · {found} + bias[{c}]" if self.affine else found
 
     def gradient_formula(self, ref: Ref, *inputs: Spec) -> str:
         c = ref.index[0]
@@ -171,7 +181,8 @@ class BatchNorm(Operator):
             return f"Σ {{self}}[{places}].grad"
         if ref.source == "weight":
             return f"Σ {{self}}[{places}].grad · x̂[{places}]"
-        slope = f"{{self}}.weight[{c}] / √(variance[{c}] + {self.epsilon:g})"
+        gain = f"{{self}}.weight[{c}]" if self.affine else "1"
+        slope = f"{gain} / √(variance[{c}] + {self.epsilon:g})"
         own = f"{{self}}[{','.join(map(str, ref.index))}].grad"
         return f"{slope} · ({own}, less its mean and x̂ · mean(grad · x̂) while training)"
 

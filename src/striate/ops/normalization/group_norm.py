@@ -4,7 +4,7 @@
 
 μ and v are the mean and the (biased) variance over all cells of the C/G neighboring channels of a
 group. One group of all channels normalizes the whole picture; as many groups as channels is
-instance normalization. Good where batches are too small for BN.
+INSTANCENORM. Good where batches are too small for BN.
 
 The gradient, with g = e · weight and means over the same cells:
 ∂L/∂x = (g - mean(g) - x̂ · mean(g · x̂)) / √(v + ε); ∂L/∂weight[c] = Σ e · x̂, ∂L/∂bias[c] = Σ e
@@ -22,14 +22,13 @@ Source: Wu and He, "Group Normalization", ECCV 2018, arXiv:1803.08494, equations
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, final
 
 import numpy as np
 
 from striate.errors import ShapeError
-from striate.graph import Index, Reach, Spec, Weight
+from striate.graph import Reach, Spec
 from striate.ops import checked
 from striate.ops.arrays import Array
 from striate.ops.normalization.standardized import Standardized
@@ -42,6 +41,7 @@ class GroupNorm(Standardized):
 
     Args:
         groups: how many groups the channels make; it divides them.
+        affine: whether a weight and a bias are learned for each channel.
         epsilon: added to the variance, above 0.
 
     Shape: any, unchanged; weight and bias (channels,).
@@ -71,21 +71,11 @@ class GroupNorm(Standardized):
             )
         return x
 
-    def weights(self, *inputs: Spec) -> Mapping[str, Weight]:
-        shape = (inputs[0].channels,)
-        return {"weight": Weight(shape, 1, 1, "gain"), "bias": Weight(shape, 1, 1, "bias")}
-
     def field(self, *inputs: Spec) -> Reach:
         return Reach.EVERYTHING
 
-    def rows(self, x: Array) -> Array:
-        return x.reshape(len(x), self.groups, -1)
+    def together(self, x: Spec) -> Array:
+        return np.arange(x.size).reshape(self.groups, -1)
 
-    def unrolled(self, rows: Array, like: Array) -> Array:
-        return rows.reshape(like.shape)
-
-    def company(self, index: Index, x: Array) -> list[Index]:
-        size = x.shape[1] // self.groups
-        first = index[1] // size * size
-        cells = np.ndindex(size, *x.shape[2:])
-        return [(index[0], first + channel, *place) for channel, *place in cells]
+    def weighted(self, x: Spec) -> tuple[int, ...]:
+        return (0,)

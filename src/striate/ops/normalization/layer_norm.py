@@ -2,10 +2,11 @@
 
     y = weight · (x - μ) / √(v + ε) + bias
 
-μ and v are the mean and the (biased) variance over all cells of one picture's value
-(over=all, each cell with its own weight and bias), or over the channels at each place of a map
-(over=channels, each channel with its own, as in ConvNeXt). No picture depends on its batch, and
-training is no different from what comes after.
+μ and v are the mean and the (biased) variance over all cells of one picture's value, or over the
+axes that are named, at each place of the others: over the features of each word or patch
+(axis=last), over the channels at each place of a map (axis=channel, as in ConvNeXt), over several
+axes (axis=1x2, counted from 0 without the batch). Each cell along those axes has its own weight and
+bias. No picture depends on its batch, and training is no different from what comes after.
 
 The gradient, with g = e · weight and means over the same cells:
 ∂L/∂x = (g - mean(g) - x̂ · mean(g · x̂)) / √(v + ε); ∂L/∂weight = Σ e · x̂, ∂L/∂bias = Σ e
@@ -23,64 +24,30 @@ Source: Ba, Kiros and Hinton, "Layer Normalization", 2016, arXiv:1607.06450, equ
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal, final
+from typing import ClassVar, final
 
-import numpy as np
-
-from striate.errors import SettingError
-from striate.graph import Index, Reach, Spec, Weight
-from striate.ops.arrays import Array
-from striate.ops.normalization.standardized import Standardized
+from striate.graph import Spec
+from striate.ops.normalization.over_axes import OverAxes
 
 
 @final
 @dataclass(frozen=True)
-class LayerNorm(Standardized):
+class LayerNorm(OverAxes):
     """Layer normalization.
 
     Args:
-        over: all cells of a picture, or the channels at each place.
+        axis: the name or number of the axis that is normalized, or the numbers of several; none
+            for all.
+        affine: whether a weight and a bias are learned.
         epsilon: added to the variance, above 0.
 
-    Shape: any, unchanged; weight and bias shaped as the input (all) or (channels,).
+    Shape: any, unchanged; weight and bias as long as the axes that are normalized.
     """
 
     label: ClassVar[str] = "layernorm"
     normalizes: ClassVar[bool] = True
 
-    over: Literal["all", "channels"] = "all"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.over not in ("all", "channels"):
-            raise SettingError(
-                f"layer normalization over {self.over!r}", remedy="Write over=all or over=channels."
-            )
-
     def shape(self, *inputs: Spec) -> Spec:
+        self.weighted(inputs[0])
         return inputs[0]
-
-    def weights(self, *inputs: Spec) -> Mapping[str, Weight]:
-        shape = inputs[0].shape if self.over == "all" else inputs[0].shape[:1]
-        return {"weight": Weight(shape, 1, 1, "gain"), "bias": Weight(shape, 1, 1, "bias")}
-
-    def field(self, *inputs: Spec) -> Reach:
-        return Reach.EVERYTHING if self.over == "all" else Reach.POINT
-
-    def rows(self, x: Array) -> Array:
-        if self.over == "all":
-            return x.reshape(len(x), 1, -1)
-        return np.moveaxis(x, 1, -1).reshape(len(x), -1, x.shape[1])
-
-    def unrolled(self, rows: Array, like: Array) -> Array:
-        if self.over == "all":
-            return rows.reshape(like.shape)
-        return np.moveaxis(rows.reshape(len(like), *like.shape[2:], -1), -1, 1)
-
-    def company(self, index: Index, x: Array) -> list[Index]:
-        picture, _, *place = index
-        if self.over == "all":
-            return [(picture, *cell) for cell in np.ndindex(*x.shape[1:])]
-        return [(picture, c, *place) for c in range(x.shape[1])]

@@ -1,22 +1,25 @@
-"""What normalizations share that need no batch: mean 0 and variance 1 over cells of one picture.
+"""What normalizations share that need no batch: cells of one picture brought to mean 0, variance 1.
 
     y = weight · x̂ + bias        x̂ = s · (x - μ)        s = 1 / √(v + ε)
 
 μ and v are the mean and the (biased) variance of the m cells that are normalized together; a
-subclass says which they are. With g = e · weight, the gradient of x̂,
+subclass says which they are. Where it does not center, μ is 0, v the mean square, and there is no
+bias. With g = e · weight, the gradient of x̂,
 
     ∂L/∂x_i = s · (g_i - mean(g) - x̂_i · mean(g · x̂))
 
 because every cell moves the mean and the variance of its company:
-∂x̂_j/∂x_i = s · ([i = j] - 1/m - x̂_i · x̂_j / m). ∂L/∂weight = Σ e · x̂ and ∂L/∂bias = Σ e, over
-the cells that a weight or bias is for.
+∂x̂_j/∂x_i = s · ([i = j] - 1/m - x̂_i · x̂_j / m). Without centering, mean(g) and 1/m are left out.
+∂L/∂weight = Σ e · x̂ and ∂L/∂bias = Σ e, over the cells that a weight or bias is for.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import final
+from functools import lru_cache
+from typing import ClassVar, final
 
 import numpy as np
 
@@ -31,6 +34,7 @@ from striate.graph import (
     Spec,
     Term,
     Use,
+    Weight,
 )
 from striate.ops import checked
 from striate.ops.arrays import Array
@@ -40,128 +44,172 @@ from striate.ops.arrays import Array
 class Standardized(Operator):
     """A normalization within each picture; the same while training and after."""
 
+    centers: ClassVar[bool] = True
+    """Whether the mean is taken away, and a bias learned."""
+
+    affine: bool = field(default=True, kw_only=True)
     epsilon: float = field(default=1e-5, kw_only=True)
 
     def __post_init__(self) -> None:
-        checked.positive("epsilon", self.epsilon, 1e-5)
+        checked.positive("epsilon", self.epsilon, type(self).epsilon)
 
     @abstractmethod
-    def rows(self, x: Array) -> Array:
-        """`x` as (pictures, rows, cells): the cells of a row are normalized together."""
+    def together(self, x: Spec) -> Array:
+        """(rows, cells): the positions in `x`, laid flat, that each row normalizes together."""
 
     @abstractmethod
-    def unrolled(self, rows: Array, like: Array) -> Array:
-        """The opposite of `rows`, in the shape of `like`."""
+    def weighted(self, x: Spec) -> tuple[int, ...]:
+        """The axes of `x` along which weight and bias differ."""
 
-    @abstractmethod
-    def company(self, index: Index, x: Array) -> list[Index]:
-        """The cells that one is normalized together with, itself among them."""
+    @final
+    def weights(self, *inputs: Spec) -> Mapping[str, Weight]:
+        shape = tuple(inputs[0].shape[k] for k in self.weighted(inputs[0]))
+        roles = {"weight": "gain"} | ({"bias": "bias"} if self.centers else {})
+        return {n: Weight(shape, 1, 1, role) for n, role in roles.items()} if self.affine else {}
 
     @final
     def cost(self, *inputs: Spec) -> Cost:
-        return Cost(other=7 * inputs[0].size)
+        return Cost(other=(7 if self.centers else 5) * inputs[0].size)
 
     @final
     def forward(self, call: Call) -> Array:
-        x_hat = self.unrolled(self._standard(call.x)[0], call.x)
-        return x_hat * _wide(call, "weight") + _wide(call, "bias")
+        y = self._unrolled(call, self._standard(call)[0])
+        y = y * self._wide(call, "weight") if self.affine else y
+        return y + self._wide(call, "bias") if "bias" in call.weights else y
 
     @final
     def backward(self, call: Call, error: Array) -> Gradients:
-        x_hat, scale = self._standard(call.x)
-        g = self.rows(error * _wide(call, "weight"))
-        follows_mean = g.mean(axis=2, keepdims=True)
-        follows_variance = x_hat * (g * x_hat).mean(axis=2, keepdims=True)
-        slope = self.unrolled(scale * (g - follows_mean - follows_variance), call.x)
-        axes = (0,) if _is_by_cell(call) else (0, *range(2, error.ndim))
-        pulls = {"weight": error * self.unrolled(x_hat, call.x), "bias": error}
-        return Gradients((slope,), {name: pull.sum(axis=axes) for name, pull in pulls.items()})
+        x_hat, scale = self._standard(call)
+        g = self._rows(call, error * self._wide(call, "weight") if self.affine else error)
+        slope = g - x_hat * (g * x_hat).mean(axis=2, keepdims=True)
+        if self.centers:
+            slope = slope - g.mean(axis=2, keepdims=True)
+        kept = [k + 1 for k in self.weighted(call.specs[0])]
+        axes = tuple(k for k in range(error.ndim) if k not in kept)
+        pulls = {"weight": error * self._unrolled(call, x_hat), "bias": error}
+        return Gradients(
+            (self._unrolled(call, scale * slope),),
+            {name: pulls[name].sum(axis=axes) for name in call.weights},
+        )
 
     @final
     def terms(self, call: Call, index: Index) -> list[Term]:
-        place = _weight_index(call, index)
-        return [
-            Term((_weight(call, "weight", place), *self._x_hat(call, index))),
-            Term((_weight(call, "bias", place),)),
-        ]
+        gain = (self._weight(call, "weight", index),) if self.affine else ()
+        found = [Term((*gain, *self._x_hat(call, index)))]
+        return (
+            [*found, Term((self._weight(call, "bias", index),))]
+            if "bias" in call.weights
+            else found
+        )
 
     @final
     def uses(self, call: Call, ref: Ref) -> list[Use]:
         if ref.source == 0:
             return self._uses_of_x(call, ref)
-        cells = [c for c in np.ndindex(*call.x.shape) if _weight_index(call, c) == ref.index]
+        axes = self.weighted(call.specs[0])
+        cells = [c for c in np.ndindex(*call.x.shape) if _at(c, axes) == ref.index]
         if ref.source == "bias":
             return [Use(cell, (Factor(1.0, "1"),)) for cell in cells]
         return [Use(cell, self._x_hat(call, cell)) for cell in cells]
 
     def _uses_of_x(self, call: Call, ref: Ref) -> list[Use]:
-        cells = self.company(ref.index, call.x)
-        x = np.array([call.x[cell].item() for cell in cells])
-        m, inverse = len(cells), (1 / np.sqrt(x.var() + self.epsilon)).item()
-        x_hat = (x - x.mean()) * inverse
-        own = x_hat[cells.index(ref.index)].item()
-        scale = Factor(inverse, f"1/√(variance + {self.epsilon:g})")
+        cells, x_hat, scale = self._company(call, ref.index)
+        m, own = len(cells), x_hat[cells.index(ref.index)]
+        away, label = (1 / m, f" - 1/{m}") if self.centers else (0.0, "")
         found = []
-        for cell, other in zip(cells, x_hat.tolist(), strict=True):
+        for cell, other in zip(cells, x_hat, strict=True):
             same = int(cell == ref.index)
-            label = f"({same} - 1/{m} - x̂({{0}}) · x̂({{1}}) / {m})"
-            moved = Factor(same - 1 / m - own * other / m, label, (ref, Ref(0, cell)))
-            gain = _weight(call, "weight", _weight_index(call, cell))
-            found.append(Use(cell, (gain, scale, moved)))
+            written = f"({same}{label} - x̂({{0}}) · x̂({{1}}) / {m})"
+            moved = Factor(same - away - own * other / m, written, (ref, Ref(0, cell)))
+            gain = (self._weight(call, "weight", cell),) if self.affine else ()
+            found.append(Use(cell, (*gain, scale, moved)))
         return found
 
-    def _standard(self, x: Array) -> tuple[Array, Array]:
+    def _company(self, call: Call, index: Index) -> tuple[list[Index], list[float], Factor]:
+        """The cells that one is normalized together with, itself among them, x̂ there, and s."""
+        spec, together = call.specs[0], self._together(call)
+        at = int(np.ravel_multi_index(index[1:], spec.shape))
+        row = together[(together == at).any(axis=1)][0]
+        cells = [(index[0], *(int(k) for k in np.unravel_index(each, spec.shape))) for each in row]
+        x = np.array([call.x[cell].item() for cell in cells])
+        mean = x.mean() if self.centers else 0.0
+        scale = (1 / np.sqrt(((x - mean) ** 2).mean() + self.epsilon)).item()
+        return cells, ((x - mean) * scale).tolist(), Factor(scale, f"1/√({self._spread})")
+
+    @property
+    def _spread(self) -> str:
+        return f"{'variance' if self.centers else 'mean square'} + {self.epsilon:g}"
+
+    def _standard(self, call: Call) -> tuple[Array, Array]:
         """x̂ and 1/√(v + ε), by row."""
-        rows = self.rows(x)
-        scale = 1 / np.sqrt(rows.var(axis=2, keepdims=True) + self.epsilon)
-        return (rows - rows.mean(axis=2, keepdims=True)) * scale, scale
+        rows = self._rows(call, call.x)
+        if self.centers:
+            rows = rows - rows.mean(axis=2, keepdims=True)
+        squares = (rows * rows).mean(axis=2, keepdims=True)
+        scale = 1 / np.sqrt(squares + rows.dtype.type(self.epsilon))
+        return rows * scale, scale
 
     def _x_hat(self, call: Call, cell: Index) -> tuple[Factor, Factor]:
-        x = np.array([call.x[each].item() for each in self.company(cell, call.x)])
-        centered = (call.x[cell] - x.mean()).item()
-        inverse = (1 / np.sqrt(x.var() + self.epsilon)).item()
-        return (
-            Factor(centered, "({0} - mean)", (Ref(0, cell),)),
-            Factor(inverse, f"1/√(variance + {self.epsilon:g})"),
-        )
+        cells, x_hat, scale = self._company(call, cell)
+        centered = x_hat[cells.index(cell)] / scale.value
+        return Factor(centered, "({0} - mean)" if self.centers else "{0}", (Ref(0, cell),)), scale
+
+    def _together(self, call: Call) -> Array:
+        spec = call.specs[0]
+        return _positions(self, spec.shape, spec.names)
+
+    def _rows(self, call: Call, x: Array) -> Array:
+        """`x` as (pictures, rows, cells)."""
+        return x.reshape(len(x), -1)[:, self._together(call)]
+
+    def _unrolled(self, call: Call, rows: Array) -> Array:
+        """The opposite of `_rows`."""
+        flat = np.empty((len(rows), call.specs[0].size), rows.dtype)
+        flat[:, self._together(call)] = rows
+        return flat.reshape(call.x.shape)
+
+    def _wide(self, call: Call, name: str) -> Array:
+        """A weight, shaped so that it meets the cells that it is for."""
+        spec = call.specs[0]
+        axes = self.weighted(spec)
+        return call.weights[name].reshape([n if k in axes else 1 for k, n in enumerate(spec.shape)])
+
+    def _weight(self, call: Call, name: str, cell: Index) -> Factor:
+        place = _at(cell, self.weighted(call.specs[0]))
+        return Factor(call.weights[name][place].item(), refs=(Ref(name, place),))
 
     @final
     def formula(self, index: Index, *inputs: Spec) -> str:
         place = ",".join(map(str, index))
-        own = ",".join(map(str, index[: self._axes_of_weight(*inputs)]))
-        scaled = f"weight[{own}] · ({{0}}[{place}] - mean) / √(variance + {self.epsilon:g})"
-        return f"{scaled} + bias[{own}]"
+        own = ",".join(str(index[k]) for k in self.weighted(*inputs))
+        number = f"({{0}}[{place}] - mean)" if self.centers else f"{{0}}[{place}]"
+        found = f"{number} / √({self._spread})"
+        found = f"weight[{own}] · {found}" if self.affine else found
+        return f"{found} + bias[{own}]" if self.affine and self.centers else found
 
     @final
     def gradient_formula(self, ref: Ref, *inputs: Spec) -> str:
-        axes = self._axes_of_weight(*inputs)
+        axes = self.weighted(*inputs)
         if isinstance(ref.source, str):
-            places = ",".join((*map(str, ref.index), *"ijkl"[: inputs[0].rank - axes]))
+            given = dict(zip(axes, map(str, ref.index), strict=True))
+            places = ",".join(given.get(k, "ijklmn"[k % 6]) for k in range(inputs[0].rank))
             return f"Σ {{self}}[{places}].grad" + (
                 "" if ref.source == "bias" else f" · x̂[{places}]"
             )
-        place, own = ",".join(map(str, ref.index)), ",".join(map(str, ref.index[:axes]))
-        g = f"g[{place}] - mean(g) - x̂[{place}] · mean(g · x̂)"
-        where = f"g = {{self}}.grad · {{self}}.weight, here {{self}}.weight[{own}]"
-        return f"({g}) / √(variance + {self.epsilon:g}), {where}"
-
-    def _axes_of_weight(self, *inputs: Spec) -> int:
-        return len(self.weights(*inputs)["weight"].shape)
-
-
-def _is_by_cell(call: Call) -> bool:
-    """Whether each cell of a picture has a weight of its own, or each channel."""
-    return call.weights["weight"].ndim == call.x.ndim - 1
+        place, own = ",".join(map(str, ref.index)), ",".join(str(ref.index[k]) for k in axes)
+        mean = " - mean(g)" if self.centers else ""
+        g = f"(g[{place}]{mean} - x̂[{place}] · mean(g · x̂)) / √({self._spread})"
+        if not self.affine:
+            return f"{g}, where g = {{self}}.grad"
+        return f"{g}, where g = {{self}}.grad · {{self}}.weight, here {{self}}.weight[{own}]"
 
 
-def _wide(call: Call, name: str) -> Array:
-    values = call.weights[name]
-    return values if _is_by_cell(call) else values.reshape(-1, *[1] * (call.x.ndim - 2))
+def _at(cell: Index, axes: tuple[int, ...]) -> Index:
+    return tuple(cell[k + 1] for k in axes)
 
 
-def _weight_index(call: Call, cell: Index) -> Index:
-    return cell[1:] if _is_by_cell(call) else cell[1:2]
-
-
-def _weight(call: Call, name: str, place: Index) -> Factor:
-    return Factor(call.weights[name][place].item(), refs=(Ref(name, place),))
+@lru_cache(maxsize=64)
+def _positions(norm: Standardized, shape: Index, names: tuple[str, ...]) -> Array:
+    found = norm.together(Spec(shape, names))
+    found.flags.writeable = False
+    return found
