@@ -17,8 +17,8 @@ NAME` its table, and `striate verify NAME` compares its formulas with PyTorch, n
 page is written by `python benchmarks/catalog_table.py > docs/networks.md`, and a test holds it to
 what is counted.
 
-Published figures are those of the sources at the end. Multiply-adds are those of convolutions and
-dense layers for one picture, in 10^9.
+Published figures are those of the sources at the end. Multiply-adds are those of convolutions,
+dense layers and attention for one picture, in 10^9.
 """
 
 

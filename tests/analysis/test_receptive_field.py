@@ -7,6 +7,7 @@ import pytest
 
 from striate.analysis.receptive_field import receptive_fields
 from striate.initialize import initialize
+from striate.networks.vit import attention
 from striate.notation import parse
 from striate.reference import run
 
@@ -37,6 +38,16 @@ def test_branches_span_the_widest() -> None:
 
 def test_dense_layers_see_everything_before_them() -> None:
     assert _spans("INPUT 1x28x28 -> CONV 2 5x5 stride=2 -> FC 3", "fc1") == [(27, 2, 0)] * 2
+
+
+def test_a_token_that_attends_sees_the_picture() -> None:
+    """A score sees its two patches, which are no window; what sums over all of them sees all."""
+    text = (
+        f"INPUT 3x9x6 -> CONV 6 3x3 stride=3 -> RESHAPE 6x6 -> PERMUTE 1x0 -> {attention(6, 6, 3)}"
+    )
+    found = receptive_fields(parse(text))
+    assert "different strides" in found["matmul1"].unknown
+    assert [(span.size, span.count) for span in found["fc2"].spans] == [(9, 1), (6, 1)]
 
 
 def test_a_signal_has_one_axis_and_plain_features_none() -> None:

@@ -87,7 +87,7 @@ def receptive_fields(graph: Graph) -> dict[str, ReceptiveField]:
             for name, field, spec in zip(node.inputs, fields, specs, strict=True)
             if not _sees_nothing(graph, found[name])
         ]
-        found[node.name] = _merged(seen) if seen else ReceptiveField(())
+        found[node.name] = _together(graph, seen) if seen else ReceptiveField(())
     return found
 
 
@@ -98,6 +98,21 @@ def _sees_nothing(graph: Graph, field: ReceptiveField) -> bool:
         and not field.unknown
         and any(graph.specs[n.name].spatial for n in graph.inputs)
     )
+
+
+def _together(graph: Graph, fields: Sequence[ReceptiveField]) -> ReceptiveField:
+    """The field of what reads several; one that is unknown adds nothing to the whole picture."""
+    merged = _merged(fields)
+    whole = [field for field in fields if merged.unknown and _sees_everything(graph, field)]
+    return _merged(whole) if whole else merged
+
+
+def _sees_everything(graph: Graph, field: ReceptiveField) -> bool:
+    sizes = [graph.specs[node.name].spatial for node in graph.inputs]
+    if len(sizes) > 1 or not field.spans:
+        return False
+    pairs = zip(field.spans, sizes[0], strict=True)
+    return all(s.count == 1 and s.offset <= 0 and n <= s.offset + s.size for s, n in pairs)
 
 
 def _seen_through(node: Node, before: ReceptiveField, field: Field, spec: Spec) -> ReceptiveField:

@@ -19,6 +19,7 @@ from striate.networks import (
     squeezenet,
     unet,
     vgg,
+    vit,
     zfnet,
 )
 from striate.networks.network import CatalogNetwork, Figures
@@ -40,6 +41,7 @@ _FILES = (
     regnet,
     convnext,
     unet,
+    vit,
 )
 
 NETWORKS: dict[str, CatalogNetwork] = {

@@ -15,8 +15,8 @@ class Figures:
 
     Args:
         parameters: trainable numbers in all.
-        giga_multiply_adds: multiply-adds of convolutions and dense layers for one picture, in
-            10^9, to the two decimals they are published with.
+        giga_multiply_adds: multiply-adds of convolutions, dense layers and attention for one
+            picture, in 10^9, to the two decimals they are published with.
         layers: by node name, its published parameters and connections.
         receptive_fields: by node name, the input pixels one unit sees along an axis.
         parameters_without_exits: the same without auxiliary heads.
