@@ -27,13 +27,13 @@ NORM_BUGS = (
     (
         "normalization: an axis short",
         AXES,
-        "np.moveaxis(positions, axes, range(-len(axes), 0))",
-        "np.moveaxis(positions, axes, range(len(axes)))",
+        "np.moveaxis(positions, over, range(-len(over), 0))",
+        "np.moveaxis(positions, over, range(len(over)))",
     ),
     (
         "normalization: sees one place where it sees the axis",
         AXES,
-        "None if k in axes else Along(k)",
+        "None if k in over else Along(k)",
         "Along(k)",
     ),
     (

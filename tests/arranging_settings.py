@@ -49,7 +49,8 @@ def over_axes(draw: Draw, kind: Callable[..., Operator]) -> Setting:
     """A normalization over one axis by name or number, over several, or over all."""
     spec, axis = draw(named_axis())
     several = draw(st.permutations(range(spec.rank)))[: draw(st.integers(1, spec.rank))]
-    over = draw(st.sampled_from((None, axis, tuple(several))))
+    written = " ".join(str(draw(st.sampled_from((spec.axes[k], k)))) for k in several)
+    over = draw(st.sampled_from((None, axis, written)))
     return kind(over, affine=draw(st.booleans()), epsilon=draw(EPSILONS)), (spec,)
 
 

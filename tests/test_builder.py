@@ -49,8 +49,8 @@ from striate.ops import OPERATORS
             "INPUT 1x9x9 -> C1: CONV 6 3x3 -> FC 10 -> CROSSENTROPY smoothing=0.1",
         ),
         (
-            Input(4, 9, 8) >> builder.GroupNorm(2) >> builder.LayerNorm((1, 2), affine=False),
-            "INPUT 4x9x8 -> GROUPNORM 2 -> LAYERNORM axis=1x2 affine=no",
+            Input(4, 9, 8) >> builder.GroupNorm(2) >> builder.LayerNorm("1 2", affine=False),
+            'INPUT 4x9x8 -> GROUPNORM 2 -> LAYERNORM axis="1 2" affine=no',
         ),
         (
             Input(2, 6, 5) >> Concat(Conv(3, 1) >> ReLU(), Pass()).named("both") >> Dropout(0.25),

@@ -25,8 +25,9 @@ CANONICAL = (
     "INPUT 5 -> { PASS | PASS } ADD",
     "INPUT 2x5x5 -> FLATTEN -> { FC 3 | FC 3 } ADD",
     "INPUT 2x5x5 -> { FC 3 | FC 3 } ADD",
-    "INPUT 2x5x5 -> LAYERNORM axis=last affine=no -> RMSNORM axis=-2x-1 -> L2NORM -> INSTANCENORM",
-    "INPUT 2x5x5 -> LAYERNORM axis=1x2 -> GROUPNORM 2 affine=no -> BN affine=no -> RELU",
+    'INPUT 2x5x5 -> LAYERNORM axis=last affine=no -> RMSNORM axis="row column"',
+    "INPUT 2x5x5 -> L2NORM -> INSTANCENORM -> L2NORM axis=last",
+    'INPUT 2x5x5 -> LAYERNORM axis="1 2" -> GROUPNORM 2 affine=no -> BN affine=no -> RELU',
     "INPUT 2x5x5 -> FC 3 axis=last -> FC 4 axis=channel -> FLATTEN -> FC 5 axis=last",
 )
 

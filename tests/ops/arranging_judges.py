@@ -60,7 +60,10 @@ def _axes(twin: Any) -> list[int]:
     axis, x = twin.operator.axis, twin.specs[0]
     if axis is None:
         return list(range(1, x.rank + 1))
-    return sorted(k + 1 for k in axis) if isinstance(axis, tuple) else [dim(twin)]
+    names = {str(k): k for k in range(-x.rank, x.rank)} | {
+        name: x.axes.index(name) for name in x.axes
+    }
+    return sorted(names[word] % x.rank + 1 for word in str(axis).split())
 
 
 def _axes_last(twin: Any) -> tuple[Tensor, list[int]]:

@@ -5,8 +5,8 @@
 μ and v are the mean and the (biased) variance over all cells of one picture's value, or over the
 axes that are named, at each place of the others: over the features of each word or patch
 (axis=last), over the channels at each place of a map (axis=channel, as in ConvNeXt), over several
-axes (axis=1x2, counted from 0 without the batch). Each cell along those axes has its own weight and
-bias. No picture depends on its batch, and training is no different from what comes after.
+axes (axis="row column"). Each cell along those axes has its own weight and bias. No picture depends
+on its batch, and training is no different from what comes after.
 
 The gradient, with g = e · weight and means over the same cells:
 ∂L/∂x = (g - mean(g) - x̂ · mean(g · x̂)) / √(v + ε); ∂L/∂weight = Σ e · x̂, ∂L/∂bias = Σ e
@@ -37,8 +37,8 @@ class LayerNorm(OverAxes):
     """Layer normalization.
 
     Args:
-        axis: the name or number of the axis that is normalized, or the numbers of several; none
-            for all.
+        axis: the name or number of the axis that is normalized, or several in one text ("row
+            column"); none for all.
         affine: whether a weight and a bias are learned.
         epsilon: added to the variance, above 0.
 

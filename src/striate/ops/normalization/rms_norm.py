@@ -35,8 +35,8 @@ class RMSNorm(OverAxes):
     """Normalization by the root mean square.
 
     Args:
-        axis: the name or number of the axis that is normalized, or the numbers of several; none
-            for all.
+        axis: the name or number of the axis that is normalized, or several in one text ("row
+            column"); none for all.
         affine: whether a weight is learned.
         epsilon: added to the mean square, above 0.
 

@@ -10,7 +10,6 @@ picture. As there, the axes are gone from the result unless they are kept, with 
 
 from __future__ import annotations
 
-import re
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from itertools import product
 from math import prod
 from typing import final
 
-from striate.errors import SettingError, ShapeError
+from striate.errors import ShapeError
 from striate.graph import (
     Along,
     Call,
@@ -34,6 +33,7 @@ from striate.graph import (
     Use,
 )
 from striate.ops.arrays import Array
+from striate.ops.axes import numbers, written_once
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,8 @@ class Reduction(Operator):
     keep: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "axis", _written_once(self.axis))
+        if self.axis is not None:
+            object.__setattr__(self, "axis", written_once(self.axis))
 
     @abstractmethod
     def reduced(self, rows: Array) -> Array:
@@ -148,13 +149,7 @@ class Reduction(Operator):
                     remedy="Name the axis: axis=channel keep=yes makes one number of all units.",
                 )
             return tuple(range(1, x.rank))
-        found = [x.axis(word) for word in _words(self.axis)]
-        if len(set(found)) < len(found):
-            raise ShapeError(
-                f"{{self}} names an axis of {x} twice: {self.axis}",
-                remedy=f"Name each once; {x} has {', '.join(x.axes)}.",
-            )
-        return tuple(sorted(found))
+        return numbers(self.axis, x)
 
     def _length(self, x: Spec) -> int:
         """How many numbers form a row."""
@@ -195,29 +190,3 @@ class Reduction(Operator):
 
 def _factors(call: Call, cells: Sequence[Index]) -> list[Factor]:
     return [Factor(call.x[cell].item(), refs=(Ref(0, cell),)) for cell in cells]
-
-
-def _words(axis: str | int | tuple[str | int, ...]) -> list[str | int]:
-    """The names and numbers of axes, each by itself."""
-    if isinstance(axis, int):
-        return [axis]
-    parts = axis.split() if isinstance(axis, str) else map(str, axis)
-    return [int(each) if _NUMBER.fullmatch(each) else each for each in parts]
-
-
-_NUMBER = re.compile(r"-?[0-9]{1,9}", re.ASCII)
-
-
-def _written_once(axis: str | int | tuple[str | int, ...] | None) -> str | int | None:
-    """One way to write the same axes.
-
-    Raises:
-        SettingError: a text without a word.
-    """
-    if axis is None:
-        return None
-    words = _words(axis)
-    if not words:
-        remedy = 'Name one (axis=row) or several (axis="row column"); none for the spatial ones.'
-        raise SettingError("axis names no axis", remedy=remedy)
-    return words[0] if len(words) == 1 else " ".join(map(str, words))

@@ -1,0 +1,52 @@
+"""Axes that a setting names: one by name or number, or several in one text ("row column")."""
+
+from __future__ import annotations
+
+import re
+from typing import TypeAlias
+
+from striate.errors import SettingError, ShapeError
+from striate.graph import Spec
+
+Axes: TypeAlias = str | int | tuple[str | int, ...]
+
+_NUMBER = re.compile(r"-?[0-9]{1,9}", re.ASCII)
+
+
+def written_once(axes: Axes) -> str | int:
+    """One way to write the same axes: a text of several, a name or a number of one.
+
+    >>> written_once("row  column"), written_once(("row", 2)), written_once("-1")
+    ('row column', 'row 2', -1)
+
+    Raises:
+        SettingError: a text without a word.
+    """
+    words = _words(axes)
+    if not words:
+        remedy = 'Name one (axis=row) or several (axis="row column").'
+        raise SettingError("axis names no axis", remedy=remedy)
+    return words[0] if len(words) == 1 else " ".join(map(str, words))
+
+
+def numbers(axes: Axes, x: Spec) -> tuple[int, ...]:
+    """The numbers of the axes of `x`, in order.
+
+    Raises:
+        ShapeError: there is no such axis, or one is named twice.
+    """
+    found = [x.axis(word) for word in _words(axes)]
+    if len(set(found)) < len(found):
+        raise ShapeError(
+            f"{{self}} names an axis of {x} twice: {axes}",
+            remedy=f"Name each once; {x} has {', '.join(x.axes)}.",
+        )
+    return tuple(sorted(found))
+
+
+def _words(axes: Axes) -> list[str | int]:
+    """The names and numbers, each by itself."""
+    if isinstance(axes, int):
+        return [axes]
+    parts = axes.split() if isinstance(axes, str) else map(str, axes)
+    return [int(each) if _NUMBER.fullmatch(each) else each for each in parts]
