@@ -40,13 +40,13 @@ def test_the_form_is_what_is_promised() -> None:
             {
                 "name": "fc1",
                 "operator": "Dense",
-                "settings": {"out_features": 2, "bias": True},
+                "settings": {"out_features": 2, "bias": True, "axis": None},
                 "inputs": ["input"],
             },
             {
                 "name": "fc2",
                 "operator": "Dense",
-                "settings": {"out_features": 3, "bias": False},
+                "settings": {"out_features": 3, "bias": False, "axis": None},
                 "inputs": ["input"],
             },
         ],
