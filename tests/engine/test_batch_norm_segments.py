@@ -121,6 +121,12 @@ def replaced(module: nn.Module) -> None:
     module.relu3 = nn.ReLU6()
 
 
+def test_a_normalization_that_learns_nothing_is_left_to_pytorch(calls: list[str]) -> None:
+    module = lower(parse(TEXT.replace("BN", "BN affine=no")))
+    module(batch()).sum().backward()
+    assert not calls
+
+
 @pytest.mark.parametrize(
     ("change", "left"), [(heard, 0), (cumulative, 0), (replaced, 0), (momentum, 5), (resting, 4)]
 )
