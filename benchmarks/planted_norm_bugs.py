@@ -15,8 +15,8 @@ NORM_BUGS = (
     (
         "normalization: the mean taken away where only the size counts",
         SHARED,
-        "mean = x.mean() if self.centers else 0.0",
-        "mean = x.mean()",
+        "centered = x - x.mean() if self.centers else x",
+        "centered = x - x.mean()",
     ),
     (
         "normalization: a weight summed over the axes that it differs along",

@@ -19,7 +19,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import ClassVar, final
+from typing import ClassVar, NamedTuple, final
 
 import numpy as np
 
@@ -38,6 +38,21 @@ from striate.graph import (
 )
 from striate.ops import checked
 from striate.ops.arrays import Array
+
+
+class _Company(NamedTuple):
+    """Cells that are normalized together: their positions, x̂ there, x̂ of the one asked, and s."""
+
+    picture: int
+    positions: Array
+    x_hat: Array
+    own: float
+    scale: float
+
+    def cells(self, call: Call) -> list[Index]:
+        """The index of each cell, the batch first."""
+        places = np.unravel_index(self.positions, call.specs[0].shape)
+        return [(self.picture, *place) for place in zip(*(k.tolist() for k in places), strict=True)]
 
 
 @dataclass(frozen=True)
@@ -96,11 +111,9 @@ class Standardized(Operator):
     def terms(self, call: Call, index: Index) -> list[Term]:
         gain = (self._weight(call, "weight", index),) if self.affine else ()
         found = [Term((*gain, *self._x_hat(call, index)))]
-        return (
-            [*found, Term((self._weight(call, "bias", index),))]
-            if "bias" in call.weights
-            else found
-        )
+        if "bias" in call.weights:
+            found.append(Term((self._weight(call, "bias", index),)))
+        return found
 
     @final
     def uses(self, call: Call, ref: Ref) -> list[Use]:
@@ -113,28 +126,31 @@ class Standardized(Operator):
         return [Use(cell, self._x_hat(call, cell)) for cell in cells]
 
     def _uses_of_x(self, call: Call, ref: Ref) -> list[Use]:
-        cells, x_hat, scale = self._company(call, ref.index)
-        m, own = len(cells), x_hat[cells.index(ref.index)]
+        company = self._company(call, ref.index)
+        m, own = len(company.x_hat), company.own
         away, label = (1 / m, f" - 1/{m}") if self.centers else (0.0, "")
         found = []
-        for cell, other in zip(cells, x_hat, strict=True):
+        for cell, other in zip(company.cells(call), company.x_hat.tolist(), strict=True):
             same = int(cell == ref.index)
             written = f"({same}{label} - x̂({{0}}) · x̂({{1}}) / {m})"
             moved = Factor(same - away - own * other / m, written, (ref, Ref(0, cell)))
             gain = (self._weight(call, "weight", cell),) if self.affine else ()
-            found.append(Use(cell, (*gain, scale, moved)))
+            found.append(Use(cell, (*gain, self._inverse(company), moved)))
         return found
 
-    def _company(self, call: Call, index: Index) -> tuple[list[Index], list[float], Factor]:
-        """The cells that one is normalized together with, itself among them, x̂ there, and s."""
-        spec, together = call.specs[0], self._together(call)
-        at = int(np.ravel_multi_index(index[1:], spec.shape))
-        row = together[(together == at).any(axis=1)][0]
-        cells = [(index[0], *(int(k) for k in np.unravel_index(each, spec.shape))) for each in row]
-        x = np.array([call.x[cell].item() for cell in cells])
-        mean = x.mean() if self.centers else 0.0
-        scale = (1 / np.sqrt(((x - mean) ** 2).mean() + self.epsilon)).item()
-        return cells, ((x - mean) * scale).tolist(), Factor(scale, f"1/√({self._spread})")
+    def _company(self, call: Call, index: Index) -> _Company:
+        """The cells that one is normalized together with."""
+        together, row_of = self._together(call)
+        at = np.ravel_multi_index(index[1:], call.specs[0].shape)
+        row = together[row_of[at]]
+        x = call.x[index[0]].ravel()[row].astype(float)
+        centered = x - x.mean() if self.centers else x
+        scale = 1 / np.sqrt((centered**2).mean() + self.epsilon)
+        own = centered[row == at].item()
+        return _Company(index[0], row, centered * scale, own * scale.item(), scale.item())
+
+    def _inverse(self, company: _Company) -> Factor:
+        return Factor(company.scale, f"1/√({self._spread})")
 
     @property
     def _spread(self) -> str:
@@ -150,22 +166,23 @@ class Standardized(Operator):
         return rows * scale, scale
 
     def _x_hat(self, call: Call, cell: Index) -> tuple[Factor, Factor]:
-        cells, x_hat, scale = self._company(call, cell)
-        centered = x_hat[cells.index(cell)] / scale.value
-        return Factor(centered, "({0} - mean)" if self.centers else "{0}", (Ref(0, cell),)), scale
+        company = self._company(call, cell)
+        label = "({0} - mean)" if self.centers else "{0}"
+        centered = Factor(company.own / company.scale, label, (Ref(0, cell),))
+        return centered, self._inverse(company)
 
-    def _together(self, call: Call) -> Array:
+    def _together(self, call: Call) -> tuple[Array, Array]:
         spec = call.specs[0]
         return _positions(self, spec.shape, spec.names)
 
     def _rows(self, call: Call, x: Array) -> Array:
         """`x` as (pictures, rows, cells)."""
-        return x.reshape(len(x), -1)[:, self._together(call)]
+        return x.reshape(len(x), -1)[:, self._together(call)[0]]
 
     def _unrolled(self, call: Call, rows: Array) -> Array:
         """The opposite of `_rows`."""
         flat = np.empty((len(rows), call.specs[0].size), rows.dtype)
-        flat[:, self._together(call)] = rows
+        flat[:, self._together(call)[0]] = rows
         return flat.reshape(call.x.shape)
 
     def _wide(self, call: Call, name: str) -> Array:
@@ -209,7 +226,10 @@ def _at(cell: Index, axes: tuple[int, ...]) -> Index:
 
 
 @lru_cache(maxsize=64)
-def _positions(norm: Standardized, shape: Index, names: tuple[str, ...]) -> Array:
-    found = norm.together(Spec(shape, names))
-    found.flags.writeable = False
-    return found
+def _positions(norm: Standardized, shape: Index, names: tuple[str, ...]) -> tuple[Array, Array]:
+    """The positions that each row normalizes together, and the row of each position."""
+    together = norm.together(Spec(shape, names))
+    row_of = np.empty(together.size, dtype=int)
+    row_of[together] = np.arange(len(together))[:, None]
+    together.flags.writeable = row_of.flags.writeable = False
+    return together, row_of
