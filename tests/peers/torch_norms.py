@@ -1,0 +1,193 @@
+"""How PyTorch's norms, and dropout, are said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from said import Cannot, Said, Value
+from spoken import scaled
+from torch_axes import gathered_over
+
+Row = Callable[..., Any]
+
+
+def batch_norm(
+    say: Said,
+    x: torch.Tensor,
+    mean: torch.Tensor | None,
+    variance: torch.Tensor | None,
+    weight: Any = None,
+    bias: Any = None,
+    training: bool = False,
+    momentum: float | None = 0.1,
+    eps: float = 1e-5,
+) -> Value:
+    say.training = training
+    y = say.enter(x, batched=True)
+    channels = x.shape[1]
+    affine = weight is not None or bias is not None
+    own = {
+        "weight": weight if weight is not None else np.ones(channels) if affine else None,
+        "bias": bias if bias is not None else np.zeros(channels) if affine else None,
+        "running_mean": np.zeros(channels) if mean is None else mean,
+        "running_var": np.ones(channels) if variance is None else variance,
+    }
+    return say(
+        "BatchNorm",
+        y,
+        weights=own,
+        epsilon=eps,
+        affine=None if affine else False,
+    )
+
+
+def normalized(kind: str, settings: Callable[..., dict[str, Any]]) -> Row:
+    """A norm with a gain and a bias, each of which may be missing; then it is 1 or 0."""
+
+    def row(say: Said, x: torch.Tensor, *args: Any, **kwargs: Any) -> Value:
+        given = settings(x, *args, **kwargs)
+        weight, bias, shape = given.pop("weight"), given.pop("bias"), given.pop("of")
+        affine = weight is not None or bias is not None
+        own = {
+            "weight": weight if weight is not None else np.ones(shape) if affine else None,
+            "bias": bias if bias is not None else np.zeros(shape) if affine else None,
+        }
+        y = say.enter(x, batched=given.pop("batched"))
+        return say(kind, y, weights=own, affine=None if affine else False, **given)
+
+    return row
+
+
+def group_norm(
+    x: torch.Tensor, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5
+) -> dict[str, Any]:
+    return {
+        "groups": num_groups,
+        "weight": weight,
+        "bias": bias,
+        "of": x.shape[1],
+        "epsilon": eps,
+        "batched": True,
+    }
+
+
+def layer_norm(
+    x: torch.Tensor,
+    normalized_shape: Sequence[int],
+    weight: Any = None,
+    bias: Any = None,
+    eps: float = 1e-5,
+) -> dict[str, Any]:
+    """Over the last axes: all but the batch's, or fewer."""
+    over = len(normalized_shape)
+    whole = over == x.ndim - 1
+    rank = x.ndim - 1 if x.ndim > over else x.ndim
+    return {
+        "axes": None if whole else tuple(range(rank - over, rank)),
+        "weight": weight,
+        "bias": bias,
+        "of": tuple(normalized_shape),
+        "epsilon": eps,
+        "batched": x.ndim > over,
+    }
+
+
+def rms_norm(
+    say: Said,
+    x: torch.Tensor,
+    normalized_shape: Sequence[int],
+    weight: Any = None,
+    eps: float | None = None,
+) -> Value:
+    over = len(normalized_shape)
+    y = say.enter(x, batched=x.ndim > over)
+    rank = len(y.shape)
+    return say(
+        "RMSNorm",
+        y,
+        weights={"weight": weight},
+        axes=tuple(range(rank - over, rank)),
+        epsilon=torch.finfo(torch.float64).eps if eps is None else eps,
+        affine=None if weight is not None else False,
+    )
+
+
+def instance_norm(
+    say: Said,
+    x: torch.Tensor,
+    running_mean: Any = None,
+    running_var: Any = None,
+    weight: Any = None,
+    bias: Any = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+    *,
+    batched: bool = True,
+) -> Value:
+    if not (use_input_stats or batched):
+        raise Cannot("running statistics of a picture without its batch")
+    if not use_input_stats:
+        return batch_norm(say, x, running_mean, running_var, weight, bias, False, momentum, eps)
+    row = normalized(
+        "InstanceNorm",
+        lambda x: {
+            "weight": weight,
+            "bias": bias,
+            "of": x.shape[1 if batched else 0],
+            "epsilon": eps,
+            "batched": batched,
+        },
+    )
+    return row(say, x)
+
+
+def response_norm(
+    say: Said,
+    x: torch.Tensor,
+    size: int,
+    alpha: float = 1e-4,
+    beta: float = 0.75,
+    k: float = 1.0,
+) -> Value:
+    y = say.enter(x, batched=True)
+    return say("LocalResponseNorm", y, size=size, alpha=alpha, beta=beta, k=k)
+
+
+def normalize(say: Said, x: torch.Tensor, p: float = 2, dim: int = 1, eps: float = 1e-12) -> Value:
+    y, axis = say.enter(x), dim % max(x.ndim, 1)
+    if p == 2:
+        return say("L2Norm", y, axes=(axis,), epsilon=eps)
+    powers = say("Power", say("Abs", y), exponent=float(p))
+    total = gathered_over(say, "Sum", powers, (axis,), keep=True)
+    length = say("Power", total, exponent=1 / p)
+    return say("Divide", y, say("Clip", length, low=eps, high=torch.inf))
+
+
+def dropout(
+    say: Said, x: torch.Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Value:
+    """While training with the mask that PyTorch drew; it shows in what came out."""
+    value = say.enter(x)
+    if p == 1:
+        return scaled(say, value, 0.0) if training else value
+    y = say("Dropout", value, rate=float(p))
+    say.training = training
+    kept = (say.theirs != 0) | (x == 0)
+    say.noise[y.node] = kept.double().numpy().reshape(1, *value.shape)
+    return y
+
+
+NORMS: dict[str, Row] = {
+    "nn.functional.batch_norm": batch_norm,
+    "nn.functional.group_norm": normalized("GroupNorm", group_norm),
+    "nn.functional.layer_norm": normalized("LayerNorm", layer_norm),
+    "nn.functional.rms_norm": rms_norm,
+    "nn.functional.instance_norm": instance_norm,
+    "nn.functional.local_response_norm": response_norm,
+    "nn.functional.normalize": normalize,
+    "nn.functional.dropout": dropout,
+}
