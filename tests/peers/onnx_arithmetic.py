@@ -40,16 +40,12 @@ def usual(kind: str, **defaults: float) -> Row:
 
 
 def selu(say: Said, given: Attributes, x: Array) -> Value:
-    """γ · ELU(x, α): ours has the two numbers of the paper."""
-    if not given:
-        return say("SELU", say.enter(x))
-    y = say("ELU", say.enter(x), alpha=given.get("alpha", 1.6732632))
-    return scaled(say, y, given.get("gamma", 1.0507010))
+    return say("SELU", say.enter(x), alpha=given.get("alpha"), gamma=given.get("gamma"))
 
 
 def hard_sigmoid(say: Said, given: Attributes, x: Array) -> Value:
     slope, shift = given.get("alpha", 0.2), given.get("beta", 0.5)
-    return say("Clip", scaled(say, say.enter(x), slope, shift), low=0.0, high=1.0)
+    return say("HardSigmoid", say.enter(x), slope=slope, shift=shift)
 
 
 def swish(say: Said, given: Attributes, x: Array) -> Value:
@@ -58,7 +54,7 @@ def swish(say: Said, given: Attributes, x: Array) -> Value:
 
 
 def thresholded(say: Said, given: Attributes, x: Array) -> Value:
-    raise Cannot("a step at which a function jumps")
+    return say("Threshold", say.enter(x), threshold=given.get("alpha", 1.0), value=0.0)
 
 
 def shrink(say: Said, given: Attributes, x: Array) -> Value:
@@ -75,10 +71,9 @@ def gelu(say: Said, given: Attributes, x: Array) -> Value:
 
 
 def prelu(say: Said, given: Attributes, x: Array, slope: Array) -> Value:
-    """max(x, 0) + slope · min(x, 0), with slopes of any shape that is broadcast."""
-    y = say.enter(x)
-    below = scaled(say, say("ReLU", scaled(say, y, -1.0)), -1.0)
-    return say("Add", say("ReLU", y), say("Multiply", *aligned(say, below, say.enter(slope))))
+    """With slopes of any shape that is broadcast."""
+    size = (1,) * (x.ndim - slope.ndim) + slope.shape
+    return say("PReLU", say.enter(x), weights={"weight": slope.reshape(size)}, size=size)
 
 
 def clip(say: Said, given: Attributes, x: Array, low: Any = None, high: Any = None) -> Value:
@@ -185,12 +180,6 @@ def root_of_squares(say: Said, given: Attributes, x: Array, axes: Any = None) ->
     return say("Power", total, exponent=0.5)
 
 
-def least(say: Said, given: Attributes, x: Array, axes: Any = None) -> Value:
-    if x.dtype.kind == "b":
-        raise Cannot("numbers of the kind bool")
-    return scaled(say, gathered("Max")(say, given, -x.astype(np.float64), axes), -1.0)
-
-
 def softmax(kind: str) -> Row:
     def row(say: Said, given: Attributes, x: Array) -> Value:
         return say(kind, say.enter(x), axis=given.get("axis", -1) % x.ndim)
@@ -203,7 +192,7 @@ ARITHMETIC: dict[str, Row] = {
     "Neg": lambda say, given, x: scaled(say, say.enter(x), -1.0),
     "Exp": single("Exp"),
     "Log": single("Log"),
-    "Sqrt": single("SquareRoot"),
+    "Sqrt": single("Sqrt"),
     "Reciprocal": lambda say, given, x: say("Power", say.enter(x), exponent=-1.0),
     "Sin": single("Sine"),
     "Cos": single("Cosine"),
@@ -223,6 +212,8 @@ ARITHMETIC: dict[str, Row] = {
     "HardSwish": single("HardSwish"),
     "Swish": swish,
     "Shrink": shrink,
+    "ThresholdedRelu": thresholded,
+    "Sign": single("Sign"),
     "Clip": clip,
     "Pow": power,
     "Add": two("Add"),
@@ -238,7 +229,7 @@ ARITHMETIC: dict[str, Row] = {
     "ReduceMean": gathered("Mean"),
     "ReduceSum": gathered("Sum"),
     "ReduceMax": gathered("Max"),
-    "ReduceMin": least,
+    "ReduceMin": gathered("Min"),
     "ReduceL1": gathered("Sum", before="Abs"),
     "ReduceL2": root_of_squares,
     "ReduceSumSquare": gathered("Sum", before="Square"),

@@ -146,7 +146,7 @@ def layer_norm(
         "LayerNorm",
         y,
         weights={"weight": gain, "bias": np.zeros(gain.shape) if bias is None else bias},
-        axes=None if axis == 0 else tuple(range(axis, x.ndim)),
+        axis=None if axis == 0 else tuple(range(axis, x.ndim)),
         epsilon=given.get("epsilon", 1e-5),
     )
     return [y, *[None] * (given["outputs"] - 1)]
@@ -158,7 +158,7 @@ def rms_norm(say: Said, given: Attributes, x: Array, gain: Array) -> Value:
         "RMSNorm",
         say.enter(x),
         weights={"weight": gain},
-        axes=tuple(range(axis, x.ndim)),
+        axis=tuple(range(axis, x.ndim)),
         epsilon=given.get("epsilon", 1e-5),
     )
 
@@ -171,6 +171,7 @@ def per_channel(kind: str) -> Row:
             say.enter(x, batched=True),
             weights={"weight": gain, "bias": bias},
             epsilon=given.get("epsilon", 1e-5),
+            affine=True if kind == "InstanceNorm" else None,
             **settings,
         )
 
@@ -189,11 +190,11 @@ def response_norm(say: Said, given: Attributes, x: Array) -> Value:
 
 
 def lp_norm(say: Said, given: Attributes, x: Array) -> Value:
-    axis = (given.get("axis", -1) % x.ndim,)
+    axis = given.get("axis", -1) % x.ndim
     if given.get("p", 2) == 2:
-        return say("L2Norm", say.enter(x), axes=axis)
+        return say("L2Norm", say.enter(x), axis=axis)
     value = say.enter(x)
-    total = gathered_over(say, "Sum", say("Abs", value), axis, keep=True)
+    total = gathered_over(say, "Sum", say("Abs", value), (axis,), keep=True)
     return say("Divide", value, total)
 
 
@@ -218,41 +219,57 @@ def class_loss(kind: str) -> Row:
 
 
 def resize(say: Said, given: Attributes, x: Array, roi: Any = None, *more: Any) -> Value:
-    """The spatial axes alone, by whole numbers, and none of ONNX's own corners."""
+    """The axes behind pictures and channels, by the conventions that PyTorch has."""
     scales, sizes = (*more, None, None)[:2]
-    if given.get("keep_aspect_ratio_policy", "stretch") != "stretch" or "axes" in given:
-        raise Cannot("a size by axes, or by the ratio of the sides")
+    if given.get("keep_aspect_ratio_policy", "stretch") != "stretch":
+        raise Cannot("a size by the ratio of the sides")
     if given.get("antialias") or given.get("exclude_outside"):
-        raise Cannot("antialiased resizing")
-    if x.ndim < 3:
-        raise Cannot("a map without channels")
-    whole = x.shape if sizes is None else tuple(int(n) for n in sizes)
-    if scales is not None and scales.size:
-        whole = tuple(int(n * float(f)) for n, f in zip(x.shape, scales, strict=True))
-        exact = all(n * float(f) == m for n, f, m in zip(x.shape, scales, whole, strict=True))
-        if not exact:
-            raise Cannot("a map resized by a factor that is not whole")
-    if whole[:2] != x.shape[:2]:
+        raise Cannot("antialiased resizing, or cells outside left out")
+    factors, whole = [1.0] * x.ndim, list(x.shape)
+    for k, axis in enumerate(given.get("axes", range(x.ndim))):
+        factors[axis] = float(scales[k] if sizes is None else sizes[k] / x.shape[axis])
+        whole[axis] = int(x.shape[axis] * factors[axis] if sizes is None else sizes[k])
+    if x.ndim < 3 or tuple(whole[:2]) != x.shape[:2]:
         raise Cannot("channels or pictures resized")
-    corners = given.get("coordinate_transformation_mode", "half_pixel")
-    mode = {"nearest": "nearest", "linear": "bilinear", "cubic": "bicubic"}[
-        given.get("mode", "nearest")
-    ]
-    if mode == "bicubic" and given.get("cubic_coeff_a", -0.75) != -0.75:
-        raise Cannot("another cubic")
-    if mode == "nearest" and (corners, given.get("nearest_mode")) != ("asymmetric", "floor"):
-        raise Cannot(f"nearest by {corners} and {given.get('nearest_mode', 'round_prefer_floor')}")
-    if corners not in ("half_pixel", "align_corners", "pytorch_half_pixel", "asymmetric"):
-        raise Cannot(f"coordinates by {corners}")
-    if mode != "nearest" and corners == "asymmetric":
-        raise Cannot("coordinates by asymmetric")
+    exact = sizes is not None or factors == [m / n for m, n in zip(whole, x.shape, strict=True)]
+    if not exact and len(set(factors[2:])) > 1:
+        raise Cannot("axes resized by several factors that are not whole")
     return say(
         "Resize",
         say.enter(x, batched=True),
-        size=whole[2:],
-        mode=mode,
-        align_corners=corners == "align_corners" or None,
+        scale=None if exact else factors[2],
+        size=tuple(whole[2:]) if exact else None,
+        **convention(given, factors[2:], whole[2:], exact),
     )
+
+
+def convention(
+    given: Attributes, factors: Sequence[float], sizes: Sequence[int], exact: bool
+) -> dict[str, Any]:
+    """The mode and the corners in our words. Whole factors read the nearest by any rule alike."""
+    corners = given.get("coordinate_transformation_mode", "half_pixel")
+    if given.get("mode", "nearest") == "nearest":
+        rounding = given.get("nearest_mode", "round_prefer_floor")
+        whole = all(f == int(f) for f in factors)
+        alike = (corners, rounding) in (
+            ("asymmetric", "floor"),
+            *(("half_pixel", f"round_prefer_{way}") for way in ("floor", "ceil") if whole),
+        )
+        if not alike:
+            raise Cannot(f"nearest by {corners} and {rounding}")
+        return {"mode": "nearest"}
+    if corners not in ("half_pixel", "pytorch_half_pixel", "align_corners"):
+        raise Cannot(f"coordinates by {corners}")
+    if corners == "pytorch_half_pixel" and 1 in sizes:
+        raise Cannot("a single cell at 0, not in the middle")
+    if corners == "align_corners" and not exact:
+        raise Cannot("corners aligned by a size that is not whole")
+    axes = len(sizes)
+    cubic = given["mode"] == "cubic"
+    if cubic and given.get("cubic_coeff_a", -0.75) != -0.75:
+        raise Cannot("a cubic with another coefficient")
+    mode = "bicubic" if cubic else ("linear", "bilinear", "trilinear")[axes - 1]
+    return {"mode": mode, "align_corners": corners == "align_corners" or None}
 
 
 def upsample(say: Said, given: Attributes, x: Array, scales: Array) -> Value:
@@ -273,7 +290,7 @@ LAYERS: dict[str, Row] = {
     "AveragePool": average_pool,
     "LpPool": lp_pool,
     "GlobalAveragePool": everywhere("GlobalAveragePool"),
-    "GlobalMaxPool": everywhere("GlobalMaxPool"),
+    "GlobalMaxPool": everywhere("AdaptiveMaxPool"),
     "BatchNormalization": batch_norm,
     "LayerNormalization": layer_norm,
     "RMSNormalization": rms_norm,

@@ -78,6 +78,11 @@ class Said:
         self.places.append(Place(given, name, order=order))
         return self.value(name)
 
+    def axes(self, x: Value, numbers: Sequence[int]) -> tuple[str, ...]:
+        """The names of some axes."""
+        names = self.assembly.spec(x.node).axes
+        return tuple(names[k] for k in numbers)
+
     def value(self, name: str) -> Value:
         return Value(name, self.assembly.spec(name).shape)
 

@@ -45,6 +45,10 @@ def gelu(say: Said, x: Any, approximate: str = "none") -> Value:
     return say("GELU", entered(say, x), approximate=approximate == "tanh")
 
 
+def thresholded(say: Said, x: Any, threshold: float, value: float) -> Value:
+    return say("Threshold", entered(say, x), threshold=float(threshold), value=float(value))
+
+
 def prelu(say: Said, x: torch.Tensor, weight: torch.Tensor) -> Value:
     batched = x.ndim > 1
     shared = weight.numel() == 1
@@ -185,11 +189,6 @@ def before(kind: str, scale: float, after_it: float = 1.0) -> Row:
     return row
 
 
-def tanhshrink(say: Said, x: Any) -> Value:
-    value = entered(say, x)
-    return say("Subtract", value, say("Tanh", value))
-
-
 def hypotenuse(say: Said, a: Any, b: Any) -> Value:
     squares = [say("Square", entered(say, each)) for each in (a, b)]
     return say("Power", say("Add", *aligned(say, *squares)), exponent=0.5)
@@ -205,7 +204,7 @@ ARITHMETIC: dict[str, Row] = {
     "log10": after("Log", 1 / log(10)),
     "sin": single("Sine"),
     "cos": single("Cosine"),
-    "sqrt": single("SquareRoot"),
+    "sqrt": single("Sqrt"),
     "rsqrt": single("Power", exponent=-0.5),
     "reciprocal": single("Power", exponent=-1.0),
     "square": single("Square"),
@@ -227,13 +226,16 @@ ARITHMETIC: dict[str, Row] = {
     "nn.functional.mish": single("Mish"),
     "nn.functional.softplus": settled("Softplus", "beta", "threshold"),
     "nn.functional.softsign": single("Softsign"),
-    "nn.functional.logsigmoid": before("Softplus", -1.0, -1.0),
-    "nn.functional.tanhshrink": tanhshrink,
+    "nn.functional.logsigmoid": single("LogSigmoid"),
+    "nn.functional.tanhshrink": single("TanhShrink"),
     "nn.functional.hardsigmoid": single("HardSigmoid"),
     "nn.functional.hardswish": single("HardSwish"),
     "nn.functional.hardtanh": settled("Clip", "low", "high"),
     "nn.functional.hardshrink": settled("HardShrink", "threshold"),
     "nn.functional.softshrink": settled("SoftShrink", "threshold"),
+    "nn.functional.threshold": thresholded,
+    "sign": single("Sign"),
+    "sgn": single("Sign"),
     "clamp": clamp,
     "clamp_min": lambda say, x, min: clamp(say, x, min=min),
     "clamp_max": lambda say, x, max: clamp(say, x, max=max),

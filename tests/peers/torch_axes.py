@@ -156,17 +156,30 @@ def gathered(kind: str) -> Row:
 
 
 def gathered_over(say: Said, kind: str, x: Value, axes: Sequence[int], keep: bool) -> Value:
+    """Where no axis is left there is a value of one unit: all are kept, and joined."""
     every = sorted(axes or range(len(x.shape)))
-    y = say(kind, x, axes=tuple(every))
-    left = tuple(n for k, n in enumerate(x.shape) if k not in every)
-    kept = tuple(1 if k in every else n for k, n in enumerate(x.shape))
-    return reshaped(say, y, kept if keep else left)
+    left = len(every) < len(x.shape)
+    y = say(kind, x, axis=say.axes(x, every), keep=keep or not left)
+    return y if left or keep else reshaped(say, y, (1,))
+
+
+def extreme(kind: str) -> Row:
+    """The largest numbers along one axis, or of all; their places are not compared."""
+
+    def row(say: Said, x: torch.Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+        axes = () if dim is None or not x.ndim else (dim % x.ndim,)
+        y = gathered_over(say, kind, say.enter(x), axes, keepdim)
+        return y if dim is None else [y, None]
+
+    return row
 
 
 def softmax(kind: str, sign: float = 1.0) -> Row:
     def row(say: Said, x: torch.Tensor, dim: int, *_: Any, dtype: Any = None, **__: Any) -> Value:
         if dtype not in (None, torch.float64):
             raise Cannot("a type for the result")
+        if x.ndim and (x == -torch.inf).all(dim).any():
+            raise Cannot("shares of a row that is -inf everywhere")
         value = say.enter(x)
         value = value if sign == 1 else say("Affine", value, scale=sign)
         return say(kind, value, axis=dim % len(value.shape))
@@ -225,6 +238,11 @@ AXES: dict[str, Row] = {
     "mean": gathered("Mean"),
     "sum": gathered("Sum"),
     "amax": gathered("Max"),
+    "amin": gathered("Min"),
+    "max/reduction_no_dim": extreme("Max"),
+    "max/reduction_with_dim": extreme("Max"),
+    "min/reduction_no_dim": extreme("Min"),
+    "min/reduction_with_dim": extreme("Min"),
     "softmax": softmax("Softmax"),
     "softmax/with_dtype": softmax("Softmax"),
     "torch.ops.aten._safe_softmax.default": softmax("Softmax"),

@@ -155,21 +155,17 @@ def adaptive(kind: str, axes: int) -> Row:
 
 
 def glu(say: Said, x: torch.Tensor, dim: int = -1) -> Value:
-    axis, y = dim % x.ndim, say.enter(x)
-    half = x.shape[axis] // 2
-    first = say("Slice", y, start=0, stop=half, axis=axis)
-    gate = say("Sigmoid", say("Slice", y, start=half, axis=axis))
-    return say("Multiply", first, gate)
+    return say("GLU", say.enter(x), axis=dim % x.ndim)
 
 
-def interpolate(mode: str) -> Row:
+def interpolate(mode: str, corners: bool | None = None) -> Row:
     def row(
         say: Said,
         x: torch.Tensor,
         size: Any = None,
         scale_factor: Any = None,
         mode: str = mode,
-        align_corners: bool | None = None,
+        align_corners: bool | None = corners,
         recompute_scale_factor: bool | None = None,
         antialias: bool = False,
     ) -> Value:
@@ -182,14 +178,17 @@ def interpolate(mode: str) -> Row:
         y = say.enter(x, batched=True)
         if mode == "area":
             return say("AdaptiveAveragePool", y, size=tupled(size, axes))
-        if any(f != int(f) for f in factors) and not recompute_scale_factor:
-            raise Cannot("a map resized by a factor that is not whole")
-        if mode == "nearest-exact":
-            raise Cannot("nearest-exact resizing")
-        kind = "linear" if mode in ("linear", "bilinear", "trilinear") else mode
-        kind = "bilinear" if kind == "linear" else kind
+        by_scale = bool(factors) and not recompute_scale_factor
+        if by_scale and len(set(factors)) > 1 and any(f != int(f) for f in factors):
+            raise Cannot("axes resized by several factors that are not whole")
+        by_scale = by_scale and len(set(factors)) == 1
         return say(
-            "Resize", y, size=tupled(size, axes), mode=kind, align_corners=align_corners or None
+            "Resize",
+            y,
+            scale=float(factors[0]) if by_scale else None,
+            size=None if by_scale else tupled(size, axes),
+            mode=mode,
+            align_corners=align_corners or None,
         )
 
     return row
@@ -244,5 +243,5 @@ LAYERS: dict[str, Row] = {
         for mode in ("nearest", "linear", "bilinear", "bicubic", "trilinear", "area")
     },
     "nn.functional.upsample_nearest": interpolate("nearest"),
-    "nn.functional.upsample_bilinear": interpolate("bilinear"),
+    "nn.functional.upsample_bilinear": interpolate("bilinear", corners=True),
 }

@@ -158,6 +158,7 @@ MODULES: dict[str, Row] = {
     "nn.Softshrink": called("softshrink", "lambd"),
     "nn.Hardswish": called("hardswish"),
     "nn.Hardtanh": lambda say, module, x: clamp(say, x, module.min_val, module.max_val),
+    "nn.Threshold": called("threshold", "threshold", "value"),
     "nn.GLU": lambda say, module, x: glu(say, x, module.dim),
     "nn.Softmax": over("Softmax"),
     "nn.Softmax2d": over("Softmax"),

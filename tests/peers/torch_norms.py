@@ -56,7 +56,8 @@ def normalized(kind: str, settings: Callable[..., dict[str, Any]]) -> Row:
             "bias": bias if bias is not None else np.zeros(shape) if affine else None,
         }
         y = say.enter(x, batched=given.pop("batched"))
-        return say(kind, y, weights=own, affine=None if affine else False, **given)
+        switch = {"InstanceNorm": affine}.get(kind, None if affine else False)
+        return say(kind, y, weights=own, affine=switch, **given)
 
     return row
 
@@ -86,7 +87,7 @@ def layer_norm(
     whole = over == x.ndim - 1
     rank = x.ndim - 1 if x.ndim > over else x.ndim
     return {
-        "axes": None if whole else tuple(range(rank - over, rank)),
+        "axis": None if whole else tuple(range(rank - over, rank)),
         "weight": weight,
         "bias": bias,
         "of": tuple(normalized_shape),
@@ -109,7 +110,7 @@ def rms_norm(
         "RMSNorm",
         y,
         weights={"weight": weight},
-        axes=tuple(range(rank - over, rank)),
+        axis=tuple(range(rank - over, rank)),
         epsilon=torch.finfo(torch.float64).eps if eps is None else eps,
         affine=None if weight is not None else False,
     )
@@ -160,7 +161,12 @@ def response_norm(
 def normalize(say: Said, x: torch.Tensor, p: float = 2, dim: int = 1, eps: float = 1e-12) -> Value:
     y, axis = say.enter(x), dim % max(x.ndim, 1)
     if p == 2:
-        return say("L2Norm", y, axes=(axis,), epsilon=eps)
+        return say("L2Norm", y, axis=axis, epsilon=eps)
+    if p == 0:
+        raise Cannot("a length that counts the numbers that are not 0")
+    if p == torch.inf:
+        length = gathered_over(say, "Max", say("Abs", y), (axis,), keep=True)
+        return say("Divide", y, say("Clip", length, low=eps, high=torch.inf))
     powers = say("Power", say("Abs", y), exponent=float(p))
     total = gathered_over(say, "Sum", powers, (axis,), keep=True)
     length = say("Power", total, exponent=1 / p)

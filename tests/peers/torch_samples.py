@@ -120,7 +120,7 @@ def sloped(say: Said, backward: Backward, given: list[torch.Tensor], ends: Any, 
     """The first difference of gradients."""
     wanted = torch.autograd.grad(ends, given, errors, allow_unused=True)
     for tensor, gradient in zip(given, wanted, strict=True):
-        theirs = np.zeros(tuple(tensor.shape)) if gradient is None else gradient.numpy()
+        theirs = np.zeros(tuple(tensor.shape)) if gradient is None else gradient.numpy(force=True)
         if different := unequal(say.gradient(backward, tensor), theirs):
             return f"gradient {different}"
     return ""
