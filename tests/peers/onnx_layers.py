@@ -146,7 +146,7 @@ def layer_norm(
         "LayerNorm",
         y,
         weights={"weight": gain, "bias": np.zeros(gain.shape) if bias is None else bias},
-        axis=None if axis == 0 else tuple(range(axis, x.ndim)),
+        axis=None if axis == 0 else say.axes(y, range(axis, x.ndim)),
         epsilon=given.get("epsilon", 1e-5),
     )
     return [y, *[None] * (given["outputs"] - 1)]
@@ -154,11 +154,12 @@ def layer_norm(
 
 def rms_norm(say: Said, given: Attributes, x: Array, gain: Array) -> Value:
     axis = given.get("axis", -1) % x.ndim
+    y = say.enter(x)
     return say(
         "RMSNorm",
-        say.enter(x),
+        y,
         weights={"weight": gain},
-        axis=tuple(range(axis, x.ndim)),
+        axis=say.axes(y, range(axis, x.ndim)),
         epsilon=given.get("epsilon", 1e-5),
     )
 

@@ -14,6 +14,20 @@ from torch_axes import gathered_over
 Row = Callable[..., Any]
 
 
+def gained(
+    say: Said, kind: str, y: Value, weight: Any, bias: Any, shape: Any, **more: Any
+) -> Value:
+    """A norm with a gain and a bias; one that is missing is 1 or 0, or both are left out."""
+    affine = weight is not None or bias is not None
+    statistics = more.pop("statistics", {})
+    own = {
+        "weight": np.ones(shape) if affine and weight is None else weight,
+        "bias": np.zeros(shape) if affine and bias is None else bias,
+    }
+    switch = affine if kind == "InstanceNorm" or not affine else None
+    return say(kind, y, weights={**own, **statistics}, affine=switch, **more)
+
+
 def batch_norm(
     say: Said,
     x: torch.Tensor,
@@ -26,74 +40,45 @@ def batch_norm(
     eps: float = 1e-5,
 ) -> Value:
     say.training = training
-    y = say.enter(x, batched=True)
-    channels = x.shape[1]
-    affine = weight is not None or bias is not None
-    own = {
-        "weight": weight if weight is not None else np.ones(channels) if affine else None,
-        "bias": bias if bias is not None else np.zeros(channels) if affine else None,
+    y, channels = say.enter(x, batched=True), x.shape[1]
+    statistics = {
         "running_mean": np.zeros(channels) if mean is None else mean,
         "running_var": np.ones(channels) if variance is None else variance,
     }
-    return say(
-        "BatchNorm",
-        y,
-        weights=own,
-        epsilon=eps,
-        affine=None if affine else False,
-    )
-
-
-def normalized(kind: str, settings: Callable[..., dict[str, Any]]) -> Row:
-    """A norm with a gain and a bias, each of which may be missing; then it is 1 or 0."""
-
-    def row(say: Said, x: torch.Tensor, *args: Any, **kwargs: Any) -> Value:
-        given = settings(x, *args, **kwargs)
-        weight, bias, shape = given.pop("weight"), given.pop("bias"), given.pop("of")
-        affine = weight is not None or bias is not None
-        own = {
-            "weight": weight if weight is not None else np.ones(shape) if affine else None,
-            "bias": bias if bias is not None else np.zeros(shape) if affine else None,
-        }
-        y = say.enter(x, batched=given.pop("batched"))
-        switch = {"InstanceNorm": affine}.get(kind, None if affine else False)
-        return say(kind, y, weights=own, affine=switch, **given)
-
-    return row
+    return gained(say, "BatchNorm", y, weight, bias, channels, epsilon=eps, statistics=statistics)
 
 
 def group_norm(
-    x: torch.Tensor, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5
-) -> dict[str, Any]:
-    return {
-        "groups": num_groups,
-        "weight": weight,
-        "bias": bias,
-        "of": x.shape[1],
-        "epsilon": eps,
-        "batched": True,
-    }
+    say: Said,
+    x: torch.Tensor,
+    num_groups: int,
+    weight: Any = None,
+    bias: Any = None,
+    eps: float = 1e-5,
+) -> Value:
+    y = say.enter(x, batched=True)
+    return gained(say, "GroupNorm", y, weight, bias, x.shape[1], groups=num_groups, epsilon=eps)
+
+
+def last_axes(say: Said, y: Value, shape: Sequence[int]) -> tuple[str, ...] | None:
+    """The names of the axes that a normalized shape stands for; None for all of `y`."""
+    rank, over = len(y.shape), len(shape)
+    return None if over == rank else say.axes(y, range(rank - over, rank))
 
 
 def layer_norm(
+    say: Said,
     x: torch.Tensor,
     normalized_shape: Sequence[int],
     weight: Any = None,
     bias: Any = None,
     eps: float = 1e-5,
-) -> dict[str, Any]:
-    """Over the last axes: all but the batch's, or fewer."""
-    over = len(normalized_shape)
-    whole = over == x.ndim - 1
-    rank = x.ndim - 1 if x.ndim > over else x.ndim
-    return {
-        "axis": None if whole else tuple(range(rank - over, rank)),
-        "weight": weight,
-        "bias": bias,
-        "of": tuple(normalized_shape),
-        "epsilon": eps,
-        "batched": x.ndim > over,
-    }
+) -> Value:
+    y = say.enter(x, batched=x.ndim > len(normalized_shape))
+    axis = last_axes(say, y, normalized_shape)
+    return gained(
+        say, "LayerNorm", y, weight, bias, tuple(normalized_shape), axis=axis, epsilon=eps
+    )
 
 
 def rms_norm(
@@ -103,14 +88,12 @@ def rms_norm(
     weight: Any = None,
     eps: float | None = None,
 ) -> Value:
-    over = len(normalized_shape)
-    y = say.enter(x, batched=x.ndim > over)
-    rank = len(y.shape)
+    y = say.enter(x, batched=x.ndim > len(normalized_shape))
     return say(
         "RMSNorm",
         y,
         weights={"weight": weight},
-        axis=tuple(range(rank - over, rank)),
+        axis=last_axes(say, y, normalized_shape),
         epsilon=torch.finfo(torch.float64).eps if eps is None else eps,
         affine=None if weight is not None else False,
     )
@@ -133,17 +116,8 @@ def instance_norm(
         raise Cannot("running statistics of a picture without its batch")
     if not use_input_stats:
         return batch_norm(say, x, running_mean, running_var, weight, bias, False, momentum, eps)
-    row = normalized(
-        "InstanceNorm",
-        lambda x: {
-            "weight": weight,
-            "bias": bias,
-            "of": x.shape[1 if batched else 0],
-            "epsilon": eps,
-            "batched": batched,
-        },
-    )
-    return row(say, x)
+    y, channels = say.enter(x, batched=batched), x.shape[1 if batched else 0]
+    return gained(say, "InstanceNorm", y, weight, bias, channels, epsilon=eps)
 
 
 def response_norm(
@@ -189,8 +163,8 @@ def dropout(
 
 NORMS: dict[str, Row] = {
     "nn.functional.batch_norm": batch_norm,
-    "nn.functional.group_norm": normalized("GroupNorm", group_norm),
-    "nn.functional.layer_norm": normalized("LayerNorm", layer_norm),
+    "nn.functional.group_norm": group_norm,
+    "nn.functional.layer_norm": layer_norm,
     "nn.functional.rms_norm": rms_norm,
     "nn.functional.instance_norm": instance_norm,
     "nn.functional.local_response_norm": response_norm,
