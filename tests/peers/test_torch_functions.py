@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from functools import partial
 from typing import Any
 
@@ -14,7 +13,7 @@ from torch_axes import AXES
 from torch_layers import LAYERS
 from torch_losses import LOSSES
 from torch_norms import NORMS
-from torch_samples import judged, stand_in
+from torch_samples import judged, listed
 from torch_shapes import REARRANGING
 
 TABLE = ARITHMETIC | REARRANGING | AXES | LAYERS | NORMS | LOSSES
@@ -44,10 +43,7 @@ def test_samples_of_functions(capsys: pytest.CaptureFixture[str]) -> None:
 
 def functions() -> dict[str, Any]:
     """PyTorch's descriptions of its functions by name; "name/variant" for a variant."""
-    stand_in()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from torch.testing._internal.common_methods_invocations import op_db
+    op_db = listed("common_methods_invocations", "op_db")
     return {"/".join(filter(None, (op.name, op.variant_test_name))): op for op in op_db}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -12,7 +11,7 @@ import torch
 from counted import Suite
 from torch_modules import MODULES as TABLE
 from torch_modules import parameters
-from torch_samples import judged, stand_in
+from torch_samples import judged, listed
 
 EXPLAINED = {
     f"nn.LPPool{d}d": "PyTorch sums x^p, we |x|^p as ONNX does: for odd p they differ below 0"
@@ -44,11 +43,7 @@ def spoken(row: Any, module: Any, say: Any, *args: Any, **kwargs: Any) -> Any:
 
 def modules() -> dict[str, Any]:
     """PyTorch's descriptions of its modules by name."""
-    stand_in()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from torch.testing._internal.common_modules import module_db
-    return {described.name: described for described in module_db}
+    return {described.name: described for described in listed("common_modules", "module_db")}
 
 
 def samples(described: Any) -> Iterator[tuple[Any, Any, Any]]:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import sys
 import types
 import unittest
+import warnings
 from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from said import Cannot, Nothing, Said, Value
 from torch.utils._pytree import tree_flatten, tree_map
@@ -19,16 +23,22 @@ TOLERANCE = 1e-9
 """Of what is compared in float64, relative to the largest number of the array."""
 
 
-def stand_in() -> None:
-    """`expecttest`, which PyTorch's list of operators imports and does not use, as an empty shell.
+def listed(module: str, name: str) -> Any:
+    """One of the lists of samples in PyTorch's testing modules.
 
-    PyTorch's testing modules name it in the class statements of their own test cases, which are
-    not run here.
+    They import `expecttest` for test cases of their own, which are not run here: where it is not
+    installed an empty shell stands in. Where anything else is missing the test is skipped.
     """
-    if "expecttest" not in sys.modules:
+    if "expecttest" not in sys.modules and find_spec("expecttest") is None:
         shell = types.ModuleType("expecttest")
-        shell.TestCase = unittest.TestCase  # type: ignore[attr-defined]
+        shell.TestCase = unittest.TestCase
         sys.modules["expecttest"] = shell
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return getattr(import_module(f"torch.testing._internal.{module}"), name)
+    except ImportError as error:
+        pytest.skip(f"PyTorch's samples need {error.name}, which is not installed")
 
 
 def leaves(sample: Any) -> Any:
