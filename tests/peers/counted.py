@@ -43,11 +43,11 @@ class Suite:
 
     Args:
         name: of the suite.
-        explained: reasons for differences, by operator.
+        explained: by operator, how many samples differ at most, and why.
     """
 
     name: str
-    explained: Mapping[str, str] = field(default_factory=dict)
+    explained: Mapping[str, tuple[int, str]] = field(default_factory=dict)
     tallies: defaultdict[str, Tally] = field(default_factory=lambda: defaultdict(Tally))
 
     def count(self, operator: str, sample: str, judged: Callable[[], str]) -> None:
@@ -87,9 +87,12 @@ class Suite:
 
     @property
     def unexplained(self) -> list[str]:
-        """Differences of operators that no reason is given for."""
-        every = self.tallies.items()
-        return [d for name, tally in every if name not in self.explained for d in tally.different]
+        """Differences of operators that no reason is given for, or for fewer."""
+        found = []
+        for name, tally in self.tallies.items():
+            if len(tally.different) > self.explained.get(name, (0, ""))[0]:
+                found += tally.different
+        return found
 
     def summary(self) -> Iterator[str]:
         """A line per operator, the totals, and what stands in the way most often."""
@@ -97,7 +100,8 @@ class Suite:
         for name, tally in sorted(self.tallies.items()):
             made = (tally.samples, tally.expressible, tally.equal, len(tally.different))
             why = [f"{n} {why}" for why, n in tally.why_not.most_common(2)]
-            why += [self.explained.get(name, "no reason known")] * bool(tally.different)
+            if tally.different:
+                why.append(self.explained.get(name, (0, "no reason known"))[1])
             yield "{:48}{:8}{:6}{:6}{:11}  ".format(name, *made) + "; ".join(why)
         yield self.totals
         total = sum((tally.why_not for tally in self.tallies.values()), Counter[str]())
