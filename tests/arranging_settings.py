@@ -113,7 +113,8 @@ def padded(draw: Draw) -> Setting:
     every = mode in (0.0, 0.5) and draw(st.booleans())
     lengths = spec.shape if every else spec.spatial
     sides = tuple(draw(st.tuples(st.integers(0, n - 1), st.integers(0, n - 1))) for n in lengths)
-    return ops.Pad(sides, mode), (spec,)
+    alike = ((1, 1),) * len(lengths) if every and draw(st.booleans()) else sides
+    return ops.Pad(alike, mode), (spec,)
 
 
 @st.composite

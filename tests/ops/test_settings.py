@@ -268,3 +268,8 @@ def test_losses_stay_finite_where_probabilities_end() -> None:
     assert np.isfinite(ops.LogLoss().forward(sure)).all()
     scores = Call((np.array([[1e4, -1e4]]),), target=np.array([1]))
     assert ops.CrossEntropy().forward(scores).tolist() == [2e4]
+
+
+def test_padding_alike_on_all_axes_is_not_that_of_the_spatial_ones() -> None:
+    assert ops.Pad((1, 1, 1)).shape(Spec((1, 3, 3))) == Spec((3, 5, 5))
+    assert ops.Pad((1, 1)).shape(Spec((1, 3, 3))) == ops.Pad(1).shape(Spec((1, 3, 3)))

@@ -55,6 +55,8 @@ class Pad(Rearrangement):
         if () in given:
             raise SettingError("a side of {self} is nothing", remedy="Write PAD 2 or PAD 1x2.")
         padding = checked_padding(tuple(map(_both, given)))
+        if isinstance(padding, int) and len(given) > 1:
+            padding = (padding,) * len(given)  # of all axes, where one number is of the spatial
         object.__setattr__(self, "sides", 0 if padding == "valid" else padding)
         if isinstance(self.mode, str) and self.mode not in MODES:
             raise SettingError(
