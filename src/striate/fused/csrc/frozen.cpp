@@ -28,13 +28,17 @@ double lane_work(const Step& step) {
   return 4.0 * l.pooled * l.kernel_h * l.row * l.outputs / LANES;
 }
 
+// Multiply-adds that are worth waking another thread for, which takes microseconds.
+constexpr double WORK_OF_A_THREAD = 1 << 18;
+
 struct Chain {
   const Step* steps;
   int count, convolutions, in_lanes, groups, batch, threads;
 
   Chain(const Step* given, int all, int images, int team)
-      : steps(given), count(all), convolutions(0), in_lanes(0), groups(0), batch(images), threads(team) {
+      : steps(given), count(all), convolutions(0), in_lanes(0), groups(0), batch(images), threads(1) {
     while (convolutions < count && steps[convolutions].pool != DENSE) ++convolutions;
+    threads = (int)std::min<double>(team, 1 + shared_work() / WORK_OF_A_THREAD);
     if (parts_of(batch, LANES) < threads) return;
     double best = 0, alone = 0, lanes = 0;  // the first layers whose work in lanes is least
     for (int s = 0; s < convolutions; ++s) {
@@ -45,6 +49,15 @@ struct Chain {
       groups = batch / LANES + fill;
     }
     if (!groups) in_lanes = 0;
+  }
+  // What several threads can share: the convolutions of one image are one thread's.
+  double shared_work() const {
+    double work = 0;
+    for (int s = batch > 1 ? 0 : convolutions; s < count; ++s) {
+      const Layer l(steps[s].shape);
+      work += (double)l.outputs * l.kernel_h * l.row * l.out_h * l.out_w;
+    }
+    return work * batch;
   }
   static int64_t size_after(const Step& step) {
     const Layer l(step.shape);
@@ -210,8 +223,7 @@ extern "C" void frozen_run(const Step* steps, int32_t count, int32_t batch, int3
   const Chain chain(steps, count, batch, threads);
   Workspace space{workspace};
   const Buffers buffers(chain, space);
-#pragma omp parallel num_threads(threads)
-  {
+  const auto work = [&] {
     const float* from = x;
     if (chain.convolutions) {
       float* to = buffers.features ? buffers.features : y;
@@ -223,5 +235,8 @@ extern "C" void frozen_run(const Step* steps, int32_t count, int32_t batch, int3
       run_dense(steps[s], batch, from, to);
       from = to;
     }
-  }
+  };
+  if (chain.threads == 1) return work();  // a team of one asks the system to wake nobody, often
+#pragma omp parallel num_threads(chain.threads)
+  work();
 }
