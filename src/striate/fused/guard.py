@@ -40,17 +40,7 @@ def allows(*tensors: Tensor | None) -> bool:
     >>> allows(torch.zeros(2, 3)), allows(torch.zeros(2, 3).double()), allows(torch.zeros(0, 3))
     (True, False, False)
     """
-    if not _is_calm():
-        return False
-    for each in tensors:  # noqa: SIM110 (`all` of a generator takes as long as the questions)
-        if each is not None and not _is_readable(each):
-            return False
-    return True
-
-
-def _is_calm() -> bool:
-    """Whether what is called now is simply computed."""
-    return not (
+    if (
         torch.compiler.is_compiling()
         or torch.compiler.is_exporting()
         or private.MISSING
@@ -61,7 +51,12 @@ def _is_calm() -> bool:
         or private.forward_ad._current_level >= 0
         or any_autocast()
         or saved_tensor_hooks(True) is not None
-    )
+    ):
+        return False
+    for each in tensors:  # noqa: SIM110 (`all` of a generator takes as long as the questions)
+        if each is not None and not _is_readable(each):
+            return False
+    return True
 
 
 def _is_readable(x: Tensor) -> bool:
@@ -185,13 +180,14 @@ class _Look:
         self._weights = [w for m in modules for w in m._parameters.values() if w is not None]
         self._classes = list(dict.fromkeys(map(type, modules)))
         # Each of these calls is compared by equality, with each of the things beside it.
-        self._calls: list[Callable[[Any], Any]] = [len, type, _forward]
-        self._things: list[Sequence[Any]] = [[*own, *folders, *holders], modules, self._classes]
+        children = [each.values() for each in folders]
+        self._calls: list[Callable[[Any], Any]] = [len, list, type, _forward]
+        self._things: list[Sequence[Any]] = [[*own, *holders], children, modules, self._classes]
         for call in _states_of(self._weights, copied):
             self._calls.append(call)
             self._things.append(self._weights)
         # Tensors are compared by identity: equality is one of their operators.
-        self._views = [each.values() for each in (*folders, *holders)]
+        self._views = [each.values() for each in holders]
         self._settings = [
             (itemgetter(*names), vars(module))
             for path, module in found.items()
