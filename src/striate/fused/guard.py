@@ -196,14 +196,9 @@ class _Look:
         self._held = [*chain.from_iterable(self._views)]
         self._found = [*chain.from_iterable(map(map, self._calls, self._things))]
         self._values = [get(own) for get, own in self._settings]
-        self.is_original = self._is_original(found, made, holders)
+        self.is_original = self._is_original(found, made)
 
-    def _is_original(
-        self,
-        found: Mapping[str, nn.Module],
-        made: Mapping[str, Original],
-        holders: Iterable[Mapping[str, Tensor | None]],
-    ) -> bool:
+    def _is_original(self, found: Mapping[str, nn.Module], made: Mapping[str, Original]) -> bool:
         below = {path: module for path, module in found.items() if path}
         return (
             below.keys() == made.keys()
@@ -211,11 +206,7 @@ class _Look:
             and "forward" not in vars(self.root)
             and all(map(_is_own_forward, self._classes))
             and not self._has_hooks()
-            and all(
-                t is None or (type(t) in PLAIN and t.is_cpu)
-                for each in holders
-                for t in each.values()
-            )
+            and all(t is None or (type(t) in PLAIN and t.is_cpu) for t in self._held)
             and all(map(_is_readable, self._weights))
         )
 
