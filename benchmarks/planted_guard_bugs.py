@@ -71,7 +71,7 @@ BUGS = (
     Bug(
         "no weights put in place of others",
         GUARD,
-        "and all(map(is_, held, self._held))",
+        "and all(map(is_, chain.from_iterable(self._views), self._held))",
         "and True",
     ),
     Bug("no writes to weights", GUARD, '"_version" if counted', '"dtype" if counted'),

@@ -42,21 +42,23 @@ def test_a_chain_is_its_layers(drawn: Drawn, batch: int, threads: int) -> None:
     torch.testing.assert_close(y.double(), wanted, rtol=0, atol=3e-5 * max(scale, 1.0))
 
 
-def net(batch: int) -> tuple[FrozenLayers, Tensor]:
+def net(batch: int, units: int = 21) -> tuple[FrozenLayers, Tensor]:
     generator = torch.Generator().manual_seed(0)
     layers = [
         LayerShape("avg", (2, 14, 13), (5, 2, 5, 3), False, "tanh"),
-        LayerShape("dense", (125,), (21, 125), True, "relu"),
+        LayerShape("dense", (125,), (units, 125), True, "relu"),
+        LayerShape("dense", (units,), (10, units)),
     ]
     assert layers[0].size_after == (5, 5, 5)
-    numbers = [torch.randn(each.weight, generator=generator) for each in layers]
-    return FrozenLayers(layers, [numbers[0], None, numbers[1], torch.ones(21)]), torch.randn(
-        batch, 2, 14, 13, generator=generator
-    )
+    first, second, third = (torch.randn(each.weight, generator=generator) for each in layers)
+    weights = [first, None, second, torch.ones(units), third, torch.ones(10)]
+    return FrozenLayers(layers, weights), torch.randn(batch, 2, 14, 13, generator=generator)
 
 
-def test_the_same_bits_every_time_whatever_the_threads() -> None:
-    chain, x = net(64)
+@pytest.mark.parametrize(("batch", "units"), [(64, 21), (1, 21), (1, 5000), (2, 5000)])
+def test_the_same_bits_every_time_whatever_the_threads(batch: int, units: int) -> None:
+    """One picture's convolutions are one thread's, and few numbers too: the team changes."""
+    chain, x = net(batch, units)
     first = chain(x)
     torch.testing.assert_close(chain(x), first, rtol=0, atol=0)
     for threads in (1, 2, 3):

@@ -104,11 +104,6 @@ class Engine:
                 found[0] = found[0]._replace(run=torch.no_grad()(found[0].run))
         return found
 
-    def only_call(self, network: Network, inputs: Sequence[Any]) -> Bound | None:
-        """What computes the network, where it is one call and the guard allows it."""
-        calls = self.calls(network, inputs)
-        return calls[0].run if calls is not None and len(calls) == 1 else None
-
     def forget(self) -> None:
         """Look at modules and weights again before the next call."""
         self._guard.forget()

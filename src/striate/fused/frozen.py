@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import torch
@@ -108,14 +108,15 @@ class FrozenLayers:
         """The same for one size of batch and so many threads, asked for often."""
         if (batch, threads) not in self._calls:
             floats = self._built.frozen_workspace(self._at, self._count, batch, threads)
-            sizes = self._at, self._count, batch, threads
+            run = self._built.frozen_run
+            given = self._at, self._count, batch, threads
+            sizes = [kind(each) for kind, each in zip(run.argtypes, given, strict=False)]
             size, last = (batch, *self.size_after), torch.channels_last
             layout = last if len(size) == 4 else torch.contiguous_format
-            answer = partial(torch.empty, size, memory_format=layout)
-            run = self._built.frozen_run
+            like = torch.empty(size, memory_format=layout)  # never written to: takes no memory
 
             def call(x: Tensor) -> Tensor:
-                y = answer()
+                y = torch.empty_like(like)
                 run(*sizes, x.data_ptr(), y.data_ptr(), workspace(floats).data_ptr())
                 return y
 

@@ -8,7 +8,7 @@ gradient cannot be seen: `DistributedDataParallel` does that, and is called as a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from operator import attrgetter, is_, itemgetter
 from typing import Any, NamedTuple
@@ -40,17 +40,7 @@ def allows(*tensors: Tensor | None) -> bool:
     >>> allows(torch.zeros(2, 3)), allows(torch.zeros(2, 3).double()), allows(torch.zeros(0, 3))
     (True, False, False)
     """
-    if not _is_calm():
-        return False
-    for each in tensors:  # noqa: SIM110 (`all` of a generator takes as long as the questions)
-        if each is not None and not _is_readable(each):
-            return False
-    return True
-
-
-def _is_calm() -> bool:
-    """Whether what is called now is simply computed."""
-    return not (
+    if (
         torch.compiler.is_compiling()
         or torch.compiler.is_exporting()
         or private.MISSING
@@ -61,7 +51,12 @@ def _is_calm() -> bool:
         or private.forward_ad._current_level >= 0
         or any_autocast()
         or saved_tensor_hooks(True) is not None
-    )
+    ):
+        return False
+    for each in tensors:  # noqa: SIM110 (`all` of a generator takes as long as the questions)
+        if each is not None and not _is_readable(each):
+            return False
+    return True
 
 
 def _is_readable(x: Tensor) -> bool:
@@ -171,36 +166,37 @@ def _again(made: Mapping[str, Original], copied: bool) -> Guard:
 
 
 class _Look:
-    """The modules and weights of a network at one time. Lists are compared by code in C."""
+    """The modules and weights of a network at one time. Lists are filled and compared in C."""
 
     def __init__(
         self, root: nn.Module, made: Mapping[str, Original], copied: bool, handles: int
     ) -> None:
         found = dict(root.named_modules())
-        self.root, self._modules, self._copied = root, list(found.values()), copied
-        self._dicts: list[dict[str, Any]] = [vars(module) for module in self._modules]
-        self._weights = [w for m in self._modules for w in m._parameters.values() if w is not None]
-        self._folders = [m._modules for m in self._modules if m._modules]
-        self._holders = [own for m in self._modules for own in (m._parameters, m._buffers) if own]
-        self._held = [*chain.from_iterable(map(_values, self._holders))]
-        self._classes = list(dict.fromkeys(map(type, self._modules)))
-        self._handles = handles
+        modules = list(found.values())
+        own: list[dict[str, Any]] = [vars(module) for module in modules]
+        folders: list[dict[str, Any]] = [m._modules for m in modules if m._modules]
+        holders = [each for m in modules for each in (m._parameters, m._buffers) if each]
+        self.root, self._dicts, self._handles = root, own, handles
+        self._weights = [w for m in modules for w in m._parameters.values() if w is not None]
+        self._classes = list(dict.fromkeys(map(type, modules)))
+        # Each of these calls is compared by equality, with each of the things beside it.
+        children = [each.values() for each in folders]
+        self._calls: list[Callable[[Any], Any]] = [len, list, type, _forward]
+        self._things: list[Sequence[Any]] = [[*own, *holders], children, modules, self._classes]
+        for call in _states_of(self._weights, copied):
+            self._calls.append(call)
+            self._things.append(self._weights)
+        # Tensors are compared by identity: equality is one of their operators.
+        self._views = [each.values() for each in holders]
         self._settings = [
             (itemgetter(*names), vars(module))
             for path, module in found.items()
             if path in made and (names := [n for n in made[path].settings if n in vars(module)])
         ]
-        places = [Tensor.data_ptr] if copied else [Tensor.data_ptr, Tensor.is_contiguous]
-        self._looks: list[Callable[[Tensor], Any]] = [_state_of(self._weights, copied), *places]
-        self._sizes, self._kinds, self._forwards = self._about_modules()
-        self._children = [[*each.values()] for each in self._folders]
+        self._held = [*chain.from_iterable(self._views)]
+        self._found = [*chain.from_iterable(map(map, self._calls, self._things))]
         self._values = [get(own) for get, own in self._settings]
-        self._states = [[*map(look, self._weights)] for look in self._looks]
         self.is_original = self._is_original(found, made)
-
-    def _about_modules(self) -> tuple[list[int], list[type], list[Any]]:
-        forwards = [*map(_forward, self._classes)]
-        return [*map(len, self._dicts)], [*map(type, self._modules)], forwards
 
     def _is_original(self, found: Mapping[str, nn.Module], made: Mapping[str, Original]) -> bool:
         below = {path: module for path, module in found.items() if path}
@@ -224,18 +220,13 @@ class _Look:
     def holds(self) -> bool:
         """Whether all is as it was then, and nobody listens.
 
-        Written for speed: lists that C fills and compares, and no calls in between.
+        Written for speed: a single picture waits for it. Lengths come first, so that `map` ends
+        with neither list before the other.
         """
-        held = [*chain.from_iterable(map(_values, self._holders))]
         return (
-            len(held) == len(self._held)
-            and all(map(is_, held, self._held))
-            and [*map(len, self._dicts)] == self._sizes
-            and [*map(type, self._modules)] == self._kinds
-            and [*map(_forward, self._classes)] == self._forwards
-            and [[*each.values()] for each in self._folders] == self._children
+            [*chain.from_iterable(map(map, self._calls, self._things))] == self._found
+            and all(map(is_, chain.from_iterable(self._views), self._held))
             and [get(own) for get, own in self._settings] == self._values
-            and [[*map(look, self._weights)] for look in self._looks] == self._states
             and not (self._handles != private.handles.next_id and self._has_hooks())
         )
 
@@ -255,15 +246,14 @@ def _is_own_forward(kind: type[nn.Module]) -> bool:
     return getattr(kind.forward, "__module__", None) == base.__module__
 
 
-def _state_of(weights: Iterable[Tensor], copied: bool) -> Callable[[Tensor], Any]:
-    """What of a weight may change while it stays the same object, beside its place."""
+def _states_of(weights: Iterable[Tensor], copied: bool) -> list[Callable[[Tensor], Any]]:
+    """What of a weight may change while it stays the same object."""
     if not copied:
-        return _lie
+        return [_lie, Tensor.data_ptr, Tensor.is_contiguous]
     # Nobody counts the writes to tensors of `torch.inference_mode`.
     counted = not any(each.is_inference() for each in weights)
-    return attrgetter("_version" if counted else "dtype")
+    return [attrgetter("_version" if counted else "dtype"), Tensor.data_ptr]
 
 
-_values: Callable[[dict[str, Any]], Iterable[Any]] = dict.values
 _forward = attrgetter("forward")
 _lie = attrgetter("requires_grad", "shape", *private.TENSOR_HOOKS)

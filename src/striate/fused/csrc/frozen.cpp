@@ -28,6 +28,8 @@ double lane_work(const Step& step) {
   return 4.0 * l.pooled * l.kernel_h * l.row * l.outputs / LANES;
 }
 
+constexpr double WORK_OF_A_THREAD = 1 << 18;  // multiply-adds: to wake one takes microseconds
+
 struct Chain {
   const Step* steps;
   int count, convolutions, in_lanes, groups, batch, threads;
@@ -45,6 +47,15 @@ struct Chain {
       groups = batch / LANES + fill;
     }
     if (!groups) in_lanes = 0;
+  }
+  // Threads that the work of steps [first, last) is worth waking.
+  int team(int first, int last) const {
+    double work = 0;
+    for (int s = first; s < last; ++s) {
+      const Layer l(steps[s].shape);
+      work += (double)batch * l.outputs * l.kernel_h * l.row * l.out_h * l.out_w;
+    }
+    return (int)std::min<double>(threads, 1 + work / WORK_OF_A_THREAD);
   }
   static int64_t size_after(const Step& step) {
     const Layer l(step.shape);
@@ -210,18 +221,28 @@ extern "C" void frozen_run(const Step* steps, int32_t count, int32_t batch, int3
   const Chain chain(steps, count, batch, threads);
   Workspace space{workspace};
   const Buffers buffers(chain, space);
-#pragma omp parallel num_threads(threads)
-  {
-    const float* from = x;
-    if (chain.convolutions) {
+  const auto run = [&](int first, int last) {
+    if (first < chain.convolutions) {
       float* to = buffers.features ? buffers.features : y;
       convolve(chain, x, to, buffers.threads + omp_get_thread_num() * buffers.per_thread);
-      from = to;
+      first = chain.convolutions;
     }
-    for (int s = chain.convolutions; s < count; ++s) {
-      float* to = s + 1 == count ? y : buffers.units[s % 2];
-      run_dense(steps[s], batch, from, to);
-      from = to;
+    for (int s = first; s < last; ++s) {
+      const float* inner = s == chain.convolutions ? buffers.features : buffers.units[(s - 1) % 2];
+      run_dense(steps[s], batch, s ? inner : x, s + 1 == count ? y : buffers.units[s % 2]);
     }
+  };
+  // What cannot be shared, or is too little to be, comes before and behind what is: threads that
+  // only wait at a barrier cost the one that works.
+  const int first = batch > 1 ? 0 : chain.convolutions;
+  int last = count;
+  while (last > chain.convolutions && chain.team(last - 1, last) == 1) --last;
+  if (first > 0) run(0, first);
+  const int team = chain.team(first, last);
+  if (team == 1) run(first, last);  // in no parallel region, whose barriers call the system
+  else {
+#pragma omp parallel num_threads(team)
+    run(first, last);
   }
+  if (last < count) run(last, count);
 }

@@ -75,10 +75,10 @@ void mean_rows(const Layer& l, int vector, const max_forward::Buffers& shared,
     for (int j = 0; j < l.pool_w; ++j)
       for (int v = 0; v < VECTORS; ++v) {
         const float *a = upper + 2 * j * wide + v * LANES, *b = lower + 2 * j * wide + v * LANES;
-        Vec sum = (activate<ACT>(load(a)) + activate<ACT>(load(a + wide))) +
-                  (activate<ACT>(load(b)) + activate<ACT>(load(b + wide)));
+        Vec window[] = {load(a), load(a + wide), load(b), load(b + wide)};
+        activate_all<ACT>(window);
         store(image + ((int64_t)i * l.pool_w + j) * l.lanes_k + (vector + v) * LANES,
-              sum * splat(.25f));
+              ((window[0] + window[1]) + (window[2] + window[3])) * splat(.25f));
       }
   }
 }
