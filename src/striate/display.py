@@ -16,7 +16,10 @@ from io import StringIO
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions
+    from rich.segment import Segment
     from rich.table import Table
+    from rich.text import Text
 
 WIDTH = 100
 """Columns of a text where no terminal says how wide it is."""
@@ -42,6 +45,12 @@ class Line:
 
     text: str
     style: str = ""
+
+    def on_terminal(self, width: int) -> Trimmed:
+        """The line for rich, which breaks it where it is too long."""
+        from rich.text import Text
+
+        return Trimmed(Text(visible(self.text), STYLES[self.style]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +109,7 @@ class Grid:
         widest = max(cell_len(visible(each)) for each in cells)
         return min(widest, max(column.wide, len(column.heading))) if column.wide else widest
 
-    def on_terminal(self, width: int) -> Table:
+    def on_terminal(self, width: int) -> Trimmed:
         """The table for rich; what does not fit into `width` is folded, nothing is cut."""
         from rich import box
         from rich.table import Table
@@ -119,7 +128,33 @@ class Grid:
             )
         for row in self.rows:
             made.add_row(*map(_cell, row))
-        return made
+        return Trimmed(made)
+
+
+@dataclass(frozen=True, slots=True)
+class Trimmed:
+    """A text or table of rich without blank lines around it and spaces at the ends of lines."""
+
+    whole: Text | Table
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
+        from rich.segment import Segment
+
+        lines = [_trimmed(line) for line in console.render_lines(self.whole, options, pad=False)]
+        filled = [k for k, line in enumerate(lines) if line]
+        for line in lines[filled[0] : filled[-1] + 1] if filled else ([],):
+            yield from line
+            yield Segment.line()
+
+
+def _trimmed(line: Sequence[Segment]) -> list[Segment]:
+    """The parts of a line without the spaces at its end."""
+    kept = list(line)
+    while kept and not kept[-1].text.strip():
+        kept.pop()
+    if kept:
+        kept[-1] = kept[-1]._replace(text=kept[-1].text.rstrip())
+    return kept
 
 
 Block: TypeAlias = Line | Grid
@@ -166,7 +201,6 @@ def as_text(blocks: Iterable[Block], width: int = WIDTH) -> str:
 
     >>> print(as_text([Line("two"), Grid((Column("a"), Column("b")), (("1", "22"),))]))
     two
-    <BLANKLINE>
      a    b
      ──────
      1   22
@@ -184,8 +218,8 @@ def as_text(blocks: Iterable[Block], width: int = WIDTH) -> str:
         emoji=False,
     )
     for block in fitted(blocks, width):
-        console.print(visible(block.text) if isinstance(block, Line) else block.on_terminal(width))
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()).rstrip()
+        console.print(block.on_terminal(width))
+    return out.getvalue().rstrip("\n")
 
 
 def as_html(blocks: Iterable[Block]) -> str:

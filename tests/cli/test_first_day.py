@@ -144,6 +144,35 @@ def test_exit_codes(striate: Striate, words: tuple[str, ...], code: int) -> None
     assert striate(*words).code == code
 
 
+@pytest.mark.parametrize("width", [80, 120, 0])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("show", "lenet5"),
+        ("show", "--operators"),
+        ("networks",),
+        ("verify", NET),
+        ("why", NET, "three.csv", "conv1[0,1,0]", "--weights", "two.yaml"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_no_table_begins_blank_or_ends_in_spaces(
+    striate: Striate, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], width: int
+) -> None:
+    """On terminals of two widths, and in a pipe."""
+    if width:
+        monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+        monkeypatch.setenv("COLUMNS", str(width))
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", striate(*words).out).splitlines()
+    assert len(lines) > 3
+    assert lines[0].strip()
+    assert lines[-1].strip()
+    assert [line for line in lines if line != line.rstrip()] == []
+    assert all(lines)
+    if width:
+        assert max(map(len, lines)) <= width
+
+
 def test_the_padding_words_are_explained(striate: Striate) -> None:
     said = " ".join(striate("show", "--operators").out.split())
     for word in ("same_upper", "same_lower", "SAME_UPPER", "Keras", "PyTorch"):

@@ -11,7 +11,7 @@ from typing import TextIO
 from striate.console import console as console
 from striate.console import hush as hush
 from striate.console import naming
-from striate.display import HIDDEN, STYLES, Block, Line, fitted
+from striate.display import HIDDEN, Block, fitted
 from striate.display import visible as visible
 
 
@@ -53,7 +53,4 @@ def show(blocks: Iterable[Block]) -> None:
     """Print lines and tables, as wide as the terminal; columns without room are named."""
     out = console()
     for block in fitted(blocks, out.width):
-        if isinstance(block, Line):
-            out.print(block.text, style=STYLES[block.style] or None)
-        else:
-            out.print(block.on_terminal(out.width))
+        out.print(block.on_terminal(out.width))
