@@ -128,7 +128,7 @@ def _run() -> Path:
     """A short run, whole."""
     from striate.training import train
 
-    settings = {"epochs": 1, "batch_size": 40, "optimizer": "adam"}
+    settings = {"epochs": 1, "batch_size": 40, "optimizer": "adam", "quiet": True}
     return train(NETWORKS[0], _digits(), run=folder() / "run", **settings).folder
 
 
@@ -201,7 +201,7 @@ def run_folder(rng: Random) -> object:
     elif kind > 3:
         damage = safetensors_damaged if name.endswith("s") else bytes_damaged
         file.write_bytes(damage(rng, whole))
-    return resume(place, data=_digits())
+    return resume(place, data=_digits(), quiet=True)
 
 
 @cache

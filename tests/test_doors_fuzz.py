@@ -22,6 +22,13 @@ def test_a_few_hundred_damaged_inputs(door: str) -> None:
     assert tried(door, 300, seed=1)["failures"] == []
 
 
+def test_a_door_behind_a_run_says_nothing_of_it(capfd: pytest.CaptureFixture[str]) -> None:
+    """The output of a whole run is one line of JSON."""
+    assert tried("state", 5)["failures"] == []
+    assert tried("run_folder", 3)["failures"] == []
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_whole_run_hands_in_enough() -> None:
     assert sum(count for _, count in DOORS.values()) >= 200_000
 
