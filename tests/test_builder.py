@@ -69,7 +69,6 @@ from striate.ops import OPERATORS
             "INPUT 2x6x5 -> { AVGPOOL 2 -> side: FC 3 } AUX 0.3 -> FC 4",
         ),
         (Add(Input(5), Input(7).named("b") >> Dense(5)), "{ INPUT 5 | b: INPUT 7 -> FC 5 } ADD"),
-        (Input(5) >> ReLU() * 0 >> Dense(3), "INPUT 5 -> [RELU]*0 -> FC 3"),
         (Input(5) >> (Dense(5).named("a") >> ReLU()) * 3, "INPUT 5 -> [a: FC 5 -> RELU]*3"),
         (
             Input(5) >> (Dense(5).named("a") >> Add(At("a"), ReLU())) * 2 >> Add(At("a"), Pass()),
@@ -138,6 +137,8 @@ def test_two_numbers_on_one_axis() -> None:
         (lambda: ExitPart(ReLU, 0.3), r"Write ReLU\(…\)"),  # type: ignore[arg-type]
         (lambda: ExitPart(ReLU(), 0), "multiplied by 0"),
         (lambda: ReLU() * -1, "cannot be repeated -1 times"),
+        (lambda: ReLU() * 0, "cannot be repeated 0 times"),
+        (lambda: Pass() * 3, "does nothing, however often"),
         (lambda: ReLU() * 2.5, "cannot be repeated 2.5 times"),  # type: ignore[operator]
         (lambda: (ReLU() * 1000) * 1000, "more than 30,000"),
         (lambda: (ReLU() >> Tanh()).named("a"), "no single operator"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from hypothesis import strategies as st
 
 from striate.graph import Auxiliary, Graph, Node, Operator
@@ -114,6 +116,11 @@ def _chains(draw: st.DrawFn, depth: int) -> str:
     return arrow.join(draw(st.lists(_elements(depth), min_size=1, max_size=3)))
 
 
+def _does_something(chain: str) -> bool:
+    """Whether a block of it may be repeated: PASS alone may not."""
+    return bool({*re.split(r"->|→|#.*|\s", chain)} - {"", "PASS"})
+
+
 @st.composite
 def _elements(draw: st.DrawFn, depth: int) -> str:
     steps = ("RELU", "tanh", "BN", "Conv 2 3x3 same", "CONV3-2", "MAXPOOL 3 stride=1 pad=1", "PASS")
@@ -121,7 +128,8 @@ def _elements(draw: st.DrawFn, depth: int) -> str:
     if kind < 3:
         return draw(st.sampled_from(steps))
     if kind == 3:
-        return f"[{draw(_chains(depth - 1))}]*{draw(st.integers(0, 3))}"
+        block = draw(_chains(depth - 1).filter(_does_something))
+        return f"[{block}]*{draw(st.integers(1, 3))}"
     if kind == 4:
         branches = draw(st.lists(_chains(depth - 1), min_size=1, max_size=2))
         merge = draw(st.sampled_from(("ADD", "mul")))

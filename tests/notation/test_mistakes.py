@@ -106,6 +106,10 @@ MALFORMED = (
     ("INPUT 5 -> AUX 0.3", "AUX", "AUX stands after a brace", ""),
     ("INPUT 5 -> a: PASS", "PASS", "PASS has no name", ""),
     ("INPUT 5 -> [RELU]*-1", "-1", "cannot be repeated -1 times", ""),
+    ("INPUT 5 -> [RELU]*0", "0", "repeated 0 times is not there", "Leave it out"),
+    ("INPUT 5 -> [RELU -> { [TANH]*0 | PASS } ADD]*2", "0", "repeated 0 times", "Leave it out"),
+    ("INPUT 5 -> [PASS]*3", "3", "only passes on", "leave it out"),
+    ("INPUT 5 -> [[PASS -> PASS] -> PASS]*3", "3", "only passes on", ""),
     ("INPUT 5 -> [RELU]*2.5", "2.5", "cannot be repeated 2.5 times", ""),
     ("INPUT 5 -> [RELU]*1000000000", "1000000000", "more than 30,000", "Repeat less"),
     ("INPUT 5 -> [[RELU]*1000]*1000", "1000", "1,000,001 operators", ""),
@@ -116,6 +120,8 @@ MALFORMED = (
     ("INPUT 5 -> { @inptu | PASS } ADD", "@inptu", "no node before this is called inptu",
      "Did you mean input?"),
     ("INPUT 5 -> { @later | PASS } ADD -> later: RELU", "@later", "no node before", ""),
+    ("INPUT 5 -> RELU -> @C3", "@C3", "no node before this is called C3", "C3: CONV 16 5x5"),
+    ("INPUT 5 -> RELU -> @inptu", "@inptu", "no node before", "Did you mean input?"),
     ("INPUT 5 -> RELU -> @input", "@input", "can only start", "{ PASS | @input }"),
     ("INPUT 5 -> SOFTMAX -> LOGLOSS -> RELU", "RELU", "after a loss", ""),
     ("INPUT 5 -> { CROSSENTROPY | CROSSENTROPY } ADD", "ADD", "after a loss", ""),
@@ -136,7 +142,11 @@ ILLEGAL = (
     ("INPUT 5 -> { FC 3 | PASS } ADD", ShapeError, "ADD", "", ""),
     ("INPUT 5 -> FC 3; INPUT 6", GraphError, "FC 3", "fc1 leads nowhere", ""),
     ("INPUT 5 -> FC 3 -> { FC 4 } AUX", GraphError, "FC 4", "depends on the output fc1", ""),
-    ("[RELU]*0", GraphError, "", "needs at least an input", "INPUT 1x28x28"),
+    ("INPUT 28x28 -> CONV 6 5x5", ShapeError, "CONV 6 5x5", "one spatial axis",
+     "The first number of 28x28 counts channels: one channel of 28x28 is INPUT 1x28x28."),
+    ("INPUT 28x28 -> RELU -> AVGPOOL 2x2", ShapeError, "AVGPOOL 2x2", "", "INPUT 1x28x28"),
+    ("INPUT 32x30x3 -> CONV 6 5x5", ShapeError, "CONV 6 5x5", "does not fit its 30x3 input",
+     "Channels come first: 32x30 pixels are INPUT 3x32x30."),
 )  # fmt: skip
 """The same for texts that are well written, with the kind of error."""
 

@@ -112,10 +112,8 @@ def test_flatten_may_be_written() -> None:
     [
         ("INPUT 5 -> [RELU]*3", "INPUT 5 -> RELU -> RELU -> RELU"),
         ("INPUT 5 -> [RELU]", "INPUT 5 -> RELU"),
-        ("INPUT 5 -> [FC 7 -> RELU]*0 -> FC 3", "INPUT 5 -> FC 3"),
-        ("INPUT 5 -> FC 3 -> [RELU]*0", "INPUT 5 -> FC 3"),
         ("INPUT 5 -> [[ELU]*2 -> TANH]*2", "INPUT 5 -> ELU -> ELU -> TANH -> ELU -> ELU -> TANH"),
-        ("INPUT 5 -> [[RELU]*0 -> [TANH]*1]*2", "INPUT 5 -> TANH -> TANH"),
+        ("INPUT 5 -> [[PASS -> RELU]*1 -> [TANH]*1]*2", "INPUT 5 -> RELU -> TANH -> RELU -> TANH"),
         ("[INPUT 5 -> RELU]*1 -> FC 3", "INPUT 5 -> RELU -> FC 3"),
         ("INPUT 5 -> PASS -> FC 3", "INPUT 5 -> FC 3"),
         ("INPUT 5; @input -> FC 3;", "INPUT 5 -> FC 3"),

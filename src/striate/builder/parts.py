@@ -26,12 +26,17 @@ class Part(ABC):
         """This, `times` times in series.
 
         Raises:
-            SettingError: not a whole number of 0 or more, or far too many.
+            SettingError: not a whole number of 1 or more, far too many, or a part that does
+                nothing however often.
         """
-        if type(times) is not int or times < 0:
+        if type(times) is not int or times < 1:
             raise SettingError(
                 f"{self!r} cannot be repeated {times!r} times",
-                remedy="Give a whole number of 0 or more.",
+                remedy="Give a whole number of 1 or more, or leave the part out.",
+            )
+        if _is_idle(self):
+            raise SettingError(
+                f"{self!r} does nothing, however often it is repeated", remedy="Leave it out."
             )
         if times * max(1, self.size) > MOST_NODES:
             raise SettingError(
@@ -249,3 +254,8 @@ def as_part(value: object) -> Part:
 
 def _steps(part: Part) -> tuple[Part, ...]:
     return part.parts if isinstance(part, Chain) else (part,)
+
+
+def _is_idle(part: Part) -> bool:
+    """Whether a part changes nothing: Pass(), or a series of it."""
+    return isinstance(part, Chain) and all(map(_is_idle, part.parts))

@@ -117,8 +117,16 @@ def check_axes(operator: type[Operator], values: Mapping[str, object], x: Spec, 
                 f"{key} of {name} has {len(value)} numbers, "  # type: ignore[arg-type]
                 f"but its {x} input has {axes}",
                 remedy=f"Write {key} as one number for all axes"
-                + (f", or {rank} numbers." if rank > 1 else "."),
+                + (f", or {rank} numbers." if rank > 1 else ".")
+                + _channels_missing(len(value), x),  # type: ignore[arg-type]
             )
+
+
+def _channels_missing(numbers: int, x: Spec) -> str:
+    """What to say where the setting fits the input but for an axis of channels."""
+    if numbers != x.rank:
+        return ""
+    return f"\nThe first number of {x} counts channels: one channel of {x} is INPUT 1x{x}."
 
 
 def nearest(name: str, known: Mapping[str, Setting]) -> str:

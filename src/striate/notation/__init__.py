@@ -8,7 +8,7 @@
     RESIZE 2 bilinear | RESIZE 14x14  a factor; or a size for each spatial axis
     RESHAPE 2x-1x0x0                  -1 takes what is left; 0, first or last, keeps an axis
     A -> B                            in series; → and line breaks do as well, case does not matter
-    [ A -> B ]*3                      repeated; names in it get _2, _3 in later copies; *0 is legal
+    [ A -> B ]*3                      repeated; names in it get _2, _3 in later copies
     { A -> B | C | PASS } CONCAT      branches from one value, then a merge: CONCAT, ADD, MUL
     { A -> B } AUX 0.3                a side exit whose loss counts 0.3; goes on from before it
     C3: CONV 16 5x5                   a name; other nodes are called conv1, relu1, pool1 …

@@ -187,20 +187,20 @@ class Assembler:
     def _reference(self, reference: Reference, *, is_start: bool) -> str:
         word = reference.name
         span = TextSpan(word.span.start - 1, word.span.end)
-        if not is_start:
-            raise fault(
-                self.text,
-                span,
-                f"@{word.text} can only start a chain or a branch",
-                f"Write {{ PASS | @{word.text} }} ADD to bring it in, or ; before it.",
-            )
         name = self._meant(word.text)
         if name not in self.assembly:
             raise fault(
                 self.text,
                 span,
                 f"no node before this is called {word.text}",
-                did_you_mean(word.text, self.spans) or "Name one: C3: CONV 16 5x5.",
+                did_you_mean(word.text, self.spans) or f"Name one: {word.text}: CONV 16 5x5.",
+            )
+        if not is_start:
+            raise fault(
+                self.text,
+                span,
+                f"@{word.text} can only start a chain or a branch",
+                f"Write {{ PASS | @{word.text} }} ADD to bring it in, or ; before it.",
             )
         return name
 
@@ -259,6 +259,13 @@ class Assembler:
     def _repeat(self, repeat: Repeat, value: str | None, *, is_start: bool) -> str | None:
         if repeat.count is None:
             return self._chain(repeat.body, value, is_start=is_start)
+        if _is_idle(repeat.body):
+            raise fault(
+                self.text,
+                repeat.count.span,
+                "a block that only passes on does nothing, however often it is repeated",
+                "Write an operator into it, or leave it out.",
+            )
         for _ in range(self._times(repeat.count)):
             self.scopes.append({})
             value = self._chain(repeat.body, value, is_start=is_start)
@@ -272,12 +279,19 @@ class Assembler:
             times = values.number(count.text)
         except ValueError:
             times = None
+        if times == 0:
+            raise fault(
+                self.text,
+                count.span,
+                "a block that is repeated 0 times is not there",
+                "Leave it out, or write how often as in [CONV 8 3x3 -> RELU]*2.",
+            )
         if not isinstance(times, int) or times < 0:
             raise fault(
                 self.text,
                 count.span,
                 f"a block cannot be repeated {count.text[:20]} times",
-                "Write a whole number of 0 or more, as in [CONV 8 3x3 -> RELU]*2.",
+                "Write a whole number of 1 or more, as in [CONV 8 3x3 -> RELU]*2.",
             )
         return times
 
@@ -305,3 +319,13 @@ class Assembler:
                     "Repeat less.",
                 )
         return total
+
+
+def _is_idle(chain: Chain) -> bool:
+    """Whether a chain changes nothing: PASS alone, or blocks of it."""
+    return all(
+        element.keyword.text.upper() == PASS
+        if isinstance(element, Written)
+        else isinstance(element, Repeat) and _is_idle(element.body)
+        for element in chain
+    )

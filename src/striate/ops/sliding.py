@@ -33,8 +33,17 @@ def output_sizes(windows: Sequence[Window], x: Spec, what: str = "window") -> tu
         f"the {extents} {what} of {{self}} does not fit its "
         f"{'x'.join(map(str, x.spatial))} input ({padding})",
         remedy=f"Windows up to {fits} fit; or pad by {-(-lacking // 2)} more on each side, "
-        "pool less before it, or start from a larger picture.",
+        f"pool less before it, or start from a larger picture.{_channels_first(x)}",
     )
+
+
+def _channels_first(x: Spec) -> str:
+    """What to say of a shape that looks like a picture with its channels last."""
+    *sides, last = x.shape
+    if len(sides) != 2 or last not in (1, 3) or min(sides) < 8:
+        return ""
+    size = "x".join(map(str, sides))
+    return f"\nChannels come first: {size} pixels are INPUT {last}x{size}."
 
 
 def padded(x: Array, windows: Sequence[Window], fill: float = 0.0) -> Array:
