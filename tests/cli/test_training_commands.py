@@ -181,3 +181,17 @@ def test_a_run_as_network_starts_from_its_weights(striate: Striate) -> None:
         Path(each, "last.safetensors").read_bytes() for each in ("runs/network-digits-1", "again")
     )
     assert a == b
+
+
+def test_a_run_without_a_name_is_called_by_one_that_exists(striate: Striate) -> None:
+    """`striate train` and `striate train lenet` are one run, and Python's is the same."""
+    from striate.training import train
+
+    few = ("--steps", "3", "--quiet")
+    for words in ((), ("lenet",)):
+        assert striate("train", *words, *few).code == 0
+    train("lenet", steps=3, quiet=True)
+    written = [Path(f"runs/lenet-digits-{k}/config.yaml").read_text() for k in (1, 2, 3)]
+    assert written[0] == written[1] == written[2]
+    assert "smoothing: 0.05" in written[0]
+    assert striate("networks", "lenet").code == 0

@@ -13,18 +13,13 @@ import typer
 from striate import lookup as networks
 from striate.cli import terminal
 from striate.errors import SettingError
-from striate.networks import NETWORKS, CatalogNetwork
 
 if TYPE_CHECKING:
     from striate.graph import Graph
     from striate.training import Listener, Recipe, Result, Started
 
-LENET = """\
-INPUT 1x8x8 -> CONV 16 3x3 same -> RELU -> CONV 32 3x3 same -> RELU -> MAXPOOL 2
--> CONV 64 3x3 same -> RELU -> MAXPOOL 2 -> DROPOUT 0.25 -> FC 84 -> RELU -> FC 10"""
-"""What is trained when no network is named: a LeNet for the 8x8 digits."""
-
-LENET_RECIPE = {"epochs": 30, "batch_size": 32, "shift": 1.0, "rotate": 10.0, "smoothing": 0.05}
+LENET = "lenet"
+"""The network of the catalog that is trained when none is named."""
 
 SETTING = re.compile(r"[A-Za-z][A-Za-z_-]*=[^\s>]*")
 
@@ -163,10 +158,8 @@ def _train(
         return training.resume(given["resume"], data_dir=data_dir, on_event=listen)
     for each in settings.keys() - set(training.SETTINGS):
         training.Recipe.from_dict({each: settings[each]})  # says what there is instead
-    written = texts[0] if texts else LENET
-    subject: Graph | str = written
+    subject: Graph | str = texts[0] if texts else LENET
     name, recipe = "", None
-    known = NETWORKS.get(networks.name_of(written))
     if given["config"] is not None:
         content = read_yaml(given["config"])
         graph, recipe, source = training.read_config(content, given["config"])
@@ -175,11 +168,8 @@ def _train(
         if not texts:
             name = str(content.get("name", "network"))
             subject, recipe = _repeated(graph, recipe, has_model="preprocessing" in content)
-    elif known is not None:
-        recipe, data = _published(known, data), data or known.data
     elif not texts:
         _check_lenet(data)
-        name, recipe = "lenet", training.Recipe.from_dict(LENET_RECIPE)
     return training.train(
         subject,
         data,
@@ -195,16 +185,6 @@ def _train(
 def _repeated(graph: Graph, recipe: Recipe, *, has_model: bool) -> tuple[Graph | str, Recipe]:
     """What a config.yaml begins with: the network alone, or the model that it started from."""
     return (recipe.start, replace(recipe, start="")) if has_model else (graph, recipe)
-
-
-def _published(network: CatalogNetwork, data: str) -> Recipe:
-    """The recipe of a network of the catalog; its count of validation pictures is of its data."""
-    from striate.training import Recipe
-
-    known = dict(network.recipe)
-    if data not in ("", network.data):
-        known.pop("validation", None)
-    return Recipe.from_dict(known)
 
 
 def _check_lenet(data: str) -> None:

@@ -113,4 +113,20 @@ INPUT 1x28x28
             "initializer": "xavier",
         },
     ),
+    CatalogNetwork(
+        name="lenet",
+        notation="""\
+INPUT 1x8x8 -> CONV 16 3x3 same -> RELU -> CONV 32 3x3 same -> RELU -> MAXPOOL 2
+-> CONV 64 3x3 same -> RELU -> MAXPOOL 2 -> DROPOUT 0.25 -> FC 84 -> RELU -> FC 10""",
+        source="Ours: a LeNet for the 8x8 digits that come with scikit-learn; `striate train` "
+        "without a name trains it",
+        data="digits",
+        recipe={
+            "epochs": 30,
+            "batch_size": 32,
+            "shift": 1.0,
+            "rotate": 10.0,
+            "smoothing": 0.05,
+        },
+    ),
 )

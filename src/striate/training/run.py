@@ -56,7 +56,8 @@ def train(
         graph: the network; or its text, a name of the catalog, or a file, as on the command line.
             A network of the catalog gets as many classes as the data has, and its pictures' size
             where its layers allow it. A model, model file or run folder starts from its weights,
-            with its recipe and data where none are given.
+            with its recipe and data where none are given; so does a network of the catalog, from
+            first weights.
         data: a data set, its name, or a folder of pictures; digits, if a network has no other.
         recipe: how; `settings` change single entries of it (epochs=3).
         data_dir: where named data sets lie.
@@ -75,7 +76,7 @@ def train(
     2
     """
     subject = subject_of(graph, name)
-    base = subject.recipe if recipe is None else recipe.to_dict()
+    base = subject.recipe(data) if recipe is None else recipe.to_dict()
     chosen = started(subject, _with_start(Recipe.changed(base, settings)))
     if isinstance(data, str) and not data:
         data, data_dir = _own_data(subject, data_dir)
@@ -288,7 +289,9 @@ def _with_start(recipe: Recipe) -> Recipe:
 
 
 def _own_data(subject: Subject, data_dir: Path | str | None) -> tuple[str, Path | str | None]:
-    """What the subject's weights were learned from, else the digits."""
+    """What the subject's weights were learned from, or it was published with, else the digits."""
+    if subject.published is not None and subject.published.data:
+        return subject.published.data, data_dir
     known = subject.model.about.get("data") if subject.model is not None else None
     if not isinstance(known, Mapping) or not isinstance(known.get("source"), str):
         return "digits", data_dir

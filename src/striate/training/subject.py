@@ -12,7 +12,7 @@ from striate.data import DataSet, Preprocessing
 from striate.errors import DataError, IdleSettingError, RunError
 from striate.graph import Graph
 from striate.model import Model
-from striate.networks import NETWORKS
+from striate.networks import NETWORKS, CatalogNetwork
 from striate.training.recipe import Recipe
 from striate.training.run_folder import RunFolder
 
@@ -24,22 +24,34 @@ class Subject:
     Args:
         graph: the network.
         name: for the run folder.
-        fits: whether it adapts to the data's classes and size: a network of the catalog does.
         model: the weights it starts from, where it has some.
         place: the file of these weights.
+        published: the network of the catalog that it is, where it is one.
         notes: what a person should know of the start.
     """
 
     graph: Graph
     name: str = "network"
-    fits: bool = False
     model: Model | None = None
     place: Path | None = None
     notes: tuple[str, ...] = ()
+    published: CatalogNetwork | None = None
 
     @property
-    def recipe(self) -> Mapping[str, Any]:
-        """The settings that it was trained with, where it was, without those of its own start."""
+    def fits(self) -> bool:
+        """Whether it adapts to the data's classes and size: a network of the catalog does."""
+        return self.published is not None
+
+    def recipe(self, data: object) -> Mapping[str, Any]:
+        """The settings that it was trained with, where it was, without those of its own start.
+
+        Those of a network of the catalog are as published; their count of validation pictures is
+        of the data it was published with.
+        """
+        if self.published is not None:
+            ours = data in ("", self.published.data)
+            known = self.published.recipe
+            return {key: known[key] for key in known if ours or key != "validation"}
         known = self.model.about.get("recipe") if self.model is not None else None
         own = known if isinstance(known, Mapping) else {}
         return {key: value for key, value in own.items() if key not in STARTS}
@@ -75,14 +87,14 @@ def subject_of(graph: Graph | Model | str, name: str = "") -> Subject:
     found = lookup.subject_of(graph)
     called = name or lookup.name_of(graph)
     if isinstance(found, Graph):
-        return Subject(found, called, fits=lookup.name_of(graph) in NETWORKS)
+        return Subject(found, called, published=NETWORKS.get(lookup.name_of(graph)))
     path = Path(graph)
     if not path.is_dir():
         return Subject(found.graph, called, model=found, place=path.resolve())
     again = RunFolder(path).resume_command
     notes = (f"this is a new run; the one in {path} goes on with: {again}",)
     called = name or re_numbered(path)
-    return Subject(found.graph, called, False, found, (path / "best.safetensors").resolve(), notes)
+    return Subject(found.graph, called, found, (path / "best.safetensors").resolve(), notes)
 
 
 def _check_has_weights(path: Path) -> None:
