@@ -1,13 +1,15 @@
-"""What NETWORK and FILE may be on the command line."""
+"""What NETWORK and MODEL may be, on the command line and in Python: the one reader of both."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from striate.errors import (
-    DataError,
+    ModelFileError,
     NotationError,
     StriateError,
     UnknownNameError,
@@ -21,19 +23,61 @@ from striate.networks import network as network_called
 from striate.notation import parse
 
 if TYPE_CHECKING:
-    from striate.data import DataSet
+    from striate.data import DataSet, Preprocessing
+    from striate.data.given import Given
     from striate.model import Model
     from striate.ops.arrays import Array
 
 HELP = (
-    "A network in the notation, a name (striate networks lists them), a .net file, or a model "
-    "file (.safetensors)."
+    "A network in the notation, a name (striate networks lists them), a .net file, a model file "
+    "(.safetensors) or a run folder."
 )
 FILE_HELP = "A model file (.safetensors) or a run folder."
-Weighted: TypeAlias = "tuple[Graph, Mapping[str, Mapping[str, Array]]]"
+PICTURE_HELP = (
+    "A picture file of any size; a test picture by number: digits#7; or the network's input as "
+    "numbers: a .csv or .txt file of rows, or nested lists in a .yaml file."
+)
+
+Network: TypeAlias = "Graph | Model | Path | str"
+"""A graph or a model; or the text, name, file or run folder of one."""
 
 
-def graph_of(network: str) -> Graph:
+@dataclass(frozen=True)
+class Weighted:
+    """A network with weights that no training has made.
+
+    Args:
+        weights: node -> weight name -> array.
+        note: what a person should know of them; empty for weights that were given.
+    """
+
+    graph: Graph
+    weights: Mapping[str, Mapping[str, Array]]
+    note: str = ""
+    classes: tuple[str, ...] = ()
+
+    @property
+    def preprocessing(self) -> Preprocessing | None:
+        """Pictures scaled to 0..1; None where the network does not take any."""
+        from striate.data import Preprocessing
+
+        takes = self.graph.specs[self.graph.inputs[0].name]
+        if takes.rank != 3:
+            return None
+        channels, height, width = takes.shape
+        return Preprocessing(channels, height, width, (0.0,) * channels, (1.0,) * channels)
+
+    def read(
+        self, picture: Path | str, *, data_dir: Path | str | None = None, ink: str = "keep"
+    ) -> Given:
+        """A picture as this network takes it; see `Model.read`."""
+        from striate.data.given import read
+
+        takes = self.graph.specs[self.graph.inputs[0].name]
+        return read(picture, takes, self.preprocessing, data_dir=data_dir, ink=ink)
+
+
+def graph_of(network: Network) -> Graph:
     """The graph that `network` names.
 
     Raises:
@@ -44,43 +88,96 @@ def graph_of(network: str) -> Graph:
     return subject if isinstance(subject, Graph) else subject.graph
 
 
-def subject_of(network: str) -> Graph | Model:
+def subject_of(network: Network) -> Graph | Model:
     """The graph that `network` names, or the model when it is a file with weights."""
-    if _looks_like_notation(network):
-        return parse(network)
-    if network.endswith(".net"):
-        return parse(_read(Path(network)))
-    if network.endswith(".safetensors") or Path(network).is_dir():
-        return model_of(network)
-    return parse(network_called(network).notation)
+    if not isinstance(network, Path | str):
+        known = isinstance(network, Graph) or _is_model(network)
+        return network if known else parse(network)  # type: ignore[arg-type]  # it says so
+    word = str(network)
+    if _looks_like_notation(word):
+        return parse(word)
+    if word.endswith(".net"):
+        return parse(_read(Path(word)))
+    if word.endswith(".safetensors") or Path(word).is_dir():
+        return model_of(word)
+    if name_of(word) not in NETWORKS and Path(word).is_file():
+        raise UnknownNameError(f"{word} is {kind_of(word)}, not a network", remedy=HELP)
+    return parse(network_called(word).notation)
 
 
-def checkable_of(network: str) -> Graph | Model:
+def _is_model(network: object) -> bool:
+    from striate.model import Model
+
+    return isinstance(network, Model)
+
+
+def checkable_of(network: Network) -> Graph | Model:
     """As `subject_of`, but a large network of the catalog in its form for smaller pictures."""
-    known = NETWORKS.get(name_of(network))
+    known = NETWORKS.get(name_of(network)) if isinstance(network, str) else None
     return parse(known.small) if known is not None and known.small else subject_of(network)
 
 
-def name_of(network: str) -> str:
+def name_of(network: Path | str) -> str:
     """A short name for a run folder."""
-    name = network.lower().replace("-", "_")
+    word = str(network)
+    name = word.lower().replace("-", "_")
     if name in NETWORKS:
         return name
-    return Path(network).stem if network.endswith((".net", ".safetensors")) else "network"
+    return Path(word).stem if word.endswith((".net", ".safetensors")) else "network"
 
 
-def model_of(file: str) -> Model:
-    """The model in a file, or the best one of a run folder.
+def model_of(model: Model | Path | str) -> Model:
+    """The model, or that of a file, or the best one of a run folder.
 
     Raises:
-        ModelFileError: there is none, or it is damaged.
+        ModelFileError: there is none, or it is damaged; or a network without trained weights.
     """
     from striate.model import Model
 
-    return Model.load(file)
+    if isinstance(model, Model):
+        return model
+    word = str(model)
+    is_named = name_of(word) in NETWORKS and not Path(word).exists()
+    if is_named or _looks_like_notation(word) or word.endswith(".net"):
+        what = f"{word} is a network of the catalog," if is_named else "this is a network"
+        raise ModelFileError(f"{what} without trained weights", remedy=_train_it(word))
+    if Path(word).is_file() and not word.endswith(".safetensors"):
+        raise ModelFileError(f"{word} is {kind_of(word)}, not a model", remedy=FILE_HELP)
+    return Model.load(word)
 
 
-def explainable_of(file: str, seed: int | None, weights: Path | None) -> Model | Weighted:
+def _train_it(word: str) -> str:
+    """How a network without weights comes to some."""
+    known = NETWORKS.get(name_of(word))
+    data = "" if known is not None and known.data else " --data FOLDER"
+    return f"Train it: striate train {shlex.quote(word)}{data}; then name the run folder here."
+
+
+def kind_of(file: str) -> str:
+    """What a file is that is no network and no model.
+
+    >>> kind_of("three.csv"), kind_of("notes.md")
+    ('a file of numbers', 'a file that ends in .md')
+    """
+    from striate.data.archive import ARCHIVE_SUFFIXES
+    from striate.data.formats import SUFFIXES
+    from striate.exchange.written import ROWS, YAML
+
+    kinds = {
+        tuple(SUFFIXES): "a picture",
+        ROWS: "a file of numbers",
+        YAML: "a file of settings, weights or numbers",
+        ARCHIVE_SUFFIXES: "an archive",
+        (".onnx", ".pt", ".pth", ".pkl", ".h5", ".keras", ".pb"): "a model of another program",
+    }
+    name = file.lower()
+    known = next((kind for endings, kind in kinds.items() if name.endswith(endings)), "")
+    return known or f"a file that ends in {Path(name).suffix or Path(name).name}"
+
+
+def explainable_of(
+    network: Network, seed: int | None = None, weights: Path | str | None = None
+) -> Model | Weighted:
     """What can be asked about: a model, or a network with weights of its own.
 
     Args:
@@ -88,13 +185,14 @@ def explainable_of(file: str, seed: int | None, weights: Path | None) -> Model |
         weights: a YAML file.
 
     Raises:
-        WeightsError: the weights do not fit; or a model file, which has its own, is given some.
+        WeightsError: the weights do not fit; or a model, which has its own, is given some.
     """
-    subject = subject_of(file)
+    subject = subject_of(network)
     if not isinstance(subject, Graph):
         if seed is not None or weights is not None:
+            called = network if isinstance(network, str | Path) else "the model"
             raise WeightsError(
-                f"{file} has its own weights", remedy="Leave out --seed and --weights."
+                f"{called} has its own weights", remedy="Leave out seed and weights."
             )
         return subject
     from striate.exchange.written import check_complete, read_weights
@@ -103,62 +201,11 @@ def explainable_of(file: str, seed: int | None, weights: Path | None) -> Model |
     given = read_weights(weights, subject) if weights is not None else {}
     if weights is not None and seed is None:
         check_complete(subject, given, weights)
-        return subject, given
+        return Weighted(subject, given)
     first = initialize(subject, seed=seed or 0)
-    return subject, {node: {**own, **given.get(node, {})} for node, own in first.items()}
-
-
-def untrained(weighted: Weighted) -> Model:
-    """A model of a network with weights, which takes pictures scaled to 0..1.
-
-    Raises:
-        DataError: the network does not take pictures.
-    """
-    from striate.data import Preprocessing
-    from striate.model import Model
-
-    graph, weights = weighted
-    size = graph.specs[graph.inputs[0].name]
-    if size.rank != 3:
-        raise DataError(
-            f"the network takes {size}, not a picture",
-            remedy="Write the numbers into a file: YAML, CSV, or rows of text.",
-        )
-    channels, height, width = size.shape
-    scale = Preprocessing(channels, height, width, (0.0,) * channels, (1.0,) * channels)
-    return Model(graph, weights, (), scale)
-
-
-PICTURE_HELP = "A picture file of any size, or a test picture by number: digits#7."
-
-
-def picture_of(picture: str, model: Model, data_dir: Path | None = None) -> tuple[Any, str]:
-    """What `picture` names, ready for the model, and its class where that is known.
-
-    Raises:
-        DataError: the data set has no such test picture.
-    """
-    from striate.data.catalog import kept_place, named
-
-    name, mark, number = picture.rpartition("#")
-    if not mark or not number.isdecimal() or Path(picture).exists():
-        if named(picture) and not Path(picture).exists():
-            raise DataError(f"which picture of {picture}?", remedy=f"Number one: {picture}#7.")
-        return picture, ""
-    from striate.data import load
-
-    channels, height, width = model.preprocessing.shape
-    place = data_dir or kept_place(name, _learned_from(model)[1])
-    data = load(name, data_dir=place, size=(height, width), channels=channels)
-    pictures = data.split("test")
-    if int(number) >= len(pictures):
-        raise DataError(
-            f"{name} has no test picture {number}",
-            remedy=f"They are numbered 0 to {len(pictures) - 1}.",
-        )
-    found = pictures.images[int(number)]
-    height_width_channels = found[0] if channels == 1 else found.transpose(1, 2, 0)
-    return height_width_channels, data.classes[int(pictures.labels[int(number)])]
+    merged = {node: {**own, **given.get(node, {})} for node, own in first.items()}
+    drawn = f"first weights of seed {seed or 0}: the network is not trained"
+    return Weighted(subject, merged, "" if weights is not None else drawn)
 
 
 def data_of(model: Model, data: str, data_dir: Path | None, *, judging: bool = False) -> DataSet:
@@ -173,7 +220,7 @@ def data_of(model: Model, data: str, data_dir: Path | None, *, judging: bool = F
     from striate.data import load
     from striate.data.catalog import kept_place
 
-    own, place = _learned_from(model)
+    own, place = model.learned_from
     source = data or own
     if not source:
         raise StriateError("which pictures?", remedy="Name them: --data mnist, or a folder.")
@@ -188,16 +235,6 @@ def data_of(model: Model, data: str, data_dir: Path | None, *, judging: bool = F
         seed=recipe.get("seed", 0),
         judging=judging and not _is_same(source, own),
     )
-
-
-def _learned_from(model: Model) -> tuple[str, str | None]:
-    """Name or folder of the pictures a model was trained on, and where named ones lay."""
-    known = model.about.get("data")
-    if not isinstance(known, Mapping):
-        return "", None
-    place = known.get("data_dir")
-    there = isinstance(place, str) and Path(place).is_dir()
-    return str(known.get("source", "")), place if there else None
 
 
 def _is_same(source: str, other: str) -> bool:

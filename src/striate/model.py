@@ -6,6 +6,7 @@ runs code.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from striate import memory
+from striate.data.given import Given, read
 from striate.data.preprocess import Preprocessing
 from striate.display import Block, Column, Displayed, Grid, Line
 from striate.errors import ModelFileError, NumbersError, StriateError
@@ -115,6 +117,16 @@ class Model(Displayed):
         if isinstance(accuracy, float):
             yield Line(f"validation accuracy {accuracy:.2%}")
 
+    @property
+    def learned_from(self) -> tuple[str, str | None]:
+        """Name or folder of the pictures it was trained on, and where named ones lie."""
+        known = self.about.get("data")
+        if not isinstance(known, Mapping):
+            return "", None
+        place = known.get("data_dir")
+        there = isinstance(place, str) and Path(place).is_dir()
+        return str(known.get("source", "")), place if there else None
+
     @classmethod
     def load(cls, path: Path | str) -> Model:
         """The model in a file, or the best one of a run folder.
@@ -126,6 +138,11 @@ class Model(Displayed):
             ModelFileError: it is missing, damaged, or not a model of ours.
         """
         file = Path(path) / BEST if Path(path).is_dir() else Path(path)
+        if file != Path(path) and not os.path.lexists(file):
+            raise ModelFileError(
+                f"{path} is no run folder, or one of a run that has not begun: {file} is missing",
+                remedy="Runs are made by `striate train`, which ends with the name of its folder.",
+            )
         tensors, metadata = read_arrays(file)
         if metadata.get("format") != FORMAT:
             raise ModelFileError(
@@ -184,18 +201,40 @@ class Model(Displayed):
 
         return freeze(self.graph, self.weights, fused=fused)
 
+    def read(
+        self, picture: Path | str, *, data_dir: Path | str | None = None, ink: str = "keep"
+    ) -> Given:
+        """A picture as this model takes it, as `predict` and `why` read it.
+
+        Args:
+            picture: a file, a test picture by number (digits#7), or a file of the numbers of the
+                input (`striate.data.given.read`).
+            data_dir: where named data sets lie; else where the model's own were.
+            ink: as `Preprocessing.picture` takes it.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        takes = self.graph.specs[self.graph.inputs[0].name]
+        _, kept = self.learned_from
+        return read(picture, takes, self.preprocessing, data_dir=data_dir, kept=kept, ink=ink)
+
     def probabilities(self, scores: Array) -> Array:
         """Class probabilities (N, classes) from the network's scores."""
         return probabilities(self.graph, scores)
 
     def predict(
-        self, pictures: Source | Iterable[Source], *, batch_size: int = 256, ink: str = "keep"
+        self,
+        pictures: Given | Source | Iterable[Given | Source],
+        *,
+        batch_size: int = 256,
+        ink: str = "keep",
     ) -> list[Prediction]:
         """Class and probability for pictures of any size and color, in order.
 
         Args:
-            pictures: files, their bytes, Pillow images, or uint8 arrays; a single path, or the
-                bytes of a file, count as one picture.
+            pictures: files or what else `read` takes, the bytes of files, Pillow images, or uint8
+                arrays; a single one of them counts as one picture, an array where it has two axes.
             ink: "auto" takes them for photographs of ink (`Preprocessing.picture`).
 
         Raises:
@@ -203,11 +242,13 @@ class Model(Displayed):
             NumbersError: the scores of one are not finite.
             NotEnoughMemoryError: a batch needs more than there is.
         """
-        waiting: list[Any] = [pictures] if isinstance(pictures, (str, bytes, Path)) else [*pictures]  # type: ignore[misc]
+        waiting: list[Any] = [pictures] if _is_one(pictures) else [*pictures]  # type: ignore[misc]
         with memory.enough(self.graph, min(batch_size, len(waiting))):
             return self._predictions(waiting, batch_size, ink)
 
-    def _predictions(self, waiting: list[Source], batch_size: int, ink: str) -> list[Prediction]:
+    def _predictions(
+        self, waiting: list[Given | Source], batch_size: int, ink: str
+    ) -> list[Prediction]:
         import torch
 
         from striate.engine import pays
@@ -216,8 +257,7 @@ class Model(Displayed):
         found: list[Prediction] = []
         for start in range(0, len(waiting), batch_size):
             part = waiting[start:][:batch_size]
-            batch = [self.preprocessing.picture(each, ink=ink) for each in part]
-            x = self.preprocessing.normalize(torch.from_numpy(np.stack(batch)))
+            x = torch.from_numpy(np.stack([self._input(each, ink) for each in part]))
             scores = module(x).double().numpy()
             if not np.isfinite(scores).all():
                 raise NumbersError(
@@ -226,6 +266,13 @@ class Model(Displayed):
                 )
             found += [self._ranked(row) for row in self.probabilities(scores)]
         return found
+
+    def _input(self, picture: Given | Source, ink: str) -> Array:
+        if isinstance(picture, str | Path):
+            picture = self.read(picture, ink=ink)
+        if not isinstance(picture, Given):
+            picture = Given(self.preprocessing.picture(picture, ink=ink))
+        return picture.input(self.preprocessing)
 
     def _ranked(self, row: Array) -> Prediction:
         order = np.argsort(-row, kind="stable")
@@ -240,6 +287,13 @@ class Model(Displayed):
                 remedy=f"The network takes {size} and answers with {scores.size} scores, for "
                 f"pictures of {self.preprocessing.shape} and {len(self.classes)} classes.",
             )
+
+
+def _is_one(pictures: object) -> bool:
+    if isinstance(pictures, np.ndarray):
+        return pictures.ndim == 2
+    is_image = type(pictures).__module__.startswith("PIL.")
+    return is_image or isinstance(pictures, str | bytes | Path | Given)
 
 
 def probabilities(graph: Graph, scores: Array) -> Array:

@@ -151,7 +151,7 @@ def test_a_picture_that_does_not_fit_is_told(tmp_path: Path) -> None:
         why(MODELS["scores"], np.zeros((3, 2)), "fc2[0]")
     with pytest.raises(ExplanationError, match="about one"):
         why(MODELS["scores"], np.zeros((4, 2, 13, 11)), "fc2[0]")
-    with pytest.raises(ExplanationError, match="does not say how a picture becomes"):
+    with pytest.raises(DataError, match="does not say how a picture becomes"):
         why(MODELS["scores"], "bird.png", "fc2[0]")
     with pytest.raises(DataError):
         why(PHOTOGRAPHED, tmp_path / "none.png", "fc1[0]")

@@ -10,30 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from command import Striate
 from striate.data import load
 
 SMALL = "INPUT 1x8x8 -> CONV 4 3x3 -> RELU -> MAXPOOL 2 -> FC 10"
-
-
-@pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run folder of a small network on the digits."""
-    from striate.training import train
-
-    folder = tmp_path_factory.mktemp("cli") / "run"
-    train(SMALL, "digits", run=folder, epochs=2)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A digit, larger and in color."""
-    path = tmp_path_factory.mktemp("cli") / "digit.png"
-    Image.fromarray(load("digits").test.images[0, 0]).resize((40, 30)).convert("RGB").save(path)
-    return path
 
 
 def test_show_prints_a_table_and_its_footer(striate: Striate) -> None:
@@ -145,7 +126,7 @@ def test_predict_names_files_that_cannot_be_read(
     Path("broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
     done = striate("predict", str(trained), str(picture), "broken.png", "--json")
     form = json.loads(done.out)
-    assert done.code == 1
+    assert done.code == 2
     assert [each["picture"] for each in form["predictions"]] == [str(picture)]
     assert sum(e["probability"] for e in form["predictions"][0]["ranking"]) <= 1 + 1e-9
     assert [each["picture"] for each in form["errors"]] == ["broken.png"]

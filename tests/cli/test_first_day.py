@@ -79,7 +79,7 @@ def test_first_weights_of_a_seed(striate: Striate) -> None:
         done = striate("why", NET, "three.csv", "conv1[0,0,0]", "--json", *seed)
         values[seed] = json.loads(done.out)["value"]
     assert values[()] == values["--seed", "0"] != values["--seed", "1"]
-    assert "first weights of seed 0" in striate("why", NET, "three.csv", "conv1[0,0,0]").err
+    assert "first weights of seed 0" in striate("why", NET, "three.csv", "conv1[0,0,0]").out
     done = striate("why", "lenet_adam", "digits#7", "conv1[0,13,14]", "--json")
     assert abs(json.loads(done.out)["residual"]) < 1e-6
     loss = json.loads(striate("why", "lenet_adam", "digits#7", "loss", "--json").out)
@@ -105,7 +105,7 @@ def test_first_weights_of_a_seed(striate: Striate) -> None:
         ((NET, "three.csv", "conv1[0,0,0]", "--weights", "none.yaml"), "none.yaml is missing"),
         (("lenet_adam", "digits", "conv1[0,0,0]"), "Number one: digits#7."),
         (("INPUT 9 -> FC 2", "digits#7", "fc1[0]"), "takes 9, not a picture"),
-        ((NET, "three.csv"), "Missing argument 'what'"),
+        ((NET, "three.csv"), "missing argument 'what' striate why [OPTIONS]"),
     ],
 )
 def test_what_does_not_fit_is_said(striate: Striate, words: tuple[str, ...], said: str) -> None:

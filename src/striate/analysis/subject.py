@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
+from striate.data.given import Given, input_of, read
 from striate.errors import ExplanationError, StriateError, UnknownNameError, did_you_mean
 from striate.graph import Auxiliary, Graph, Node
-from striate.notation import parse
+from striate.lookup import Network, Weighted, explainable_of, graph_of
+from striate.model import Model
 from striate.ops import CTC, Softmax
 from striate.ops.arrays import Array
 from striate.passes.attach_loss import with_loss
@@ -35,7 +37,7 @@ class Explainable(Protocol):
     def preprocessing(self) -> Preprocessing | None: ...
 
 
-Subject: TypeAlias = "Explainable | tuple[Graph | str, Mapping[str, Any]] | Path | str"
+Subject: TypeAlias = "Explainable | tuple[Network, Mapping[str, Any]] | Network"
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class ReadyNetwork:
         weights: node -> weight name -> array.
         scores: the node the network answers with.
         lossless: why there is no loss; empty when there is one.
+        kept: where named data sets lie, as far as a model knows.
+        note: what a person should know of the weights.
     """
 
     graph: Graph
@@ -55,6 +59,8 @@ class ReadyNetwork:
     classes: tuple[str, ...] = ()
     preprocessing: Preprocessing | None = None
     lossless: str = ""
+    kept: str | None = None
+    note: str = ""
 
     @property
     def aliases(self) -> dict[str, str]:
@@ -68,27 +74,22 @@ class ReadyNetwork:
         return found
 
 
-def graph_of(network: Graph | str) -> Graph:
-    """A graph, or the one that a text stands for.
+def network_of(
+    subject: Subject, seed: int | None = None, weights_file: Path | str | None = None
+) -> ReadyNetwork:
+    """The network behind a model, a (graph, weights) pair, or what `lookup` finds by a word.
 
-    Raises:
-        NotationError: it is neither, or the text is malformed.
-    """
-    return network if isinstance(network, Graph) else parse(network)
-
-
-def network_of(subject: Subject) -> ReadyNetwork:
-    """The network behind a model, its file or run folder, or a (graph, weights) pair.
+    Args:
+        seed, weights_file: as `lookup.explainable_of` takes them.
 
     Raises:
         ExplanationError: it is something else.
     """
     classes: tuple[str, ...] = ()
     preprocessing = None
-    if isinstance(subject, str | Path):
-        from striate.model import Model
-
-        subject = Model.load(subject)
+    is_named = isinstance(subject, Graph | Path | str)
+    if is_named or seed is not None or weights_file is not None:
+        subject = explainable_of(subject, seed, weights_file)  # type: ignore[arg-type]
     if isinstance(subject, tuple) and len(subject) == 2 and isinstance(subject[1], Mapping):
         given, weights = graph_of(subject[0]), subject[1]
     elif isinstance(subject, Explainable):
@@ -97,8 +98,8 @@ def network_of(subject: Subject) -> ReadyNetwork:
     else:
         raise ExplanationError(
             f"{type(subject).__name__} is no network with weights",
-            remedy="Pass a model, its file or run folder, or (graph, weights); "
-            "striate.initialize.initialize(graph) draws first weights.",
+            remedy="Pass a model, its file or run folder, a network (a graph, a text, a name), or "
+            "(graph, weights).",
         )
     graph, reason = _with_loss(given)
     return ReadyNetwork(
@@ -108,6 +109,8 @@ def network_of(subject: Subject) -> ReadyNetwork:
         classes,
         preprocessing,
         reason,
+        subject.learned_from[1] if isinstance(subject, Model) else None,
+        subject.note if isinstance(subject, Weighted) else "",
     )
 
 
@@ -155,20 +158,34 @@ class Picture:
         exact: the input (1, *shape) in float64.
         rounded: the same as PyTorch gets it, in float32.
         pixels: the picture (C, H, W) of 0..255 behind it; None when the input itself was given.
+        label: its class, where that is known.
     """
 
     exact: Array
     rounded: Array
     pixels: Array | None = None
+    label: str = ""
 
 
-def picture_of(network: ReadyNetwork, source: object) -> Picture:
-    """The input of the network, from a picture file, the picture's bytes, or the input itself.
+def picture_of(
+    network: ReadyNetwork,
+    source: object,
+    data_dir: Path | str | None = None,
+    ink: str = "keep",
+) -> Picture:
+    """The input of the network, from what `striate.data.given.read` reads, bytes, or itself.
 
     Raises:
         ExplanationError: more than one picture, or nothing that can be an input.
         DataError: a file that cannot be read.
     """
+    if isinstance(source, str | Path):
+        takes = network.graph.specs[network.graph.inputs[0].name]
+        source = read(
+            source, takes, network.preprocessing, data_dir=data_dir, kept=network.kept, ink=ink
+        )
+    if isinstance(source, Given):
+        return _read(network, source)
     if type(source).__module__.partition(".")[0] == "torch":
         source = source.detach().cpu().numpy()  # type: ignore[attr-defined]
     if isinstance(source, list | tuple):
@@ -184,19 +201,22 @@ def picture_of(network: ReadyNetwork, source: object) -> Picture:
         )
     if isinstance(source, np.ndarray) and source.ndim == 4 and len(source) == 1:
         source = source[0]
-    readable = str | Path | bytes | np.ndarray
+    readable = bytes | np.ndarray
     if not isinstance(source, readable) and not type(source).__module__.startswith("PIL."):
         raise ExplanationError(
             f"a picture is a file, an array or a tensor, not {type(source).__name__}"
         )
-    return _normalized(network.preprocessing, network.preprocessing.picture(source))  # type: ignore[arg-type]
+    pixels = network.preprocessing.picture(source, ink=ink)  # type: ignore[arg-type]
+    return _read(network, Given(pixels))
 
 
-def _normalized(preprocessing: Preprocessing, pixels: Array) -> Picture:
-    import torch
-
-    rounded = preprocessing.normalize(torch.tensor(pixels[None])).numpy()
-    return Picture(preprocessing.normalize_array(pixels)[None], rounded, pixels)
+def _read(network: ReadyNetwork, given: Given) -> Picture:
+    if given.pixels is None or network.preprocessing is None:
+        return _given(network, _array(given.numbers))
+    exact = network.preprocessing.normalize_array(given.pixels)[None]
+    known = given.label in network.classes or (not network.classes and given.label.isdecimal())
+    label = given.label if known else ""
+    return Picture(exact, given.input(network.preprocessing)[None], given.pixels, label)
 
 
 def _given(network: ReadyNetwork, x: Array) -> Picture:
@@ -206,19 +226,13 @@ def _given(network: ReadyNetwork, x: Array) -> Picture:
             remedy="Ask a network with one input.",
         )
     spec = network.graph.specs[network.graph.inputs[0].name]
-    whole = x.reshape(1, *spec.shape) if x.shape in _readings(spec.shape) else x
-    if whole.shape != (1, *spec.shape):
+    shaped = input_of(x, spec)
+    if shaped is None:
         raise ExplanationError(
             f"the network takes {spec}, but the array is {'x'.join(map(str, x.shape))}",
             remedy="Give one picture; a question is about one.",
         )
-    return Picture(whole, whole.astype(np.float32))
-
-
-def _readings(shape: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
-    """The shapes that one picture may have: as it is, in a batch of one, a gray one as a matrix."""
-    gray = (shape[1:],) if len(shape) > 1 and shape[0] == 1 else ()
-    return (shape, (1, *shape), *gray)
+    return Picture(shaped[None], shaped[None].astype(np.float32))
 
 
 def _array(source: object) -> Array:

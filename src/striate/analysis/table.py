@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from striate.analysis.memory import memory
 from striate.analysis.receptive_field import ReceptiveField, receptive_fields
 from striate.display import Block, Column, Displayed, Grid, Line, count
-from striate.graph import Graph, Spec
+from striate.graph import Spec
+from striate.lookup import Network, graph_of
 from striate.memory import size
-from striate.notation import operator_text, parse
+from striate.notation import operator_text
 
 COUNTED = (
     "Parameters are trainable numbers; running statistics of batch normalization are not among "
@@ -168,15 +169,19 @@ def _by_axis(numbers: list[int]) -> str:
     return "x".join(map(str, dict.fromkeys(numbers) if len(set(numbers)) == 1 else numbers))
 
 
-def table(network: Graph | str) -> Table:
+def table(network: Network) -> Table:
     """Shapes, parameters, connections, work, memory and receptive field of every layer.
 
     No weight is made and no number of the network is computed.
 
     Args:
-        network: a graph, or its text.
+        network: a graph or a model; or a text, a name of the catalog, a .net file, a model file or
+            a run folder.
+
+    Raises:
+        UnknownNameError, NotationError, ModelFileError: it stands for no network.
     """
-    graph = network if isinstance(network, Graph) else parse(network)
+    graph = graph_of(network)
     fields = receptive_fields(graph)
     used = memory(graph)
     rows = []

@@ -18,16 +18,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import isfinite
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from striate.analysis.subject import Explainable, graph_of, nested
+from striate.analysis.subject import Explainable, nested
 from striate.display import Block, Column, Displayed, Grid, Line
 from striate.errors import SettingError, ShapeError
 from striate.graph import Graph, Node, Weight
 from striate.graph.settings import shown
+from striate.lookup import Network, checkable_of
 from striate.memory import enough
 from striate.ops import CTC, Flatten, SquaredError
 from striate.ops.arrays import Weights
@@ -164,7 +166,7 @@ class Verification(Displayed):
 
 
 def verify(
-    subject: Graph | Explainable | str, *, seed: int = 0, batch: int = 3, bound: float = BOUND
+    subject: Explainable | Network, *, seed: int = 0, batch: int = 3, bound: float = BOUND
 ) -> Verification:
     """Compare the reference formulas with PyTorch, node by node, in float64.
 
@@ -172,7 +174,9 @@ def verify(
     with the same noise; the larger error counts. A graph without a loss is given the usual one.
 
     Args:
-        subject: a graph or its text, which gets random weights, or a model with its own.
+        subject: a graph, a text, a name of the catalog or a .net file, which get random weights;
+            or a model, its file or run folder, with its own. A name stands for the network's form
+            for smaller pictures, where it has one.
         seed: of the random picture, target, weights and noise.
         batch: pictures at a time, 2 or more.
         bound: the largest relative error that counts as agreement.
@@ -188,7 +192,8 @@ def verify(
         raise SettingError(f"a batch of {batch} hides mistakes", remedy="Take 2 or more.")
     if type(seed) is not int or seed < 0:
         raise SettingError(f"seed is {shown(seed)}", remedy="Give a whole number of 0 or more.")
-    subject = subject if isinstance(subject, Explainable) else graph_of(subject)
+    if isinstance(subject, Graph | Path | str) or not isinstance(subject, Explainable):
+        subject = checkable_of(subject)
     given = subject if isinstance(subject, Graph) else subject.graph
     with enough(given, batch, number=8, training=True):
         return _verified(subject, given, np.random.default_rng(seed), batch, bound)

@@ -7,7 +7,9 @@ import signal
 import sys
 from types import FrameType
 
-INTERRUPTED = 130
+DONE, NO, WRONG, INTERRUPTED, HUNG_UP = 0, 1, 2, 130, 141
+"""The exit codes of every verb: done; the answer is no; the request was wrong; and what a shell
+says of a program that Ctrl-C ended, or a pipe whose reader has left."""
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from importlib.metadata import version as installed
 from typing import Any
@@ -10,6 +11,9 @@ from typing import Any
 import typer
 
 from striate.cli import (
+    HUNG_UP,
+    INTERRUPTED,
+    WRONG,
     bench,
     evaluate,
     export,
@@ -23,12 +27,8 @@ from striate.cli import (
     verify,
     why,
 )
-from striate.errors import InterruptedRunError, StriateError
+from striate.errors import InterruptedRunError, SettingError, StriateError
 from striate.memory import is_shortage
-
-WRONG, INTERRUPTED, HUNG_UP = 2, 130, 141
-"""Exit codes beside 0, done, and 1, the answer is no. 130 and 141 are what a shell says of a
-program that Ctrl-C ended, or a pipe whose reader has left."""
 
 app = typer.Typer(
     name="striate",
@@ -74,9 +74,7 @@ def run() -> int:
     except StriateError as error:
         return _ended(f"striate: {error}", WRONG)
     except _UsageError as error:
-        error.message = terminal.visible(error.message)
-        error.show()
-        return int(error.exit_code)
+        return _ended(f"striate: {_of_usage(error)}", WRONG)
     except BrokenPipeError:
         return _hung_up()
     except (MemoryError, RuntimeError) as error:
@@ -86,6 +84,34 @@ def run() -> int:
     except OSError as error:
         return _ended(f"striate: {_said(error)}", WRONG)
     return int(code)
+
+
+def _of_usage(error: Any) -> SettingError:
+    """What the parser of the command line refuses, said as we say what is wrong."""
+    context = error.ctx
+    command, usage = "striate", ""
+    if context is not None:
+        command += f" {context.info_name}" if context.parent else ""
+        usage = " ".join([command, *context.command.collect_usage_pieces(context)])
+    said = error.format_message().rstrip(".")
+    for theirs, ours in _WORDS.items():
+        said = said.replace(theirs, ours)
+    what, _, near = re.sub(r" \(Possible options?: (.*)\)", r". Did you mean \1?", said).partition(
+        ". "
+    )
+    quotes = "Put the text of a network in quotes." if "extra argument" in what else ""
+    remedy = " ".join(filter(None, (near, quotes, f"`{command} --help` explains each word.")))
+    return SettingError(what[:1].lower() + what[1:], where=usage, remedy=remedy)
+
+
+_WORDS = {
+    "Value error, ": "",
+    "Input should be": "it should be",
+    ", unable to parse string as an integer": "",
+    ", unable to parse string as a number": "",
+    "argument(s)": "arguments",
+}
+"""Words of the parser, and ours."""
 
 
 def _said(error: OSError) -> str:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from striate.cli import terminal
+from striate.data.names import printable
 from striate.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
-    from striate.data import DataSet
+    from striate.data import DataSet, Preprocessing
     from striate.data.dataset import AnySplit
+    from striate.data.given import Given
     from striate.model import Model
 
 SAMPLE = 200
+SIZES = 3
+"""Sizes of pictures that are named."""
+
 HELP = (
     "auto finds the ink of photographs and lays it out as in training (inverts, crops, centers); "
     "keep takes pictures as they are."
@@ -35,10 +40,23 @@ def check_way(ink: str) -> None:
         raise DataError(what, remedy=did_you_mean(ink, WAYS))
 
 
+def print_notes(
+    pictures: Mapping[str, Given], preprocessing: Preprocessing | None, ink: str
+) -> None:
+    """Say on standard error what is otherwise in pictures than in training, sizes once for all."""
+    resized = [given.resizing for given in pictures.values() if given.resizing]
+    for what, count in Counter(resized).most_common(SIZES):
+        first = next(path for path, given in pictures.items() if given.resizing == what)
+        more = f" and {count - 1:,} more" if count > 1 else ""
+        terminal.say(f"{printable(first)}{more}: {what}", error=True)
+    if len(set(resized)) > SIZES:
+        terminal.say(f"pictures of {len(set(resized)) - SIZES:,} other sizes as well", error=True)
+    for path, given in pictures.items():
+        print_differences(path, given.notes(preprocessing), ink)
+
+
 def print_differences(path: str, found: Sequence[str], ink: str) -> None:
     """Say on standard error what is otherwise in a picture than in training, if anything is."""
-    from striate.data.names import printable
-
     if found:
         remedy = "" if ink == "auto" else " (photographs of ink: try --ink auto)"
         terminal.say(f"{printable(path)}: {'; '.join(found)}{remedy}", error=True)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from striate import lookup as networks
-from striate.cli import photographs, terminal
+from striate.cli import WRONG, photographs, terminal
 from striate.display import Column, Grid
 from striate.errors import DataError, StriateError
+
+if TYPE_CHECKING:
+    from striate.data.given import Given
 
 
 def run(
@@ -33,7 +36,7 @@ def run(
 
     They are prepared as the training pictures were. Where one looks otherwise than those (dark ink
     for light, off center), that is said. A file that cannot be read is named, the others are
-    answered; the exit code is then 1.
+    answered; the exit code is then 2.
 
     Example: striate predict runs/lenet-digits-1 digits#7
     """
@@ -41,44 +44,48 @@ def run(
 
     photographs.check_way(ink)
     model = networks.model_of(file)
-    prepared, damaged = [], {}
+    read: list[tuple[str, Given]] = []
+    damaged: dict[str, StriateError] = {}
     for path in _files(pictures):
         try:
-            source, _ = networks.picture_of(path, model, data_dir)
-            prepared.append((printable(path), model.preprocessing.picture(source, ink=ink)))
+            read.append((path, model.read(path, data_dir=data_dir, ink=ink)))
         except StriateError as problem:
-            damaged[printable(path)] = problem
-    found = model.predict([each for _, each in prepared])
+            damaged[path] = problem
+    found = model.predict([given for _, given in read])
     answers = [
         {
-            "picture": path,
+            "picture": printable(path),
             "class": prediction.label,
             "probability": prediction.probability,
             "ranking": [
                 {"class": name, "probability": share} for name, share in prediction.ranking[:top]
             ],
-            "notes": list(model.preprocessing.differences(image)),
+            "notes": [
+                *filter(None, [given.resizing]),
+                *given.notes(model.preprocessing),
+            ],
         }
-        for (path, image), prediction in zip(prepared, found, strict=True)
+        for (path, given), prediction in zip(read, found, strict=True)
     ]
     if as_json:
-        errors = [{"picture": path, "error": str(error)} for path, error in damaged.items()]
+        errors = [
+            {"picture": printable(path), "error": str(error)} for path, error in damaged.items()
+        ]
         terminal.print_json({"schema_version": 1, "predictions": answers, "errors": errors})
     else:
         rows = [
-            (path, *(f"{name} {share:.2%}" for name, share in prediction.ranking[:top]))
-            for (path, _), prediction in zip(prepared, found, strict=True)
+            (printable(path), *(f"{name} {share:.2%}" for name, share in prediction.ranking[:top]))
+            for (path, _), prediction in zip(read, found, strict=True)
         ]
         if rows:
             more = (Column("or", text=True, wide=24, rank=k) for k in range(1, len(rows[0]) - 1))
             first = (Column("picture", text=True, wide=40), Column("class", text=True, wide=24))
             terminal.show([Grid((*first, *more), tuple(rows))])
-        for path, image in prepared:
-            photographs.print_differences(path, model.preprocessing.differences(image), ink)
+        photographs.print_notes(dict(read), model.preprocessing, ink)
         for error in damaged.values():
             terminal.say(f"striate: {error}", error=True)
     if damaged:
-        raise typer.Exit(1)
+        raise typer.Exit(WRONG)
 
 
 def _files(words: list[str]) -> Iterator[str]:

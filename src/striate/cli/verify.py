@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from striate import lookup as networks
-from striate.cli import terminal
+from striate.cli import DONE, NO, terminal
 
 
 def run(
@@ -28,13 +28,9 @@ def run(
     """
     from striate.analysis.verify import verify
 
-    answer = verify(networks.checkable_of(network), seed=seed)
+    answer = verify(network, seed=seed)
     if as_json:
         terminal.print_json(answer.to_json())
-        _leave(answer.ok)
-    terminal.show(answer.display())
-    _leave(answer.ok)
-
-
-def _leave(ok: bool) -> None:
-    raise typer.Exit(0 if ok else 1)
+    else:
+        terminal.show(answer.display())
+    raise typer.Exit(DONE if answer.ok else NO)

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from striate import lookup as networks
 from striate.cli import photographs, terminal
-
-if TYPE_CHECKING:
-    from striate.lookup import Weighted
-    from striate.model import Model
-    from striate.ops.arrays import Array
 
 
 def run(
@@ -26,10 +21,7 @@ def run(
     ],
     picture: Annotated[
         str,
-        typer.Argument(
-            help=f"{networks.PICTURE_HELP} Or the network's input as numbers: a .csv or .txt file "
-            "of rows, or nested lists in a .yaml file."
-        ),
+        typer.Argument(help=networks.PICTURE_HELP),
     ],
     what: Annotated[
         str,
@@ -65,29 +57,13 @@ def run(
     from striate.analysis.why.explanation import SHOWN
     from striate.analysis.why.inquiry import why
 
+    photographs.check_way(ink)
     subject = networks.explainable_of(file, seed, weights)
-    asked, given, label = _picture(subject, picture, data_dir, ink)
-    answer = why(asked, given, what, target=target or label or None)
+    given = subject.read(picture, data_dir=data_dir, ink=ink)
+    photographs.print_notes({picture: given}, subject.preprocessing, ink)
+    answer = why(subject, given, what, target=target or None)
     if as_json:
         terminal.print_json(answer.to_json())
         return
     most = None if everything else SHOWN
     terminal.show(answer.display(most, more="--all prints each"))
-    if isinstance(subject, tuple) and weights is None:
-        terminal.say(f"first weights of seed {seed or 0}: the network is not trained", error=True)
-
-
-def _picture(
-    subject: Model | Weighted, picture: str, data_dir: Path | None, ink: str
-) -> tuple[Model | Weighted, Array, str]:
-    """What is asked; the network's input or a picture's bytes; and its class where known."""
-    from striate.exchange.written import is_matrix, read_matrix
-
-    if is_matrix(picture):
-        return subject, read_matrix(picture), ""
-    model = networks.untrained(subject) if isinstance(subject, tuple) else subject
-    source, label = networks.picture_of(picture, model, data_dir)
-    image = model.preprocessing.picture(source, ink=ink)
-    photographs.print_differences(picture, model.preprocessing.differences(image), ink)
-    # Without training there are no classes by name; digits are called what they are numbered.
-    return model, image, label if model.classes or label.isdecimal() else ""

@@ -122,7 +122,7 @@ def tree_of(text: str) -> Tree:
         UnknownNameError: there is no such folder.
     """
     folder = expanded(text)
-    if not text.strip() or (len(folder.parts) == 1 and not _exists(folder)):
+    if not text.strip() or (len(folder.parts) == 1 and not exists(folder)):
         raise UnknownNameError(
             f"no data set or folder is called {text!r}",
             remedy=f"{did_you_mean(text, NAMES)} Data sets: {', '.join(NAMES)}.\n{LAYOUT}".strip(),
@@ -147,7 +147,8 @@ def expanded(place: str | Path) -> Path:
         ) from None
 
 
-def _exists(path: Path) -> bool:
+def exists(path: Path) -> bool:
+    """Whether there is such a file or folder; a name longer than any has none."""
     try:
         return path.exists()
     except OSError:  # a name too long for any file

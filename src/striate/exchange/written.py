@@ -21,8 +21,8 @@ from striate.files import read_text
 from striate.graph import Graph
 from striate.ops.arrays import Array
 
-_YAML, _ROWS = (".yaml", ".yml", ".json"), (".csv", ".tsv", ".txt")
-MATRICES = _YAML + _ROWS
+YAML, ROWS = (".yaml", ".yml", ".json"), (".csv", ".tsv", ".txt")
+MATRICES = YAML + ROWS
 """How the files of matrices end."""
 
 MOST_BYTES = 4_000_000
@@ -47,7 +47,7 @@ def read_matrix(path: Path | str) -> Array:
         DataError: it cannot be read, is not rectangular, or holds what is no finite number.
     """
     file = Path(path)
-    if file.suffix.lower() in _YAML:
+    if file.suffix.lower() in YAML:
         return _array(yaml_file.read(file, DataError), str(path), DataError)
     text = read_text(file, DataError, most=MOST_BYTES)
     blocks = [block for block in re.split(r"\n[ \t\r]*\n", text) if block.strip()]
@@ -100,7 +100,9 @@ def read_weights(path: Path | str, graph: Graph) -> dict[str, dict[str, Array]]:
     return found
 
 
-def check_complete(graph: Graph, weights: Mapping[str, Mapping[str, Array]], path: Path) -> None:
+def check_complete(
+    graph: Graph, weights: Mapping[str, Mapping[str, Array]], path: Path | str
+) -> None:
     """Refuse weights that leave some out.
 
     Raises:

@@ -18,7 +18,7 @@ from striate.display import Block, Column, Displayed, Grid, Line, count
 from striate.engine import pays
 from striate.errors import DataError
 from striate.graph import Graph
-from striate.lookup import data_of
+from striate.lookup import data_of, model_of
 from striate.memory import check
 from striate.model import Model, probabilities
 from striate.pytorch import loss_function
@@ -165,7 +165,7 @@ def evaluate(
         ModelFileError: there is no such model.
         DataError: the split is missing, or the pictures or classes are not the model's.
     """
-    judged = model if isinstance(model, Model) else Model.load(model)
+    judged = model_of(model)
     pictures = data if isinstance(data, DataSet) else data_of(judged, str(data), None, judging=True)
     return _evaluated(judged, pictures, split, module)
 

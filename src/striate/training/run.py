@@ -13,8 +13,8 @@ from striate.data.catalog import expanded, kept_place, named
 from striate.errors import RunError
 from striate.exchange import fields
 from striate.graph import Graph
+from striate.lookup import Network
 from striate.memory import check, enough
-from striate.model import Model
 from striate.notation import parse, text
 from striate.passes.attach_loss import with_loss
 from striate.training.events import Listener, Loading, Result
@@ -39,7 +39,7 @@ from striate.training.subject import Subject, matched, started, subject_of
 
 
 def train(
-    graph: Graph | Model | str,
+    graph: Network,
     data: DataSet | str | Path = "",
     recipe: Recipe | None = None,
     *,

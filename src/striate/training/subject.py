@@ -50,8 +50,8 @@ class Subject:
         """
         if self.published is not None:
             ours = data in ("", self.published.data)
-            known = self.published.recipe
-            return {key: known[key] for key in known if ours or key != "validation"}
+            every = self.published.recipe
+            return {key: every[key] for key in every if ours or key != "validation"}
         known = self.model.about.get("recipe") if self.model is not None else None
         own = known if isinstance(known, Mapping) else {}
         return {key: value for key, value in own.items() if key not in STARTS}
@@ -73,7 +73,7 @@ STARTS = ("start", "initializer", "bias_initializer")
 """Settings that say what the first weights are."""
 
 
-def subject_of(graph: Graph | Model | str, name: str = "") -> Subject:
+def subject_of(graph: lookup.Network, name: str = "") -> Subject:
     """The subject that a graph, a model, or a word of the command line stands for.
 
     Raises:

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,25 +38,41 @@ SMALL_LOSS = 1e-3
 """Below it, 1 - probability has lost four or more of float32's seven digits."""
 
 
-def why(model: Subject, picture: object, what: str, target: object = None) -> Explanation:
+def why(
+    model: Subject,
+    picture: object,
+    what: str,
+    target: object = None,
+    *,
+    seed: int | None = None,
+    weights: Path | str | None = None,
+    data_dir: Path | str | None = None,
+    ink: str = "keep",
+) -> Explanation:
     """The products that sum to one number of a network, for one picture.
 
     Args:
-        model: a `striate.Model`, its file or run folder, or a pair of a graph (or its text) and
-            weights.
-        picture: a picture file, its bytes as a uint8 array (both need the model's
-            preprocessing), or the network's input itself as an array or tensor of floats.
+        model: a `striate.Model`, its file or run folder; a network (a graph, a text, a name of
+            the catalog, a .net file) with first weights; or a pair of a network and weights.
+        picture: a picture file; a test picture by number (digits#7); a file of the numbers of the
+            network's input; a picture's bytes or a uint8 array (with a model's preprocessing); or
+            the input itself as an array or tensor of floats.
         what: conv2[3,4,7], fc1[12], conv1.weight[3,0,2,2], conv1.bias[3], input[0,5,5],
             probability[7], loss; with .grad behind it for the gradient of the loss.
         target: the right class, by name or number, for losses and gradients; None for the class
-            that is predicted.
+            of a test picture, else for the one that is predicted.
+        seed: of first weights; 0 where the network has no weights and none are given.
+        weights: a YAML file of weights, for a network that has none.
+        data_dir: where named data sets lie.
+        ink: "auto" takes the picture for a photograph of ink (`Preprocessing.picture`).
 
     Raises:
         ExplanationError: there is no such number, or it cannot be explained exactly.
         UnknownNameError: `target` is no class.
         DataError, WeightsError: the picture cannot be read, the weights do not fit.
     """
-    return Inquiry(model, picture, target).why(what)
+    more = {"seed": seed, "weights": weights, "data_dir": data_dir, "ink": ink}
+    return Inquiry(model, picture, target, **more).why(what)  # type: ignore[arg-type]
 
 
 class Inquiry:
@@ -63,15 +81,26 @@ class Inquiry:
     Args: as `why`.
     """
 
-    def __init__(self, model: Subject, picture: object, target: object = None) -> None:
-        self._network = network_of(model)
+    def __init__(
+        self,
+        model: Subject,
+        picture: object,
+        target: object = None,
+        *,
+        seed: int | None = None,
+        weights: Path | str | None = None,
+        data_dir: Path | str | None = None,
+        ink: str = "keep",
+    ) -> None:
+        self._network = network_of(model, seed, weights)
         self._graph = self._network.graph
         check(self._graph, 1, number=8)
-        self._picture = picture_of(self._network, picture)
+        self._picture = picture_of(self._network, picture, data_dir, ink)
         self._trace = prepared(self._graph, self._network.weights, self._picture.exact)
         self._stored = Stored(self._graph, self._network.weights, self._picture.rounded)
         self._reader = Reader(self._graph, self._network.classes, self._network.aliases)
-        self._given = target_of(self._network, target)
+        known = self._picture.label or None
+        self._given = target_of(self._network, known if target is None else target)
 
     @property
     def graph(self) -> Graph:
@@ -80,6 +109,11 @@ class Inquiry:
 
     def why(self, what: str) -> Explanation:
         """One question; see `why`."""
+        answer = self._answer(what)
+        note = self._network.note
+        return replace(answer, notes=(*answer.notes, note)) if note else answer
+
+    def _answer(self, what: str) -> Explanation:
         given = self._of_given(what)
         if given is not None:
             return given
