@@ -121,7 +121,7 @@ def test_both_doors_read_the_same_pictures(
         (lambda: striate.verify(None), "written as text, not as NoneType"),
         (lambda: striate.table("vgg61"), "or vgg16"),
         (lambda: striate.table(Path("none.net")), "there is no file none.net"),
-        (lambda: striate.table(__file__), "a file that ends in .py, not a network"),
+        (lambda: striate.table(__file__), "a program or a page, not a network"),
         (lambda: striate.evaluate("resnet18"), "without trained weights"),
         (lambda: striate.evaluate(TEXT), "without trained weights"),
         (lambda: striate.why((TEXT, None), PICTURE, "fc1[0]"), "is no network with weights"),

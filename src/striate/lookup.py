@@ -101,7 +101,8 @@ def subject_of(network: Network) -> Graph | Model:
     if word.endswith(".safetensors") or Path(word).is_dir():
         return model_of(word)
     if name_of(word) not in NETWORKS and Path(word).is_file():
-        raise UnknownNameError(f"{word} is {kind_of(word)}, not a network", remedy=HELP)
+        kind = kind_of(word) or "a file of another kind"
+        raise UnknownNameError(f"{word} is {kind}, not a network", remedy=HELP)
     return parse(network_called(word).notation)
 
 
@@ -132,6 +133,7 @@ def model_of(model: Model | Path | str) -> Model:
     Raises:
         ModelFileError: there is none, or it is damaged; or a network without trained weights.
     """
+    from striate.data.catalog import named
     from striate.model import Model
 
     if isinstance(model, Model):
@@ -141,8 +143,11 @@ def model_of(model: Model | Path | str) -> Model:
     if is_named or _looks_like_notation(word) or word.endswith(".net"):
         what = f"{word} is a network of the catalog," if is_named else "this is a network"
         raise ModelFileError(f"{what} without trained weights", remedy=_train_it(word))
-    if Path(word).is_file() and not word.endswith(".safetensors"):
-        raise ModelFileError(f"{word} is {kind_of(word)}, not a model", remedy=FILE_HELP)
+    if named(word.rpartition("#")[0]) and not Path(word).exists():
+        raise ModelFileError(
+            f"{word} is a picture, not a model", remedy=f"{FILE_HELP} It comes first."
+        )
+    check_kind(word, "a model")
     return Model.load(word)
 
 
@@ -153,11 +158,22 @@ def _train_it(word: str) -> str:
     return f"Train it: striate train {shlex.quote(word)}{data}; then name the run folder here."
 
 
-def kind_of(file: str) -> str:
-    """What a file is that is no network and no model.
+def check_kind(file: Path | str, wanted: str) -> None:
+    """Refuse a file that, by its ending, holds something else than weights.
 
-    >>> kind_of("three.csv"), kind_of("notes.md")
-    ('a file of numbers', 'a file that ends in .md')
+    Raises:
+        ModelFileError: it says what the file is, and that it is not what is `wanted`.
+    """
+    kind = kind_of(str(file))
+    if kind and Path(file).is_file():
+        raise ModelFileError(f"{file} is {kind}, not {wanted}", remedy=FILE_HELP)
+
+
+def kind_of(file: str) -> str:
+    """What a file that is no network and no model is, by its ending; empty where that is not known.
+
+    >>> kind_of("three.csv"), kind_of("best.safetensors")
+    ('a file of numbers', '')
     """
     from striate.data.archive import ARCHIVE_SUFFIXES
     from striate.data.formats import SUFFIXES
@@ -169,10 +185,10 @@ def kind_of(file: str) -> str:
         YAML: "a file of settings, weights or numbers",
         ARCHIVE_SUFFIXES: "an archive",
         (".onnx", ".pt", ".pth", ".pkl", ".h5", ".keras", ".pb"): "a model of another program",
+        (".py", ".ipynb", ".md"): "a program or a page",
     }
     name = file.lower()
-    known = next((kind for endings, kind in kinds.items() if name.endswith(endings)), "")
-    return known or f"a file that ends in {Path(name).suffix or Path(name).name}"
+    return next((kind for endings, kind in kinds.items() if name.endswith(endings)), "")
 
 
 def explainable_of(

@@ -76,6 +76,7 @@ def test_sizes_that_are_changed_are_said_once(
         ("seven.png", "seven.png is a picture, not a model"),
         ("two.yaml", "a file of settings, weights or numbers, not a model"),
         (".", "no run folder"),
+        ("digits#0", "digits#0 is a picture, not a model"),
     ],
 )
 def test_what_is_no_model_is_said(striate: Striate, verb: str, word: str, said: str) -> None:
@@ -86,6 +87,26 @@ def test_what_is_no_model_is_said(striate: Striate, verb: str, word: str, said: 
     done = striate(verb, word, *more)
     assert (done.code, done.out) == (2, "")
     assert said in done.err
+
+
+def test_weights_may_lie_in_a_file_of_any_name(striate: Striate, trained: Path) -> None:
+    Path("model").write_bytes((trained / "best.safetensors").read_bytes())
+    assert striate("evaluate", "model").code == 0
+    assert striate("train", SMALL, "--start", "model", "--steps", "1", "--quiet").code == 0
+    Path("three.csv").write_text("1, 2, 3\n")
+    done = striate("train", SMALL, "--start", "three.csv")
+    assert (done.code, "three.csv is a file of numbers, not one of weights" in done.err) == (
+        2,
+        True,
+    )
+
+
+def test_a_set_of_another_size_is_said_where_it_is_learned_and_judged(striate: Striate) -> None:
+    said = "8x8 pixels are resized to the 9x7 that the network takes"
+    begun = striate("train", "INPUT 1x9x7 -> FC 10", "--steps", "1", "--run", "run")
+    assert begun.out.count(said) == 1
+    assert striate("evaluate", "run").err.count(said) == 1
+    assert "resized" not in striate("train", "INPUT 1x8x8 -> FC 10", "--steps", "1").out
 
 
 @pytest.mark.parametrize("verb", ["show", "verify", "export", "train", "why"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from striate.data.dataset import DataSet, Share, Split, make
-from striate.data.decode import Bytes, picture
+from striate.data.decode import Bytes, picture, resized
 from striate.data.stream import Labels
 from striate.errors import DataError
 
@@ -32,7 +32,17 @@ def from_arrays(
     for what, (images, labels) in (("training", train), ("test", test)):
         _check(f"{name}, {what}", images, labels, len(classes))
         splits.append(Split(fit(images, channels=channels, size=size), labels))
-    return make(name, classes, splits[0], splits[1], validation=validation, seed=seed)
+    own = train[0].shape[2:]
+    changed = size is not None and tuple(size) != own
+    return make(
+        name,
+        classes,
+        splits[0],
+        splits[1],
+        validation=validation,
+        seed=seed,
+        notes=[resized((own[0], own[1]), size)] if changed and size else (),
+    )
 
 
 def fit(images: Bytes, *, channels: int | None, size: tuple[int, int] | None) -> Bytes:

@@ -109,6 +109,16 @@ def measure(source: Source, *, name: str = "") -> tuple[int, int]:
     return (height, width)
 
 
+def resized(before: tuple[int, int], after: tuple[int, int]) -> str:
+    """What to say of pictures that are brought to another (height, width).
+
+    >>> resized((28, 28), (8, 8))
+    '28x28 pixels are resized to the 8x8 that the network takes'
+    """
+    own, wanted = ("x".join(map(str, size)) for size in (before, after))
+    return f"{own} pixels are resized to the {wanted} that the network takes"
+
+
 @contextmanager
 def _named(source: Source, name: str) -> Iterator[None]:
     if not name:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from striate.data.catalog import exists, kept_place, load, named
-from striate.data.decode import Bytes, Source, measure
+from striate.data.decode import Bytes, Source, measure, resized
 from striate.data.survey import survey
 from striate.errors import DataError
 from striate.exchange.written import is_matrix, read_matrix
@@ -59,8 +59,8 @@ class Given:
         """`30x40 pixels are resized to the 8x8 that the network takes`, where they are."""
         if self.size is None or self.pixels is None:
             return ""
-        before, after = ("x".join(map(str, each)) for each in (self.size, self.pixels.shape[1:]))
-        return f"{before} pixels are resized to the {after} that the network takes"
+        _, height, width = self.pixels.shape
+        return resized(self.size, (height, width))
 
 
 def read(

@@ -13,6 +13,7 @@ from striate.errors import IdleSettingError, ModelFileError
 from striate.exchange.arrays import flat, read_arrays, write_arrays
 from striate.graph import Graph
 from striate.initialize import initialize
+from striate.lookup import check_kind
 from striate.model import FORMAT as MODEL_FORMAT
 from striate.model import Model
 from striate.ops.arrays import Weights
@@ -59,6 +60,7 @@ def read_start(path: Path) -> dict[str, NDArray[Any]]:
     Raises:
         ModelFileError: it is missing, damaged, or something else.
     """
+    check_kind(path, "one of weights")
     arrays, metadata = read_arrays(path)
     if metadata.get("format") not in (FORMAT, MODEL_FORMAT):
         raise ModelFileError(
