@@ -120,5 +120,6 @@ def _operators(as_json: bool) -> None:
 
 
 def _paddings() -> Iterator[Line]:
+    yield Line("Weights: every layer that has some takes shares=conv1, to compute with conv1's.")
     yield Line("Padding, beside pad=1 or pad=1+2x0+0 (cells before and after, per axis):")
     yield from (Line(f"  {word}: {meaning}", "quiet") for word, meaning in PADDINGS.items())
