@@ -116,10 +116,10 @@ def _operators(as_json: bool) -> None:
         Column("meaning", text=True, wide=40),
     )
     rows = tuple((each.keyword, each.signature, each.meaning) for each in found)
-    terminal.show([Grid(columns, rows), *_paddings()])
+    terminal.show([Grid(columns, rows), *_besides()])
 
 
-def _paddings() -> Iterator[Line]:
+def _besides() -> Iterator[Line]:
     yield Line("Weights: every layer that has some takes shares=conv1, to compute with conv1's.")
     yield Line("Padding, beside pad=1 or pad=1+2x0+0 (cells before and after, per axis):")
     yield from (Line(f"  {word}: {meaning}", "quiet") for word, meaning in PADDINGS.items())
