@@ -16,6 +16,7 @@ from striate.graph.operator import (
     Use,
     Weight,
 )
+from striate.graph.saves import Saves
 from striate.graph.spec import Spec
 from striate.graph.window import Padding, Sizes, Window
 
@@ -37,6 +38,7 @@ __all__ = [
     "Reach",
     "Ref",
     "Routes",
+    "Saves",
     "Sizes",
     "Spec",
     "Term",

@@ -21,6 +21,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from striate.graph.field import Field
+from striate.graph.saves import Saves
 from striate.graph.spec import Spec
 
 if TYPE_CHECKING:
@@ -240,6 +241,8 @@ class Operator(ABC):
     """Whether every output is one input number, or a constant."""
     normalizes: ClassVar[bool] = False
     """Whether shifting and scaling all of its input changes nothing in training (epsilon aside)."""
+    saves: ClassVar[Saves] = Saves(inputs=True)
+    """What training keeps for its backward; `kept`, where settings or sizes decide."""
 
     @abstractmethod
     def shape(self, *inputs: Spec) -> Spec:
@@ -273,6 +276,10 @@ class Operator(ABC):
     def fields(self, *inputs: Spec) -> tuple[Field, ...]:
         """The same for each input, where they differ."""
         return (self.field(*inputs),) * len(inputs)
+
+    def kept(self, *inputs: Spec) -> Saves:
+        """What PyTorch keeps of a training call until its backward: see `Saves`."""
+        return self.saves
 
     def draw(self, generator: np.random.Generator, *inputs: Array) -> Array:
         """Noise for one training call. Only operators that are `is_random` have any."""

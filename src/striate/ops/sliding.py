@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import product
+from math import prod
 from typing import TypeAlias
 
 import numpy as np
@@ -44,6 +45,12 @@ def _channels_first(x: Spec) -> str:
         return ""
     size = "x".join(map(str, sides))
     return f"\nChannels come first: {size} pixels are INPUT {last}x{size}."
+
+
+def padded_size(x: Spec, windows: Sequence[Window]) -> int:
+    """How many numbers `x` has with what is put around it, as far as the windows reach."""
+    sizes = zip(windows, x.spatial, strict=True)
+    return x.channels * prod(w.before + n + w.overhang(n) for w, n in sizes)
 
 
 def padded(x: Array, windows: Sequence[Window], fill: float = 0.0) -> Array:

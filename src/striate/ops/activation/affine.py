@@ -27,6 +27,7 @@ from striate.graph import (
     Operator,
     Reach,
     Ref,
+    Saves,
     Spec,
     Term,
     Use,
@@ -47,6 +48,7 @@ class Affine(Operator):
 
     label: ClassVar[str] = "affine"
     elementwise: ClassVar[bool] = True
+    saves: ClassVar[Saves] = Saves()
 
     scale: float = 1.0
     shift: float = 0.0

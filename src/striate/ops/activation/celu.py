@@ -17,6 +17,8 @@ from typing import ClassVar, final
 
 import numpy as np
 
+from striate.graph import Saves
+from striate.graph.saves import MASK, NUMBER
 from striate.ops import checked
 from striate.ops.activation.elementwise import Elementwise
 from striate.ops.arrays import Array
@@ -37,6 +39,7 @@ class CELU(Elementwise):
     symbol: ClassVar[str] = "celu"
     rises: ClassVar[bool] = True
     rectifies: ClassVar[bool] = True
+    saves: ClassVar[Saves] = Saves(inputs=True, each=NUMBER + MASK)
 
     alpha: float = 1.0
 

@@ -16,6 +16,7 @@ from typing import ClassVar, final
 
 import numpy as np
 
+from striate.graph import Saves
 from striate.ops.activation.elementwise import Elementwise
 from striate.ops.arrays import Array
 
@@ -29,6 +30,7 @@ class Exp(Elementwise):
     symbol: ClassVar[str] = "exp"
     rises: ClassVar[bool] = True
     rectifies: ClassVar[bool] = True
+    saves: ClassVar[Saves] = Saves(output=True)
 
     def function(self, x: Array) -> Array:
         return np.exp(x)

@@ -23,6 +23,8 @@ from typing import ClassVar, final
 
 import numpy as np
 
+from striate.graph import Saves, Spec
+from striate.graph.saves import NUMBER
 from striate.ops import checked
 from striate.ops.activation.elementwise import Elementwise
 from striate.ops.arrays import Array
@@ -50,6 +52,10 @@ class HardSigmoid(Elementwise):
     def __post_init__(self) -> None:
         checked.positive("slope", self.slope, 1 / 6)
         checked.finite("shift", self.shift, 0.5)
+
+    def kept(self, *inputs: Spec) -> Saves:
+        usual = self == HardSigmoid()
+        return Saves(inputs=usual, each=0 if usual else NUMBER)
 
     def function(self, x: Array) -> Array:
         return np.clip(self.slope * x + self.shift, 0, 1)

@@ -17,6 +17,8 @@ from typing import ClassVar, final
 
 import numpy as np
 
+from striate.graph import Saves
+from striate.graph.saves import NUMBER
 from striate.ops.activation.elementwise import Elementwise
 from striate.ops.activation.sigmoid import logistic
 from striate.ops.arrays import Array
@@ -30,6 +32,7 @@ class LogSigmoid(Elementwise):
     label: ClassVar[str] = "logsigmoid"
     symbol: ClassVar[str] = "logσ"
     rises: ClassVar[bool] = True
+    saves: ClassVar[Saves] = Saves(inputs=True, each=NUMBER)
 
     def function(self, x: Array) -> Array:
         return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))

@@ -37,10 +37,12 @@ from striate.graph import (
     Operator,
     Reach,
     Ref,
+    Saves,
     Spec,
     Term,
     Use,
 )
+from striate.graph.saves import INDEX
 from striate.ops import checked
 from striate.ops.arrays import Array
 
@@ -59,6 +61,7 @@ class Maxout(Operator):
     label: ClassVar[str] = "maxout"
     bends: ClassVar[bool] = True
     rectifies: ClassVar[bool] = True
+    saves: ClassVar[Saves] = Saves(each=INDEX)
 
     pieces: int = 2
 

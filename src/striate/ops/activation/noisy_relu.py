@@ -37,6 +37,7 @@ from striate.graph import (
     Operator,
     Reach,
     Ref,
+    Saves,
     Spec,
     Term,
     Use,
@@ -62,6 +63,7 @@ class NoisyReLU(Operator):
     elementwise: ClassVar[bool] = True
     bends: ClassVar[bool] = True
     rectifies: ClassVar[bool] = True
+    saves: ClassVar[Saves] = Saves(output=True)
 
     sigma: float = 1.0
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from striate.graph import (
     Operator,
     Ref,
     Routes,
+    Saves,
     Spec,
     Use,
 )
@@ -41,6 +42,8 @@ class NormalizedExponential(Operator):
 
     Shape: any, unchanged.
     """
+
+    saves: ClassVar[Saves] = Saves(output=True)
 
     axis: str | int = "channel"
 

@@ -40,11 +40,13 @@ from striate.graph import (
     Operator,
     Reach,
     Ref,
+    Saves,
     Spec,
     Term,
     Use,
     Weight,
 )
+from striate.graph.saves import MASK
 from striate.ops.arrays import Array
 from striate.ops.merging import branches
 
@@ -83,6 +85,9 @@ class PReLU(Operator):
 
     def field(self, *inputs: Spec) -> Reach:
         return Reach.POINT
+
+    def kept(self, *inputs: Spec) -> Saves:
+        return Saves(inputs=True, each=0 if self.size is None else MASK)
 
     def forward(self, call: Call) -> Array:
         return np.where(call.x > 0, call.x, self._slopes(call) * call.x)

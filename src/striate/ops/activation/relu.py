@@ -21,6 +21,7 @@ from typing import ClassVar, final
 
 import numpy as np
 
+from striate.graph import Saves
 from striate.ops.activation.elementwise import Elementwise
 from striate.ops.arrays import Array
 
@@ -34,6 +35,7 @@ class ReLU(Elementwise):
     symbol: ClassVar[str] = "relu"
     rises: ClassVar[bool] = True
     rectifies: ClassVar[bool] = True
+    saves: ClassVar[Saves] = Saves(output=True)
 
     def function(self, x: Array) -> Array:
         return np.maximum(x, 0)

@@ -23,6 +23,8 @@ from typing import ClassVar, final
 
 import numpy as np
 
+from striate.graph import Saves
+from striate.graph.saves import NUMBER
 from striate.ops import checked
 from striate.ops.activation.elementwise import Elementwise
 from striate.ops.arrays import Array
@@ -43,6 +45,7 @@ class ScaledTanh(Elementwise):
     label: ClassVar[str] = "stanh"
     symbol: ClassVar[str] = "stanh"
     rises: ClassVar[bool] = True
+    saves: ClassVar[Saves] = Saves(each=NUMBER)
 
     amplitude: float = 1.7159
     slope: float = 2 / 3

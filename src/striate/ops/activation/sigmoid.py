@@ -23,6 +23,7 @@ from typing import ClassVar, final
 
 import numpy as np
 
+from striate.graph import Saves
 from striate.ops.activation.elementwise import Elementwise
 from striate.ops.arrays import Array
 
@@ -35,6 +36,7 @@ class Sigmoid(Elementwise):
     label: ClassVar[str] = "sigmoid"
     symbol: ClassVar[str] = "σ"
     rises: ClassVar[bool] = True
+    saves: ClassVar[Saves] = Saves(output=True)
 
     def function(self, x: Array) -> Array:
         return logistic(x)

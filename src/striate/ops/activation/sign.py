@@ -18,6 +18,7 @@ from typing import ClassVar, final
 
 import numpy as np
 
+from striate.graph import Saves
 from striate.ops.activation.elementwise import Elementwise
 from striate.ops.arrays import Array
 
@@ -30,6 +31,7 @@ class Sign(Elementwise):
     label: ClassVar[str] = "sign"
     symbol: ClassVar[str] = "sign"
     rises: ClassVar[bool] = True
+    saves: ClassVar[Saves] = Saves()
 
     def function(self, x: Array) -> Array:
         return np.sign(x)

@@ -17,6 +17,8 @@ from typing import ClassVar, final
 
 import numpy as np
 
+from striate.graph import Saves
+from striate.graph.saves import NUMBER
 from striate.ops.activation.elementwise import Elementwise
 from striate.ops.arrays import Array
 
@@ -29,6 +31,7 @@ class Softsign(Elementwise):
     label: ClassVar[str] = "softsign"
     symbol: ClassVar[str] = "softsign"
     rises: ClassVar[bool] = True
+    saves: ClassVar[Saves] = Saves(inputs=True, each=NUMBER)
 
     def function(self, x: Array) -> Array:
         return x / (1 + np.abs(x))

@@ -19,6 +19,7 @@ from typing import ClassVar, final
 
 import numpy as np
 
+from striate.graph import Saves
 from striate.ops.activation.elementwise import Elementwise
 from striate.ops.arrays import Array
 
@@ -30,6 +31,7 @@ class Sqrt(Elementwise):
 
     label: ClassVar[str] = "sqrt"
     symbol: ClassVar[str] = "√"
+    saves: ClassVar[Saves] = Saves(output=True)
 
     def function(self, x: Array) -> Array:
         return np.sqrt(x)

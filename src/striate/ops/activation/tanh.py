@@ -21,6 +21,7 @@ from typing import ClassVar, final
 
 import numpy as np
 
+from striate.graph import Saves
 from striate.ops.activation.elementwise import Elementwise
 from striate.ops.arrays import Array
 
@@ -33,6 +34,7 @@ class Tanh(Elementwise):
     label: ClassVar[str] = "tanh"
     symbol: ClassVar[str] = "tanh"
     rises: ClassVar[bool] = True
+    saves: ClassVar[Saves] = Saves(output=True)
 
     def function(self, x: Array) -> Array:
         return np.tanh(x)

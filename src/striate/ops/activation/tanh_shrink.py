@@ -18,6 +18,8 @@ from typing import ClassVar, final
 
 import numpy as np
 
+from striate.graph import Saves
+from striate.graph.saves import NUMBER
 from striate.ops.activation.elementwise import Elementwise
 from striate.ops.arrays import Array
 
@@ -30,6 +32,7 @@ class TanhShrink(Elementwise):
     label: ClassVar[str] = "tanhshrink"
     symbol: ClassVar[str] = "tanhshrink"
     rises: ClassVar[bool] = True
+    saves: ClassVar[Saves] = Saves(each=NUMBER)
 
     def function(self, x: Array) -> Array:
         return x - np.tanh(x)

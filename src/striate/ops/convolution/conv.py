@@ -54,6 +54,7 @@ from striate.graph import (
     Weight,
     Window,
 )
+from striate.graph.saves import NUMBER, Saves
 from striate.graph.window import checked_padding, checked_sizes, windows
 from striate.ops import sliding
 from striate.ops.arrays import Array
@@ -145,6 +146,13 @@ class Conv(Operator):
         sizes = inputs[0].spatial
         settings = (self.kernel, self.stride, self.padding, self.dilation)
         return windows(len(sizes), *settings, sizes=sizes)
+
+    def kept(self, *inputs: Spec) -> Saves:
+        (x,), axes = inputs, self.field(*inputs)
+        if self.table is None and all(w.before == w.after for w in axes):
+            return Saves(inputs=True)
+        full = x.channels * self.out_channels * prod(w.kernel for w in axes) if self.table else 0
+        return Saves(own=NUMBER * sliding.padded_size(x, axes), batch=NUMBER * full)
 
     def forward(self, call: Call) -> Array:
         # n picture, g group, c channel in it, o kernel in it, p output positions, k taps
@@ -288,6 +296,4 @@ def _place(letter: str, window: Window, tap: int) -> str:
     """Input position of one tap as the output position `letter` runs: 2i+3."""
     step = letter if window.stride == 1 else f"{window.stride}{letter}"
     shift = tap * window.dilation - window.before
-    if shift == 0:
-        return step
-    return f"{step}+{shift}" if shift > 0 else f"{step}-{-shift}"
+    return f"{step}{shift:+}" if shift else step

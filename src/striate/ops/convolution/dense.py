@@ -33,6 +33,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import ClassVar, final
 
 import numpy as np
@@ -50,12 +51,14 @@ from striate.graph import (
     Reach,
     Ref,
     Routes,
+    Saves,
     Spec,
     Term,
     Use,
     Weight,
 )
 from striate.graph.field import POSITION
+from striate.graph.saves import NUMBER
 from striate.graph.window import checked_sizes
 from striate.ops.arrays import Array
 from striate.ops.shaping.flatten import Flatten
@@ -127,6 +130,12 @@ class Dense(Operator):
         if at == 0:
             return (POSITION,) * len(x.spatial)
         return Routes(tuple(None if k == at else Along(k) for k in range(x.rank)))
+
+    def kept(self, *inputs: Spec) -> Saves:
+        (x,) = inputs
+        at = self.along(x)
+        in_place = at == x.rank - 1 or x.shape[at] == 1 or prod(x.shape[at + 1 :]) == 1
+        return Saves(inputs=in_place, own=0 if in_place else NUMBER * x.size)
 
     def forward(self, call: Call) -> Array:
         y: Array = self._last(call, call.x) @ call.weights["weight"].T

@@ -31,6 +31,7 @@ from striate.graph import (
     Operator,
     Reach,
     Ref,
+    Saves,
     Spec,
     Term,
     Use,
@@ -78,6 +79,7 @@ class Opaque(Operator):
     label: ClassVar[str] = "opaque"
     arity: ClassVar[tuple[int, int | None]] = (1, None)
     is_foreign: ClassVar[bool] = True
+    saves: ClassVar[Saves] = Saves(inputs=True, output=True)
 
     name: str
     size: tuple[int, ...]

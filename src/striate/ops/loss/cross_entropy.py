@@ -35,7 +35,8 @@ from typing import final
 
 import numpy as np
 
-from striate.graph import Cost, Factor, Index, Ref, Spec, Term
+from striate.graph import Cost, Factor, Index, Ref, Saves, Spec, Term
+from striate.graph.saves import NUMBER
 from striate.ops.arrays import Array
 from striate.ops.loss.class_loss import ClassLoss
 from striate.ops.loss.row_loss import unless_one
@@ -58,6 +59,9 @@ class CrossEntropy(ClassLoss):
 
     def cost(self, *inputs: Spec) -> Cost:
         return Cost(other=3 * inputs[0].size)
+
+    def kept(self, *inputs: Spec) -> Saves:
+        return Saves(own=NUMBER * inputs[0].size, batch=NUMBER)
 
     def losses(self, given: Rows) -> Array:
         a, z = self.coefficients(given), given.scores

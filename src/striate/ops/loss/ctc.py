@@ -37,7 +37,8 @@ from typing import final
 import numpy as np
 
 from striate.errors import SettingError, ShapeError
-from striate.graph import Call, Cost, Factor, Gradients, Index, Reach, Ref, Spec, Term, Use
+from striate.graph import Call, Cost, Factor, Gradients, Index, Reach, Ref, Saves, Spec, Term, Use
+from striate.graph.saves import INDEX, NUMBER
 from striate.graph.settings import shown
 from striate.ops.arrays import Array
 from striate.ops.loss.loss_operator import LossOperator
@@ -108,6 +109,12 @@ class CTC(LossOperator):
 
     def field(self, *inputs: Spec) -> Reach:
         return Reach.EVERYTHING
+
+    def kept(self, *inputs: Spec) -> Saves:
+        (x,) = inputs
+        (steps,) = x.spatial
+        places = 2 * steps + 1  # of a target that is as long as could be
+        return Saves(own=NUMBER * (x.size + steps * places + 1) + INDEX)
 
     def forward(self, call: Call) -> Array:
         labels = self._labels(call)

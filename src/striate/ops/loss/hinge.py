@@ -31,7 +31,8 @@ from typing import ClassVar, final
 import numpy as np
 
 from striate.errors import SettingError
-from striate.graph import Cost, Factor, Index, Ref, Spec, Term
+from striate.graph import Cost, Factor, Index, Ref, Saves, Spec, Term
+from striate.graph.saves import NUMBER
 from striate.ops import checked
 from striate.ops.arrays import Array
 from striate.ops.loss.class_loss import check_weights
@@ -70,6 +71,10 @@ class Hinge(RowLoss):
 
     def cost(self, *inputs: Spec) -> Cost:
         return Cost(other=(2 + self.p) * inputs[0].size)
+
+    def kept(self, *inputs: Spec) -> Saves:
+        (x,) = inputs
+        return Saves(own=NUMBER * x.size) if x.spatial else Saves(inputs=True)
 
     def losses(self, given: Rows) -> Array:
         losses: Array = self._weighing(given) * (self._lack(given) ** self.p).sum(axis=1)

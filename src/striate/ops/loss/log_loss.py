@@ -24,7 +24,8 @@ from typing import final
 
 import numpy as np
 
-from striate.graph import Cost, Factor, Index, Ref, Spec, Term
+from striate.graph import Cost, Factor, Index, Ref, Saves, Spec, Term
+from striate.graph.saves import NUMBER
 from striate.ops.arrays import Array
 from striate.ops.loss.class_loss import ClassLoss
 from striate.ops.loss.target import Rows
@@ -46,6 +47,9 @@ class LogLoss(ClassLoss):
 
     def cost(self, *inputs: Spec) -> Cost:
         return Cost(other=inputs[0].size)
+
+    def kept(self, *inputs: Spec) -> Saves:
+        return Saves(inputs=True, own=2 * NUMBER * inputs[0].size, batch=NUMBER)
 
     def losses(self, given: Rows) -> Array:
         losses: Array = -(self.coefficients(given) * np.log(_positive(given.scores))).sum(axis=1)

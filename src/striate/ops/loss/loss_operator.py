@@ -21,7 +21,11 @@ from striate.ops.arrays import Array
 
 @dataclass(frozen=True)
 class LossOperator(Operator):
-    """What compares the scores of a network with a target: one number per picture."""
+    """What compares the scores of a network with a target: one number per picture.
+
+    `kept` speaks of usual settings and class numbers; smoothing and weights of classes
+    keep an array or two more of the size of the scores.
+    """
 
     label: ClassVar[str] = "loss"
     numbered: ClassVar[bool] = False

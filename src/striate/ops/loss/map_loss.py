@@ -32,7 +32,8 @@ from typing import final
 import numpy as np
 
 from striate.errors import SettingError
-from striate.graph import Cost, Factor, Index, Ref, Spec, Term
+from striate.graph import Cost, Factor, Index, Ref, Saves, Spec, Term
+from striate.graph.saves import NUMBER
 from striate.ops.arrays import Array
 from striate.ops.loss.class_loss import check_smoothing
 from striate.ops.loss.row_loss import RowLoss, over_places, per_place, unless_one
@@ -62,6 +63,9 @@ class MapLoss(RowLoss):
 
     def cost(self, *inputs: Spec) -> Cost:
         return Cost(other=3 * inputs[0].size)
+
+    def kept(self, *inputs: Spec) -> Saves:
+        return Saves(own=2 * NUMBER * (inputs[0].size + prod(inputs[0].spatial)))
 
     def losses(self, given: Rows) -> Array:
         q = self._wanted(given)

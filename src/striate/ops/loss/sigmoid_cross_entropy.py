@@ -34,7 +34,8 @@ from typing import final
 
 import numpy as np
 
-from striate.graph import Cost, Factor, Index, Ref, Spec, Term
+from striate.graph import Cost, Factor, Index, Ref, Saves, Spec, Term
+from striate.graph.saves import NUMBER
 from striate.ops.activation.sigmoid import logistic
 from striate.ops.arrays import Array
 from striate.ops.loss.class_loss import check_smoothing, check_weights
@@ -72,6 +73,9 @@ class SigmoidCrossEntropy(RowLoss):
 
     def cost(self, *inputs: Spec) -> Cost:
         return Cost(other=4 * inputs[0].size)
+
+    def kept(self, *inputs: Spec) -> Saves:
+        return Saves(inputs=True, own=NUMBER * inputs[0].size)
 
     def losses(self, given: Rows) -> Array:
         yes, both = self._coefficients(given)

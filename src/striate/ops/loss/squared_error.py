@@ -20,7 +20,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
-from striate.graph import Cost, Factor, Index, Ref, Spec, Term
+from striate.graph import Cost, Factor, Index, Ref, Saves, Spec, Term
+from striate.graph.saves import NUMBER
 from striate.ops.arrays import Array
 from striate.ops.loss.row_loss import RowLoss, over_places, per_place
 from striate.ops.loss.target import Rows
@@ -37,6 +38,9 @@ class SquaredError(RowLoss):
 
     def cost(self, *inputs: Spec) -> Cost:
         return Cost(other=3 * inputs[0].size)
+
+    def kept(self, *inputs: Spec) -> Saves:
+        return Saves(own=NUMBER * inputs[0].size)
 
     def losses(self, given: Rows) -> Array:
         losses: Array = ((given.scores - given.wanted) ** 2).sum(axis=1) / 2

@@ -21,7 +21,7 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from striate.graph import Factor, Term
+from striate.graph import Factor, Saves, Term
 from striate.ops.arrays import Array
 from striate.ops.merging.broadcasting import Broadcasting
 
@@ -34,6 +34,7 @@ class Add(Broadcasting):
     label: ClassVar[str] = "add"
     verb: ClassVar[str] = "adds"
     arity: ClassVar[tuple[int, int | None]] = (2, None)
+    saves: ClassVar[Saves] = Saves(hands_on=True)
 
     def merged(self, *numbers: Array) -> Array:
         total, *others = numbers

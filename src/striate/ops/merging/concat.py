@@ -22,7 +22,7 @@ from typing import ClassVar, final
 import numpy as np
 
 from striate.errors import ShapeError
-from striate.graph import Along, Reach, Routes, Spec
+from striate.graph import Along, Reach, Routes, Saves, Spec
 from striate.ops.arrays import Array
 from striate.ops.shaping.rearrangement import Rearrangement
 
@@ -62,6 +62,9 @@ class Concat(Rearrangement):
         if axis == 0:
             return Reach.POINT
         return Routes(tuple(Along(k, even=k != axis) for k in range(inputs[0].rank)))
+
+    def kept(self, *inputs: Spec) -> Saves:
+        return Saves(hands_on=tuple(range(len(inputs))))
 
     def moved(self, arrays: tuple[Array, ...], specs: tuple[Spec, ...], constant: float) -> Array:
         return np.concatenate(arrays, axis=specs[0].axis(self.axis) + 1)

@@ -17,6 +17,7 @@ Source: Vaswani et al., "Attention Is All You Need", NeurIPS 2017, arXiv:1706.03
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import ClassVar, final
 
 import numpy as np
@@ -34,10 +35,12 @@ from striate.graph import (
     Reach,
     Ref,
     Routes,
+    Saves,
     Spec,
     Term,
     Use,
 )
+from striate.graph.saves import NUMBER
 from striate.ops.arrays import Array
 from striate.ops.merging import branches
 
@@ -81,6 +84,13 @@ class MatMul(Operator):
             return Routes(tuple(Along(k) if each else None for k, each in enumerate(same)))
 
         return routes(a, last), routes(b, last - 1)
+
+    def kept(self, *inputs: Spec) -> Saves:
+        heads = self.shape(*inputs).shape[:-2]
+        spread = [x for x in inputs if x.shape[:-2] != heads]
+        copied = sum(prod((*heads, *x.shape[-2:])) for x in spread)
+        whole = tuple(k for k, x in enumerate(inputs) if x not in spread)
+        return Saves(inputs=whole, own=NUMBER * copied)
 
     def forward(self, call: Call) -> Array:
         a, b = call.inputs

@@ -23,7 +23,8 @@ from typing import ClassVar, TypeVar, final
 
 import numpy as np
 
-from striate.graph import Factor, Term
+from striate.graph import Factor, Saves, Spec, Term
+from striate.graph.saves import NUMBER
 from striate.ops.arrays import Array
 from striate.ops.merging.broadcasting import Broadcasting
 
@@ -38,6 +39,10 @@ class Multiply(Broadcasting):
     label: ClassVar[str] = "mul"
     verb: ClassVar[str] = "multiplies"
     arity: ClassVar[tuple[int, int | None]] = (2, None)
+
+    def kept(self, *inputs: Spec) -> Saves:
+        products = (self.shape(*inputs[:count]).size for count in range(2, len(inputs)))
+        return Saves(inputs=True, own=NUMBER * sum(products))
 
     def merged(self, *numbers: Array) -> Array:
         return _product(numbers)

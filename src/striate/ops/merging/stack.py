@@ -19,7 +19,7 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from striate.graph import Along, Routes, Spec
+from striate.graph import Along, Routes, Saves, Spec
 from striate.ops.arrays import Array
 from striate.ops.merging.branches import same
 from striate.ops.shaping.rearrangement import Rearrangement
@@ -40,6 +40,9 @@ class Stack(Rearrangement):
 
     def field(self, *inputs: Spec) -> Routes:
         return Routes(tuple(Along(k + 1) for k in range(inputs[0].rank)))
+
+    def kept(self, *inputs: Spec) -> Saves:
+        return Saves(hands_on=tuple(range(len(inputs))))
 
     def moved(self, arrays: tuple[Array, ...], specs: tuple[Spec, ...], constant: float) -> Array:
         return np.stack(arrays, axis=1)

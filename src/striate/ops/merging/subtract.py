@@ -20,7 +20,7 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from striate.graph import Factor, Term
+from striate.graph import Factor, Saves, Spec, Term
 from striate.ops.arrays import Array
 from striate.ops.merging.broadcasting import Broadcasting
 
@@ -33,6 +33,10 @@ class Subtract(Broadcasting):
     label: ClassVar[str] = "sub"
     verb: ClassVar[str] = "subtracts"
     arity: ClassVar[tuple[int, int | None]] = (2, 2)
+
+    def kept(self, *inputs: Spec) -> Saves:
+        first, y = inputs[0], self.shape(*inputs)
+        return Saves(hands_on=(0,) if first.size == y.size else ())
 
     def merged(self, *numbers: Array) -> Array:
         left, right = numbers

@@ -44,11 +44,13 @@ from striate.graph import (
     Operator,
     Reach,
     Ref,
+    Saves,
     Spec,
     Term,
     Use,
     Weight,
 )
+from striate.graph.saves import NUMBER
 from striate.ops.arrays import Array
 
 
@@ -103,6 +105,9 @@ class BatchNorm(Operator):
 
     def field(self, *inputs: Spec) -> Reach:
         return Reach.POINT
+
+    def kept(self, *inputs: Spec) -> Saves:
+        return Saves(inputs=True, batch=2 * NUMBER * inputs[0].channels)
 
     def forward(self, call: Call) -> Array:
         x_hat = self._normalized(call).x_hat

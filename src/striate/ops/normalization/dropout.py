@@ -35,10 +35,12 @@ from striate.graph import (
     Operator,
     Reach,
     Ref,
+    Saves,
     Spec,
     Term,
     Use,
 )
+from striate.graph.saves import NUMBER
 from striate.ops.arrays import Array
 
 
@@ -79,6 +81,9 @@ class Dropout(Operator):
     def draw(self, generator: np.random.Generator, *inputs: Array) -> Array:
         kept = generator.random(inputs[0].shape) >= self.rate
         return kept.astype(inputs[0].dtype)
+
+    def kept(self, *inputs: Spec) -> Saves:
+        return Saves(each=NUMBER) if self.rate else Saves(views=True, hands_on=True)
 
     def forward(self, call: Call) -> Array:
         return call.x * self._mask(call) / (1 - self.rate) if call.training else call.x

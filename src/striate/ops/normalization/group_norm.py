@@ -28,7 +28,8 @@ from typing import ClassVar, final
 import numpy as np
 
 from striate.errors import ShapeError
-from striate.graph import Reach, Spec
+from striate.graph import Reach, Saves, Spec
+from striate.graph.saves import NUMBER
 from striate.ops import checked
 from striate.ops.arrays import Array
 from striate.ops.normalization.standardized import Standardized
@@ -73,6 +74,9 @@ class GroupNorm(Standardized):
 
     def field(self, *inputs: Spec) -> Reach:
         return Reach.EVERYTHING
+
+    def kept(self, *inputs: Spec) -> Saves:
+        return Saves(inputs=True, own=2 * NUMBER * self.groups)
 
     def together(self, x: Spec) -> Array:
         return np.arange(x.size).reshape(self.groups, -1)

@@ -27,7 +27,8 @@ from math import prod
 from typing import ClassVar, final
 
 from striate.errors import ShapeError
-from striate.graph import Field, Spec
+from striate.graph import Field, Saves, Spec
+from striate.graph.saves import NUMBER
 from striate.ops.arrays import Array
 from striate.ops.normalization.over_axes import along, seen
 from striate.ops.normalization.standardized import Standardized
@@ -61,6 +62,9 @@ class InstanceNorm(Standardized):
 
     def field(self, *inputs: Spec) -> Field:
         return seen(inputs[0], _spatial(inputs[0]))
+
+    def kept(self, *inputs: Spec) -> Saves:
+        return Saves(inputs=True, own=(2 + self.affine) * NUMBER * inputs[0].channels)
 
     def together(self, x: Spec) -> Array:
         return along(x, _spatial(x))

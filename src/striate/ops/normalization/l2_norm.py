@@ -35,10 +35,12 @@ from striate.graph import (
     Index,
     Operator,
     Ref,
+    Saves,
     Spec,
     Term,
     Use,
 )
+from striate.graph.saves import NUMBER
 from striate.ops import checked
 from striate.ops.arrays import Array
 from striate.ops.normalization.over_axes import seen
@@ -73,6 +75,10 @@ class L2Norm(Operator):
 
     def field(self, *inputs: Spec) -> Field:
         return seen(inputs[0], (inputs[0].axis(self.axis),))
+
+    def kept(self, *inputs: Spec) -> Saves:
+        (x,) = inputs
+        return Saves(inputs=True, own=2 * NUMBER * x.size // x.shape[x.axis(self.axis)])
 
     def forward(self, call: Call) -> Array:
         y: Array = call.x / self._divisor(call)[0]

@@ -25,9 +25,11 @@ Source: Ba, Kiros and Hinton, "Layer Normalization", 2016, arXiv:1607.06450, equ
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import ClassVar, final
 
-from striate.graph import Spec
+from striate.graph import Saves, Spec
+from striate.graph.saves import NUMBER
 from striate.ops.normalization.over_axes import OverAxes
 
 
@@ -51,3 +53,8 @@ class LayerNorm(OverAxes):
     def shape(self, *inputs: Spec) -> Spec:
         self.weighted(inputs[0])
         return inputs[0]
+
+    def kept(self, *inputs: Spec) -> Saves:
+        (x,) = inputs
+        rows = x.size // prod(x.shape[k] for k in self.weighted(x))
+        return Saves(inputs=True, own=2 * NUMBER * rows)

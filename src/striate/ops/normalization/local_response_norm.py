@@ -23,6 +23,7 @@ Networks", NIPS 2012, section 3.3.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import ClassVar, final
 
 import numpy as np
@@ -37,10 +38,12 @@ from striate.graph import (
     Operator,
     Reach,
     Ref,
+    Saves,
     Spec,
     Term,
     Use,
 )
+from striate.graph.saves import NUMBER
 from striate.ops import checked
 from striate.ops.arrays import Array
 
@@ -83,6 +86,11 @@ class LocalResponseNorm(Operator):
 
     def field(self, *inputs: Spec) -> Reach:
         return Reach.POINT
+
+    def kept(self, *inputs: Spec) -> Saves:
+        (x,) = inputs
+        around = (self.size - 1) * prod(x.spatial)
+        return Saves(inputs=True, own=NUMBER * (3 * x.size + around))
 
     def forward(self, call: Call) -> Array:
         return call.x * self._strength(call.x) ** -self.beta

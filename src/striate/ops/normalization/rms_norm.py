@@ -23,9 +23,11 @@ equation 4. ε is there for numbers that are all 0; its default is float32's own
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import prod
 from typing import ClassVar, final
 
-from striate.graph import Spec
+from striate.graph import Saves, Spec
+from striate.graph.saves import NUMBER
 from striate.ops.normalization.over_axes import OverAxes
 
 
@@ -51,3 +53,8 @@ class RMSNorm(OverAxes):
     def shape(self, *inputs: Spec) -> Spec:
         self.weighted(inputs[0])
         return inputs[0]
+
+    def kept(self, *inputs: Spec) -> Saves:
+        (x,) = inputs
+        rows = x.size // prod(x.shape[k] for k in self.weighted(x))
+        return Saves(inputs=True, each=NUMBER * self.affine, own=NUMBER * rows)

@@ -21,7 +21,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-from striate.graph import Factor, Ref, Spec, Term
+from striate.graph import Factor, Ref, Saves, Spec, Term
 from striate.ops.arrays import Array
 from striate.ops.normalization.spread_weight import ONE, SpreadWeight
 
@@ -41,6 +41,7 @@ class Shift(SpreadWeight):
     label: ClassVar[str] = "shift"
     role: ClassVar[str] = "bias"
     sign: ClassVar[str] = "+"
+    saves: ClassVar[Saves] = Saves(hands_on=True)
 
     def merged(self, x: Array, weight: Array) -> Array:
         return x + weight

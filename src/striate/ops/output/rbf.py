@@ -34,10 +34,12 @@ from striate.graph import (
     Operator,
     Reach,
     Ref,
+    Saves,
     Spec,
     Term,
     Use,
 )
+from striate.graph.saves import NUMBER
 from striate.graph.window import checked_sizes
 from striate.ops.arrays import Array
 from striate.ops.output.bitmaps import SIZE, codes
@@ -86,6 +88,9 @@ class RBF(Operator):
 
     def field(self, *inputs: Spec) -> Reach:
         return Reach.EVERYTHING
+
+    def kept(self, *inputs: Spec) -> Saves:
+        return Saves(each=NUMBER * inputs[0].size)
 
     def forward(self, call: Call) -> Array:
         return (self._distances_njk(call.x) ** 2).sum(axis=2)

@@ -21,11 +21,12 @@ arXiv:1406.4729, section 2.3 (bins in proportion to the picture); the rounding i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import final
 
 import numpy as np
 
-from striate.graph import Call, Factor, Index, Ref, Spec, Term, Use
+from striate.graph import Call, Factor, Index, Ref, Saves, Spec, Term, Use
 from striate.ops.arrays import Array
 from striate.ops.pooling.adaptive import Adaptive
 
@@ -40,6 +41,9 @@ class AdaptiveAveragePool(Adaptive):
 
     Shapes: (C, *spatial) -> (C, *size).
     """
+
+    def kept(self, *inputs: Spec) -> Saves:
+        return Saves(inputs=prod(self.shape(*inputs).spatial) > 1)
 
     def pooled(self, windows: Array) -> Array:
         return windows.mean(axis=-1)

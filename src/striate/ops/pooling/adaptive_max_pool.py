@@ -22,11 +22,12 @@ arXiv:1406.4729, section 2.3 (bins in proportion to the picture); the rounding i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 import numpy as np
 
-from striate.graph import Call, Factor, Index, Ref, Spec, Term, Use
+from striate.graph import Call, Factor, Index, Ref, Saves, Spec, Term, Use
+from striate.graph.saves import INDEX
 from striate.ops.arrays import Array
 from striate.ops.pooling.adaptive import Adaptive
 
@@ -41,6 +42,8 @@ class AdaptiveMaxPool(Adaptive):
 
     Shapes: (C, *spatial) -> (C, *size).
     """
+
+    saves: ClassVar[Saves] = Saves(inputs=True, each=INDEX)
 
     def pooled(self, windows: Array) -> Array:
         return windows.max(axis=-1)

@@ -46,15 +46,17 @@ from striate.graph import (
     Operator,
     Padding,
     Ref,
+    Saves,
     Sizes,
     Spec,
     Term,
     Use,
     Window,
 )
+from striate.graph.saves import NUMBER
 from striate.ops import checked, sliding
 from striate.ops.arrays import Array
-from striate.ops.pooling.settings import checked_pool, pool_windows
+from striate.ops.pooling.settings import checked_pool, is_even, pool_windows
 
 
 @final
@@ -102,6 +104,14 @@ class AveragePool(Operator):
 
     def field(self, *inputs: Spec) -> tuple[Window, ...]:
         return pool_windows(self, inputs[0])
+
+    def kept(self, *inputs: Spec) -> Saves:
+        (x,) = inputs
+        axes = self.field(x)
+        if any(w.dilation > 1 for w in axes):
+            return Saves()
+        plain = is_even(axes) and (self.divisor is None or len(axes) > 1)
+        return Saves(inputs=plain, own=0 if plain else NUMBER * sliding.padded_size(x, axes))
 
     def forward(self, call: Call) -> Array:
         axes = self.field(Spec(call.x.shape[1:]))

@@ -30,6 +30,7 @@ from striate.graph import (
     Index,
     Operator,
     Ref,
+    Saves,
     Spec,
     Term,
     Use,
@@ -45,6 +46,7 @@ class GlobalAveragePool(Operator):
     """The mean over all positions. Shapes: (C, *spatial) -> (C, 1, …), as many axes as before."""
 
     label: ClassVar[str] = "pool"
+    saves: ClassVar[Saves] = Saves()
 
     def shape(self, *inputs: Spec) -> Spec:
         (x,) = inputs

@@ -44,12 +44,14 @@ from striate.graph import (
     Index,
     Operator,
     Ref,
+    Saves,
     Sizes,
     Spec,
     Term,
     Use,
     Window,
 )
+from striate.graph.saves import NUMBER
 from striate.graph.window import checked_sizes, windows
 from striate.ops import checked, sliding
 from striate.ops.arrays import Array
@@ -107,6 +109,9 @@ class HistogramPool(Operator):
         needs_maps(x)
         stride = self.kernel if self.stride is None else self.stride
         return windows(len(x.spatial), self.kernel, stride)
+
+    def kept(self, *inputs: Spec) -> Saves:
+        return Saves(inputs=True, own=2 * NUMBER * self.bins * inputs[0].size)
 
     def forward(self, call: Call) -> Array:
         axes = self.field(Spec(call.x.shape[1:]))

@@ -40,12 +40,14 @@ from striate.graph import (
     Operator,
     Padding,
     Ref,
+    Saves,
     Sizes,
     Spec,
     Term,
     Use,
     Window,
 )
+from striate.graph.saves import MASK, NUMBER
 from striate.ops import checked, sliding
 from striate.ops.arrays import Array
 from striate.ops.pooling.settings import checked_pool, pool_windows
@@ -92,6 +94,10 @@ class L2Pool(Operator):
 
     def field(self, *inputs: Spec) -> tuple[Window, ...]:
         return pool_windows(self, inputs[0])
+
+    def kept(self, *inputs: Spec) -> Saves:
+        around = sliding.padded_size(inputs[0], self.field(*inputs))
+        return Saves(own=2 * NUMBER * around, each=NUMBER + MASK)
 
     def forward(self, call: Call) -> Array:
         axes = self.field(Spec(call.x.shape[1:]))

@@ -31,15 +31,17 @@ from striate.graph import (
     Operator,
     Padding,
     Ref,
+    Saves,
     Sizes,
     Spec,
     Term,
     Use,
     Window,
 )
+from striate.graph.saves import INDEX, NUMBER
 from striate.ops import sliding
 from striate.ops.arrays import Array
-from striate.ops.pooling.settings import checked_pool, pool_windows
+from striate.ops.pooling.settings import checked_pool, is_even, pool_windows
 
 
 @final
@@ -78,6 +80,13 @@ class MaxPool(Operator):
 
     def field(self, *inputs: Spec) -> tuple[Window, ...]:
         return pool_windows(self, inputs[0])
+
+    def kept(self, *inputs: Spec) -> Saves:
+        (x,) = inputs
+        axes = self.field(x)
+        if is_even(axes):
+            return Saves(inputs=True, each=INDEX)
+        return Saves(own=NUMBER * sliding.padded_size(x, axes), each=INDEX)
 
     def forward(self, call: Call) -> Array:
         windows, winners = self._winners(call.x)

@@ -64,6 +64,14 @@ def pool_windows(pool: Pooling, x: Spec) -> tuple[Window, ...]:
     return axes
 
 
+def is_even(axes: tuple[Window, ...]) -> bool:
+    """Whether a layer of PyTorch's pads so by itself: as much at both ends, half a window at most.
+
+    Else the padding is a layer's own copy of the input.
+    """
+    return all(w.before == w.after and 2 * w.before <= w.kernel for w in axes)
+
+
 def needs_maps(x: Spec) -> None:
     """Refuse to pool a flat value.
 

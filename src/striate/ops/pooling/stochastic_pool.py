@@ -42,12 +42,14 @@ from striate.graph import (
     Index,
     Operator,
     Ref,
+    Saves,
     Sizes,
     Spec,
     Term,
     Use,
     Window,
 )
+from striate.graph.saves import INDEX, NUMBER
 from striate.graph.window import checked_sizes, windows
 from striate.ops import sliding
 from striate.ops.arrays import Array
@@ -91,6 +93,13 @@ class StochasticPool(Operator):
         needs_maps(inputs[0])
         stride = self.kernel if self.stride is None else self.stride
         return windows(len(inputs[0].spatial), self.kernel, stride)
+
+    def kept(self, *inputs: Spec) -> Saves:
+        (x,) = inputs
+        kernel = [w.kernel for w in self.field(x)]
+        in_place = sum(k > 1 for k in kernel) < 2 or tuple(kernel[1:]) == x.spatial[1:]
+        cells = 0 if in_place else NUMBER * prod(kernel)
+        return Saves(own=NUMBER * x.size, each=INDEX + cells)
 
     def draw(self, generator: np.random.Generator, *inputs: Array) -> Array:
         (x,) = inputs

@@ -42,6 +42,7 @@ from striate.graph import (
     Index,
     Operator,
     Ref,
+    Saves,
     Sizes,
     Spec,
     Term,
@@ -49,6 +50,7 @@ from striate.graph import (
     Weight,
     Window,
 )
+from striate.graph.saves import NUMBER
 from striate.graph.window import checked_sizes, windows
 from striate.ops import sliding
 from striate.ops.arrays import Array
@@ -99,6 +101,9 @@ class Subsample(Operator):
     def field(self, *inputs: Spec) -> tuple[Window, ...]:
         stride = self.kernel if self.stride is None else self.stride
         return windows(len(inputs[0].spatial), self.kernel, stride)
+
+    def kept(self, *inputs: Spec) -> Saves:
+        return Saves(inputs=True, each=NUMBER, batch=NUMBER * inputs[0].channels)
 
     def forward(self, call: Call) -> Array:
         return _wide(call, "weight") * self._sums(call) + _wide(call, "bias")

@@ -9,11 +9,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import ClassVar, final
 
 import numpy as np
 
-from striate.graph import Factor, Term
+from striate.graph import Factor, Saves, Spec, Term
+from striate.graph.saves import INDEX
 from striate.ops.arrays import Array
 from striate.ops.reducing.reduction import Reduction
 
@@ -28,6 +30,14 @@ class Extreme(Reduction):
     @abstractmethod
     def winners(self, rows: Array) -> Array:
         """The place of the winner in each row."""
+
+    def kept(self, *inputs: Spec) -> Saves:
+        (x,) = inputs
+        sizes, found = dict(enumerate(x.shape)), 0
+        for axis in reversed(self.axes(x)):  # one after the other, with its winners
+            del sizes[axis]
+            found += prod(sizes.values())
+        return Saves(own=INDEX * found)
 
     @final
     def reduced(self, rows: Array) -> Array:

@@ -23,7 +23,7 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from striate.graph import Factor, Term
+from striate.graph import Factor, Saves, Term
 from striate.ops.arrays import Array
 from striate.ops.reducing.reduction import Reduction
 
@@ -42,6 +42,7 @@ class Mean(Reduction):
     """
 
     label: ClassVar[str] = "mean"
+    saves: ClassVar[Saves] = Saves()
 
     def reduced(self, rows: Array) -> Array:
         return rows.mean(axis=-1)

@@ -20,7 +20,7 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from striate.graph import Factor, Term
+from striate.graph import Factor, Saves, Term
 from striate.ops.arrays import Array
 from striate.ops.reducing.reduction import Reduction
 
@@ -39,6 +39,7 @@ class Sum(Reduction):
     """
 
     label: ClassVar[str] = "sum"
+    saves: ClassVar[Saves] = Saves(hands_on=(0,))
 
     def reduced(self, rows: Array) -> Array:
         return rows.sum(axis=-1)

@@ -20,7 +20,7 @@ from typing import ClassVar, final
 import numpy as np
 
 from striate.errors import SettingError, ShapeError
-from striate.graph import Along, Routes, Spec
+from striate.graph import Along, Routes, Saves, Spec
 from striate.ops.arrays import Array
 from striate.ops.shaping.rearrangement import Rearrangement
 
@@ -35,6 +35,7 @@ class Expand(Rearrangement):
     """
 
     label: ClassVar[str] = "expand"
+    saves: ClassVar[Saves] = Saves(views=True, hands_on=True)
 
     size: tuple[int, ...]
 

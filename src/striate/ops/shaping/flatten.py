@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-from striate.graph import Along, Routes, Spec
+from striate.graph import Along, Routes, Saves, Spec
 from striate.ops.arrays import Array
 from striate.ops.shaping.rearrangement import Rearrangement
 
@@ -25,6 +25,7 @@ class Flatten(Rearrangement):
 
     label: ClassVar[str] = "flatten"
     only_moves: ClassVar[bool] = True
+    saves: ClassVar[Saves] = Saves(views=True, hands_on=True)
 
     def shape(self, *inputs: Spec) -> Spec:
         return Spec((inputs[0].size,))

@@ -19,6 +19,7 @@ from striate.graph import (
     Operator,
     Reach,
     Ref,
+    Saves,
     Spec,
     Term,
     Use,
@@ -32,6 +33,7 @@ class Given(Operator):
     """An operator without inputs whose output is its one weight, the same for every picture."""
 
     arity: ClassVar[tuple[int, int | None]] = (0, 0)
+    saves: ClassVar[Saves] = Saves(views=True)
 
     size: tuple[int, ...]
 

@@ -24,7 +24,7 @@ from typing import ClassVar, final
 import numpy as np
 
 from striate.errors import SettingError, ShapeError
-from striate.graph import Along, Routes, Spec, Window
+from striate.graph import Along, Routes, Saves, Spec, Window
 from striate.graph.window import checked_padding, spread
 from striate.ops.arrays import Array
 from striate.ops.shaping.rearrangement import Rearrangement
@@ -89,6 +89,10 @@ class Pad(Rearrangement):
     @property
     def filling(self) -> float:
         return 0.0 if isinstance(self.mode, str) else self.mode
+
+    def kept(self, *inputs: Spec) -> Saves:
+        copies = isinstance(self.mode, float) or self.mode == "circular"
+        return Saves(inputs=not copies)
 
     def moved(self, arrays: tuple[Array, ...], specs: tuple[Spec, ...], constant: float) -> Array:
         (x,), sides = arrays, [(0, 0), *self.pairs(specs[0])]

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import ClassVar, final
 
 from striate.errors import SettingError, ShapeError
-from striate.graph import Along, Routes, Spec
+from striate.graph import Along, Routes, Saves, Spec
 from striate.ops.arrays import Array
 from striate.ops.shaping.rearrangement import Rearrangement
 
@@ -36,6 +36,7 @@ class Permute(Rearrangement):
     """
 
     label: ClassVar[str] = "permute"
+    saves: ClassVar[Saves] = Saves(views=True, hands_on=True)
 
     order: tuple[int, ...]
 

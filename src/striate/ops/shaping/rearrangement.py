@@ -26,6 +26,7 @@ from striate.graph import (
     Index,
     Operator,
     Ref,
+    Saves,
     Spec,
     Term,
     Use,
@@ -41,6 +42,7 @@ class Rearrangement(Operator):
     """An operator whose every output is one input number, or a constant."""
 
     only_moves: ClassVar[bool] = True
+    saves: ClassVar[Saves] = Saves()
 
     @abstractmethod
     def moved(self, arrays: tuple[Array, ...], specs: tuple[Spec, ...], constant: float) -> Array:

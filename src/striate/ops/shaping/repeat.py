@@ -19,7 +19,7 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from striate.graph import Along, Routes, Spec
+from striate.graph import Along, Routes, Saves, Spec
 from striate.graph.window import checked_sizes
 from striate.ops.arrays import Array
 from striate.ops.shaping.rearrangement import Rearrangement
@@ -36,6 +36,7 @@ class Repeat(Rearrangement):
     """
 
     label: ClassVar[str] = "repeat"
+    saves: ClassVar[Saves] = Saves(hands_on=True)
 
     times: int
     axis: str | int = "channel"

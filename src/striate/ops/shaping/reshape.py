@@ -24,7 +24,7 @@ from math import prod
 from typing import ClassVar, final
 
 from striate.errors import SettingError, ShapeError
-from striate.graph import Along, Routes, Spec
+from striate.graph import Along, Routes, Saves, Spec
 from striate.ops.arrays import Array
 from striate.ops.shaping.rearrangement import Rearrangement
 
@@ -40,6 +40,7 @@ class Reshape(Rearrangement):
     """
 
     label: ClassVar[str] = "reshape"
+    saves: ClassVar[Saves] = Saves(views=True, hands_on=True)
 
     size: tuple[int, ...]
 

@@ -65,6 +65,7 @@ from striate.graph import (
     Reach,
     Ref,
     Routes,
+    Saves,
     Spec,
     Term,
     Use,
@@ -94,6 +95,7 @@ class Resize(Operator):
     """
 
     label: ClassVar[str] = "resize"
+    saves: ClassVar[Saves] = Saves()
 
     scale: float | None = None
     size: tuple[int, ...] | None = None

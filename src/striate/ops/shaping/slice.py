@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import ClassVar, final
 
 from striate.errors import SettingError, ShapeError
-from striate.graph import Along, Routes, Spec, Window
+from striate.graph import Along, Routes, Saves, Spec, Window
 from striate.ops.arrays import Array
 from striate.ops.shaping.rearrangement import Rearrangement
 
@@ -65,6 +65,9 @@ class Slice(Rearrangement):
         begin, *_ = slice(self.start, self.stop, self.step).indices(x.shape[axis])
         taken = Along(axis, Window(1, stride=self.step, before=-begin))
         return Routes(tuple(taken if k == axis else Along(k) for k in range(x.rank)))
+
+    def kept(self, *inputs: Spec) -> Saves:
+        return Saves(views=True, hands_on=self.start == 0 and self.step == 1)
 
     def moved(self, arrays: tuple[Array, ...], specs: tuple[Spec, ...], constant: float) -> Array:
         (x,) = arrays

@@ -11,6 +11,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from striate import ops
 from striate.graph import Operator, Spec
+from striate.ops.pooling.settings import is_even
 from striate.pytorch.modules.making import Maker, by_rank, short, sides, unless, window_settings
 from striate.pytorch.recipe import ModuleRecipe
 
@@ -123,7 +124,7 @@ def _max_pool(pool: ops.MaxPool, inputs: tuple[Spec, ...]) -> ModuleRecipe:
     axes = pool.field(x)
     kernel = short(w.kernel for w in axes)
     settings = unless({"stride": kernel, "dilation": 1}, window_settings(axes))
-    if all(w.before == w.after and 2 * w.before <= w.kernel for w in axes):
+    if is_even(axes):
         settings |= unless({"padding": 0}, {"padding": short(w.before for w in axes)})
         settings |= unless({"ceil_mode": False}, {"ceil_mode": pool.ceil})
         return ModuleRecipe(
@@ -147,7 +148,7 @@ def _average_pool(pool: ops.AveragePool, inputs: tuple[Spec, ...]) -> ModuleReci
         return ModuleRecipe(kind, (*lists, sides(overhangs), _cells(pool, x)))
     settings = unless({"stride": kernel}, {"stride": short(w.stride for w in axes)})
     by_length = pool.divisor is not None and len(axes) == 1  # nn.AvgPool1d takes no divisor
-    if not by_length and all(w.before == w.after and 2 * w.before <= w.kernel for w in axes):
+    if not by_length and is_even(axes):
         settings |= unless({"padding": 0}, {"padding": short(w.before for w in axes)})
         settings |= unless({"ceil_mode": False}, {"ceil_mode": pool.ceil})
         settings |= unless({"divisor_override": None}, {"divisor_override": pool.divisor})
