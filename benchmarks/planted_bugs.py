@@ -26,6 +26,8 @@ TESTS = (
     "tests/engine/test_trained_segments.py",
     "tests/ops/test_promises.py",
     "tests/ops/test_traits.py",
+    "tests/ops/test_saves.py",
+    "tests/analysis/test_training_memory.py",
     "tests/graph/test_window.py",
     "tests/graph/test_sharing.py",
     "tests/pytorch/test_one_definition.py",

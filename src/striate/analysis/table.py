@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from striate.analysis.memory import memory
 from striate.analysis.receptive_field import ReceptiveField, receptive_fields
+from striate.analysis.training_memory import BATCH, TrainingMemory, training_memory
 from striate.display import Block, Column, Displayed, Grid, Line, count
 from striate.graph import Spec
 from striate.lookup import Network, graph_of
@@ -21,6 +22,8 @@ COUNTED = (
     "Multiply-adds are products that are summed: taps on zero padding count, the bias does not, "
     "one multiply-add is one.",
     "Activations are the outputs of all layers for one picture in float32.",
+    "The memory of training is that of plain layers, in float32, without the workspace of "
+    "PyTorch's kernels: docs/memory.md.",
 )
 """What the columns count, for the footer."""
 
@@ -116,12 +119,14 @@ class Table(Displayed):
         rows: one per node, in calculating order.
         weight_bytes: all weights and statistics in float32.
         peak_bytes: the most activations alive at once in inference.
+        training: the memory of a training step.
         not_counted: what the table could not answer, each with its reason.
     """
 
     rows: tuple[Row, ...]
     weight_bytes: int
     peak_bytes: int
+    training: TrainingMemory
     not_counted: tuple[str, ...]
 
     @property
@@ -149,6 +154,7 @@ class Table(Displayed):
             f"Weights take {size(self.weight_bytes)} in float32; inference keeps at most "
             f"{size(self.peak_bytes)} of activations alive per picture."
         )
+        yield Line(self.training.headline)
         yield from (Line(line, "quiet") for line in COUNTED)
         yield from (Line(f"Not known: {line}.", "warning") for line in self.not_counted)
 
@@ -159,6 +165,7 @@ class Table(Displayed):
             "layers": [row.to_json() for row in self.rows],
             "totals": dict(self.totals)
             | {"weight_bytes": self.weight_bytes, "peak_activation_bytes": self.peak_bytes},
+            "training_memory": self.training.to_json(),
             "counted": list(COUNTED),
             "not_counted": list(self.not_counted),
         }
@@ -169,7 +176,7 @@ def _by_axis(numbers: list[int]) -> str:
     return "x".join(map(str, dict.fromkeys(numbers) if len(set(numbers)) == 1 else numbers))
 
 
-def table(network: Network) -> Table:
+def table(network: Network, *, batch: int = BATCH) -> Table:
     """Shapes, parameters, connections, work, memory and receptive field of every layer.
 
     No weight is made and no number of the network is computed.
@@ -177,9 +184,11 @@ def table(network: Network) -> Table:
     Args:
         network: a graph or a model; or a text, a name of the catalog, a .net file, a model file or
             a run folder.
+        batch: pictures a training step takes, for its memory.
 
     Raises:
         UnknownNameError, NotationError, ModelFileError: it stands for no network.
+        SettingError: a batch has no pictures.
     """
     graph = graph_of(network)
     fields = receptive_fields(graph)
@@ -208,11 +217,14 @@ def table(network: Network) -> Table:
             )
         )
     uncounted = tuple(
-        f"work and parameters of {row.name}: others compute {row.settings.rpartition(' ')[0]}"
+        f"work and parameters of {row.name}, and what training keeps beside its inputs and output: "
+        f"others compute {row.settings.rpartition(' ')[0]}"
         for row in rows
         if row.foreign
     )
-    return Table(tuple(rows), used.weights, used.peak, (*uncounted, *_unknown(fields)))
+    training = training_memory(graph, batch)
+    missing = (*uncounted, *_unknown(fields))
+    return Table(tuple(rows), used.weights, used.peak, training, missing)
 
 
 def _unknown(fields: Mapping[str, ReceptiveField]) -> Iterator[str]:

@@ -9,6 +9,7 @@ import typer
 
 from striate import lookup as networks
 from striate.analysis.table import table
+from striate.analysis.training_memory import BATCH
 from striate.cli import terminal
 from striate.display import Column, Grid, Line
 from striate.errors import SettingError
@@ -24,6 +25,9 @@ def run(
     fused: Annotated[
         bool, typer.Option("--fused", help="And which chains may run as one compiled kernel.")
     ] = False,
+    batch: Annotated[
+        int, typer.Option(help="Pictures a training step takes, for its memory.", min=1)
+    ] = BATCH,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show what every layer of a network makes, holds, costs and sees.
@@ -39,7 +43,7 @@ def run(
             remedy='striate show "INPUT 1x28x28 -> CONV 6 5x5 -> RELU -> FC 10"',
         )
     graph = networks.graph_of(network)
-    answer = table(graph)
+    answer = table(graph, batch=batch)
     chains = _fused(graph) if fused else []
     if as_json:
         terminal.print_json(answer.to_json() | ({"fused": chains} if fused else {}))
