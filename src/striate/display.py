@@ -292,6 +292,15 @@ def _escape(character: int) -> str:
     return chr(character).encode("unicode_escape").decode()
 
 
+def shape_text(lengths: Iterable[int], empty: str = "scalar") -> str:
+    """The lengths of axes as a text; `empty` where there is no axis.
+
+    >>> shape_text((1, 28, 28)), shape_text(())
+    ('1x28x28', 'scalar')
+    """
+    return "x".join(map(str, lengths)) or empty
+
+
 def count(number: int) -> str:
     """A whole number with thousands apart; a dot for zero, so that what counts stands out."""
     return f"{number:,}" if number else "·"

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from striate.display import shape_text
 from striate.errors import NotEnoughMemoryError
 from striate.graph import Graph
 
@@ -85,7 +86,7 @@ def needs(graph: Graph, batch: int, *, number: int = 4, training: bool = False) 
     found = []
     for node in graph:
         for name, weight in graph.own_weights(node).items():
-            shape = "x".join(map(str, weight.shape))
+            shape = shape_text(weight.shape)
             found.append(Need(factor * weight.size, f"{node.name}.{name} of {shape}"))
         spec = graph.specs[node.name]
         if batch:

@@ -17,7 +17,7 @@ import numpy as np
 from striate import memory
 from striate.data.given import Given, read
 from striate.data.preprocess import Preprocessing
-from striate.display import Block, Column, Displayed, Grid, Line
+from striate.display import Block, Column, Displayed, Grid, Line, shape_text
 from striate.errors import ModelFileError, NumbersError, StriateError
 from striate.exchange import fields
 from striate.exchange.arrays import flat, read_arrays, write_arrays
@@ -110,7 +110,7 @@ class Model(Displayed):
         yield from self.graph.display()
         more = ", …" if len(self.classes) > SHOWN else ""
         yield Line(f"{len(self.classes)} classes: {', '.join(self.classes[:SHOWN])}{more}")
-        yield Line(f"pictures of {'x'.join(map(str, self.preprocessing.shape))}")
+        yield Line(f"pictures of {shape_text(self.preprocessing.shape)}")
         data, accuracy = self.about.get("data"), self.about.get("validation_accuracy")
         if isinstance(data, Mapping) and "source" in data:
             yield Line(f"trained on {data['source']}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 
 from striate.data.given import Given, input_of, read
+from striate.display import shape_text
 from striate.errors import ExplanationError, StriateError, UnknownNameError, did_you_mean
 from striate.graph import Auxiliary, Graph, Node
 from striate.lookup import Network, Weighted, explainable_of, graph_of
@@ -229,7 +230,7 @@ def _given(network: ReadyNetwork, x: Array) -> Picture:
     shaped = input_of(x, spec)
     if shaped is None:
         raise ExplanationError(
-            f"the network takes {spec}, but the array is {'x'.join(map(str, x.shape))}",
+            f"the network takes {spec}, but the array is {shape_text(x.shape)}",
             remedy="Give one picture; a question is about one.",
         )
     return Picture(shaped[None], shaped[None].astype(np.float32))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from striate.analysis.memory import memory
 from striate.analysis.receptive_field import ReceptiveField, receptive_fields
 from striate.analysis.training_memory import BATCH, TrainingMemory, training_memory
-from striate.display import Block, Column, Displayed, Grid, Line, count
+from striate.display import Block, Column, Displayed, Grid, Line, count, shape_text
 from striate.graph import Spec
 from striate.lookup import Network, graph_of
 from striate.memory import size
@@ -65,7 +65,7 @@ class Row:
             f"{self.operator} {self.settings}".strip() + self._sharing,
             str(self.output),
             *(("?",) * 3 if self.foreign else map(count, self._counts)),
-            "x".join(str(span.size) for span in spans),
+            shape_text((span.size for span in spans), ""),
             _by_axis([span.stride for span in spans]),
             _by_axis([span.offset for span in spans]),
             size(self.activation_bytes),
@@ -173,7 +173,7 @@ class Table(Displayed):
 
 def _by_axis(numbers: list[int]) -> str:
     """One number when the axes are alike, else one per axis."""
-    return "x".join(map(str, dict.fromkeys(numbers) if len(set(numbers)) == 1 else numbers))
+    return shape_text(numbers[:1] if len(set(numbers)) == 1 else numbers, "")
 
 
 def table(network: Network, *, batch: int = BATCH) -> Table:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from striate.data.decode import Bytes
 from striate.data.stream import Labels, Stream
-from striate.display import Block, Column, Displayed, Grid, Line, count
+from striate.display import Block, Column, Displayed, Grid, Line, count, shape_text
 from striate.errors import DataError
 
 Share: TypeAlias = float | int | None
@@ -37,7 +37,7 @@ class Split:
         return len(self.labels)
 
     def __repr__(self) -> str:
-        shape = "x".join(map(str, self.images.shape[1:]))
+        shape = shape_text(self.images.shape[1:])
         return f"<{type(self).__name__}: {len(self):,} pictures of {shape}>"
 
     def take(self, indices: NDArray[np.integer]) -> Split:
@@ -93,7 +93,7 @@ class DataSet(Displayed):
     @property
     def headline(self) -> str:
         """Its name, pictures and classes."""
-        shape = "x".join(map(str, self.shape))
+        shape = shape_text(self.shape)
         return f"{self.name}: {len(self.train):,} pictures of {shape}, {len(self.classes)} classes"
 
     def display(self) -> Iterator[Block]:

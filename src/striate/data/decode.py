@@ -19,6 +19,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from striate.data.formats import FORMATS, File, head_of, kind_of, opened, tiff_layout
 from striate.data.levels import eight_bits, frames_left_out, on_white, size_of
 from striate.data.names import printable
+from striate.display import shape_text
 from striate.errors import DataError
 
 Bytes: TypeAlias = NDArray[np.uint8]
@@ -115,7 +116,7 @@ def resized(before: tuple[int, int], after: tuple[int, int]) -> str:
     >>> resized((28, 28), (8, 8))
     '28x28 pixels are resized to the 8x8 that the network takes'
     """
-    own, wanted = ("x".join(map(str, size)) for size in (before, after))
+    own, wanted = (shape_text(size) for size in (before, after))
     return f"{own} pixels are resized to the {wanted} that the network takes"
 
 
@@ -199,7 +200,7 @@ def from_array(array: NDArray[np.generic]) -> Image.Image:
     legal = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))
     if not legal or array.size == 0:
         raise DataError(
-            f"an array of shape {'x'.join(map(str, array.shape))} is not a picture",
+            f"an array of shape {shape_text(array.shape)} is not a picture",
             remedy="Shapes read are H x W, C x H x W and H x W x C with 1, 3 or 4 channels.",
         )
     return Image.fromarray(np.ascontiguousarray(array))

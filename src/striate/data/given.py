@@ -11,6 +11,7 @@ import numpy as np
 from striate.data.catalog import exists, kept_place, load, named
 from striate.data.decode import Bytes, Source, measure, resized
 from striate.data.survey import survey
+from striate.display import shape_text
 from striate.errors import DataError
 from striate.exchange.written import is_matrix, read_matrix
 from striate.graph import Spec
@@ -120,7 +121,7 @@ def _fitting(numbers: Array, takes: Spec) -> Array:
     found = input_of(numbers, takes)
     if found is None:
         raise DataError(
-            f"the network takes {takes}, but the array is {'x'.join(map(str, numbers.shape))}",
+            f"the network takes {takes}, but the array is {shape_text(numbers.shape)}",
             remedy="An empty line stands between two channels.",
         )
     return found

@@ -11,6 +11,7 @@ import numpy as np
 
 from striate.data.decode import Bytes
 from striate.data.unpack import DAMAGE, Unpacked, unpacked
+from striate.display import shape_text
 from striate.errors import DataError
 
 LARGEST = 2 << 30
@@ -38,7 +39,7 @@ def read_idx(path: Path, dimensions: int) -> Bytes:
         data = stream.read(expected + 1)
     if len(data) != expected:
         found = f"{len(data):,}" if len(data) < expected else f"more than {expected:,}"
-        sizes = "x".join(map(str, shape))
+        sizes = shape_text(shape)
         raise _wrong(path, f"its header says {sizes} = {expected:,} bytes, {found} follow")
     return np.frombuffer(data, dtype=np.uint8).reshape(shape).copy()
 
@@ -73,7 +74,7 @@ def _header(path: Path, stream: Unpacked, dimensions: int) -> tuple[int, ...]:
         raise _wrong(path, f"it has {len(head)} bytes; the header alone takes {length}")
     shape = struct.unpack(f">{dimensions}I", head[4:])
     if 0 in shape:
-        raise _wrong(path, f"its header says {'x'.join(map(str, shape))}: nothing in it")
+        raise _wrong(path, f"its header says {shape_text(shape)}: nothing in it")
     return shape
 
 

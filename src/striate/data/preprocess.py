@@ -15,6 +15,7 @@ from striate.data.dataset import AnySplit, Split
 from striate.data.decode import FITS, MOST_PIXELS, Bytes, Source, picture
 from striate.data.ink import WAYS, Ink, differences, like_training
 from striate.data.names import printable
+from striate.display import shape_text
 from striate.errors import DataError
 from striate.graph.settings import shown
 
@@ -168,7 +169,7 @@ class Preprocessing:
 
         if x_nchw.dim() < 3 or x_nchw.shape[-3] != self.channels:
             raise DataError(
-                f"pictures of shape {'x'.join(map(str, x_nchw.shape))} do not have "
+                f"pictures of shape {shape_text(x_nchw.shape)} do not have "
                 f"{self.channels} channels",
                 remedy="Give N x C x H x W.",
             )

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from striate.data.decode import Bytes, picture
+from striate.display import shape_text
 
 Labels: TypeAlias = NDArray[np.int64]
 
@@ -60,7 +61,7 @@ class Stream:
         return len(self.labels)
 
     def __repr__(self) -> str:
-        shape = "x".join(map(str, self.images.shape[1:]))
+        shape = shape_text(self.images.shape[1:])
         return f"<{type(self).__name__}: {len(self):,} pictures of {shape}>"
 
     def take(self, indices: NDArray[np.integer]) -> Stream:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from striate.display import shape_text
 from striate.errors import DataError, StriateError, WeightsError, did_you_mean
 from striate.exchange import yaml_file
 from striate.files import read_text
@@ -111,7 +112,7 @@ def check_complete(
     for node in graph:
         for name, weight in graph.own_weights(node).items():
             if name not in weights.get(node.name, {}):
-                shape = "x".join(map(str, weight.shape))
+                shape = shape_text(weight.shape)
                 off = f"; or write {name}=no in the network" if name == "bias" else ""
                 raise WeightsError(
                     f"{node.name}.{name} ({shape}) is not in {path}",
@@ -122,7 +123,7 @@ def check_complete(
 def _shaped(array: Array, shape: tuple[int, ...], where: str) -> Array:
     front = len(shape) - array.ndim
     if front < 0 or shape[front:] != array.shape or set(shape[:front]) - {1}:
-        given, wanted = ("x".join(map(str, each)) or "one number" for each in (array.shape, shape))
+        given, wanted = (shape_text(each, "one number") for each in (array.shape, shape))
         raise WeightsError(f"{where} is {given}, but the network needs {wanted}")
     return array.reshape(shape)
 

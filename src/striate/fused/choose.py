@@ -24,6 +24,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from striate.display import shape_text
 from striate.files import read_text
 from striate.fused import build
 from striate.fused.layer import Bounded, LayerShape, rounded_up, timing_input
@@ -90,7 +91,7 @@ class Question:
         return json.dumps([asdict(self), _here()], separators=(",", ":"))
 
     def __str__(self) -> str:
-        size = "x".join(map(str, (self.batch, *self.layers[0].size)))
+        size = shape_text((self.batch, *self.layers[0].size))
         layers = " -> ".join(map(_words, self.layers))
         tiles = "" if self.tiles else "no tiles, "
         return f"{size}: {layers}, {tiles}{self.passes}, {self.threads} threads"
@@ -98,7 +99,7 @@ class Question:
 
 def _words(layer: LayerShape) -> str:
     kind = f"conv and {layer.kind}-pool" if layer.kind in ("max", "avg") else layer.kind
-    parts = [f"{kind} {'x'.join(map(str, layer.weight))}"]
+    parts = [f"{kind} {shape_text(layer.weight)}"]
     for name, value, usual in (("pad", layer.padding, (0, 0)), ("stride", layer.stride, (1, 1))):
         parts += [f"{name} {value[0]}x{value[1]}"] if value != usual else []
     parts += ["add"] if layer.adds else []

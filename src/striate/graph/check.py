@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from striate.display import shape_text
 from striate.errors import GraphError, SettingError, ShapeError
 from striate.graph.spec import Spec
 from striate.graph.walk import way
@@ -111,7 +112,7 @@ def check_sharing(node: Node, keeper: Node, specs: Mapping[str, Spec]) -> None:
         raise GraphError(f"{what}: none has the same name", remedy=f"{has}.")
     for name in common:
         if own[name].shape != kept[name].shape:
-            wanted, found = ("x".join(map(str, each[name].shape)) for each in (own, kept))
+            wanted, found = (shape_text(each[name].shape) for each in (own, kept))
             raise GraphError(
                 f"{what}: {node.name}.{name} is {wanted}, {keeper.name}.{name} is {found}",
                 remedy="Layers that share weights have as many inputs, outputs and taps.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import prod
 
+from striate.display import shape_text
 from striate.errors import ShapeError, did_you_mean
 
 _AXES: tuple[tuple[str, ...], ...] = (
@@ -83,7 +84,7 @@ class Spec:
         return self.shape[1:]
 
     def __str__(self) -> str:
-        return "x".join(map(str, self.shape)) or "scalar"
+        return shape_text(self.shape)
 
 
 GENERAL = {"first": 0, "channel": 0, "last": -1}

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
+from striate.display import shape_text
 from striate.errors import SettingError
 
 T = TypeVar("T")
@@ -112,7 +113,7 @@ def checked_sizes(name: str, value: Sizes, *, least: int = 1) -> Sizes:
     """
     axes = value if isinstance(value, tuple) else (value,)
     if not axes or any(type(each) is not int or each < least for each in axes):
-        shown = "x".join(map(str, axes)) if axes else "nothing"
+        shown = shape_text(axes, "nothing")
         raise SettingError(
             f"{name} is {shown}, but it needs a whole number of {least} or more",
             remedy=f"Write one number ({name}={max(least, 2)}) or one per axis "

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from striate.display import shape_text
 from striate.errors import ShapeError
 from striate.graph import Spec, Window
 from striate.ops.arrays import Array
@@ -23,8 +24,8 @@ def output_sizes(windows: Sequence[Window], x: Spec, what: str = "window") -> tu
     sizes = tuple(w.outputs(n) for w, n in zip(windows, x.spatial, strict=True))
     if 0 not in sizes:
         return sizes
-    extents = "x".join(str(w.extent) for w in windows)
-    fits = "x".join(str(n + w.before + w.after) for w, n in zip(windows, x.spatial, strict=True))
+    extents = shape_text(w.extent for w in windows)
+    fits = shape_text(n + w.before + w.after for w, n in zip(windows, x.spatial, strict=True))
     lacking = max(
         w.extent - n - w.before - w.after for w, n in zip(windows, x.spatial, strict=True)
     )
@@ -32,7 +33,7 @@ def output_sizes(windows: Sequence[Window], x: Spec, what: str = "window") -> tu
     padding = f"padding included: {fits}" if padded else "no padding"
     raise ShapeError(
         f"the {extents} {what} of {{self}} does not fit its "
-        f"{'x'.join(map(str, x.spatial))} input ({padding})",
+        f"{shape_text(x.spatial)} input ({padding})",
         remedy=f"Windows up to {fits} fit; or pad by {-(-lacking // 2)} more on each side, "
         f"pool less before it, or start from a larger picture.{_channels_first(x)}",
     )
@@ -43,7 +44,7 @@ def _channels_first(x: Spec) -> str:
     *sides, last = x.shape
     if len(sides) != 2 or last not in (1, 3) or min(sides) < 8:
         return ""
-    size = "x".join(map(str, sides))
+    size = shape_text(sides)
     return f"\nChannels come first: {size} pixels are INPUT {last}x{size}."
 
 

@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from striate.display import shape_text
 from striate.errors import GraphError, ShapeError
 from striate.graph import Along, Graph, Node, Reach, Routes, Spec
 from striate.ops import Conv, Dense, Flatten, Input
@@ -88,7 +89,7 @@ def _map(graph: Graph, node: Node) -> tuple[int, ...]:
 def _enlarged(entrance: Input, size: Sequence[int]) -> Input:
     channels, *old = entrance.size
     if not old or len(size) != len(old) or any(a < b for a, b in zip(size, old, strict=True)):
-        shown, had = ("x".join(map(str, each)) or "no map" for each in (size, old))
+        shown, had = (shape_text(each, "no map") for each in (size, old))
         raise ShapeError(
             f"a network trained on {had} does not slide over {shown}",
             remedy="Give as many sizes as it has, each as large or larger.",

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from striate.display import shape_text
 from striate.errors import WeightsError, did_you_mean
 from striate.ops.arrays import Weights
 
@@ -40,7 +41,8 @@ def load_weights(module: nn.Module, weights: Weights) -> None:
     for key, array in given.items():
         if tuple(array.shape) != tuple(wanted[key].shape):
             raise WeightsError(
-                f"{key} has the shape {_shape(array)}, but the network needs {_shape(wanted[key])}",
+                f"{key} has the shape {shape_text(array.shape)}, but the network needs "
+                f"{shape_text(wanted[key].shape)}",
                 remedy="Were the weights made for another network?",
             )
     with torch.no_grad():
@@ -97,7 +99,3 @@ def _check_names(wanted: Mapping[str, object], given: Mapping[str, object]) -> N
         where="\n".join(parts),
         remedy=near or "Were they made for another network?",
     )
-
-
-def _shape(array: Any) -> str:
-    return "x".join(map(str, array.shape)) or "scalar"

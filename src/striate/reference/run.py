@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from striate.display import shape_text
 from striate.errors import SettingError, ShapeError, WeightsError, did_you_mean
 from striate.graph import Call, Graph, Node
 from striate.ops.arrays import Array, Weights
@@ -252,7 +253,7 @@ def _checked_inputs(graph: Graph, given: Sequence[Array]) -> list[Array]:
         batch = np.asarray(x, dtype=np.float64)
         batch = batch[None] if batch.ndim == len(wanted) else batch
         if batch.ndim != len(wanted) + 1 or batch.shape[1:] != wanted or not len(batch):
-            shown = "x".join(map(str, np.shape(x))) or "a single number"
+            shown = shape_text(np.shape(x), "a single number")
             raise ShapeError(
                 f"{node.name} takes {graph.specs[node.name]}, but the array given is {shown}",
                 remedy="Give one picture of that shape, or a batch with its axis first.",

@@ -7,6 +7,7 @@ from math import prod
 from pathlib import Path
 
 from striate.data import DataSet, Survey, load, survey
+from striate.display import shape_text
 from striate.errors import DataError, IdleSettingError, SettingError, StriateError
 from striate.graph import Graph
 from striate.ops import BatchNorm
@@ -68,7 +69,7 @@ def picture_shape(graph: Graph) -> tuple[int, int, int]:
     size = graph.specs[graph.inputs[0].name].shape
     if len(size) != 3 or len(graph.inputs) > 1:
         raise DataError(
-            f"the network takes {'x'.join(map(str, size))}, but data sets are pictures",
+            f"the network takes {shape_text(size)}, but data sets are pictures",
             remedy="Start with INPUT channels x height x width: INPUT 1x28x28.",
         )
     return size[0], size[1], size[2]
@@ -125,8 +126,8 @@ def check_fit(graph: Graph, data: DataSet, recipe: Recipe) -> None:
     size = picture_shape(graph)
     if size != data.shape:
         raise DataError(
-            f"the network takes {'x'.join(map(str, size))}, but the pictures of {data.name} are "
-            f"{'x'.join(map(str, data.shape))}"
+            f"the network takes {shape_text(size)}, but the pictures of {data.name} are "
+            f"{shape_text(data.shape)}"
         )
     check_classes(graph, data.classes, data.name)
     if recipe.shift >= max(size[1:]):

@@ -21,6 +21,7 @@ from typing import ClassVar, Protocol, final
 
 import numpy as np
 
+from striate.display import shape_text
 from striate.errors import SettingError, StriateError
 from striate.graph import (
     Call,
@@ -95,7 +96,7 @@ class Opaque(Operator):
                 remedy=f"Use up to {LONGEST} printable characters without braces.",
             )
         if not self.size or min(self.size) < 1:
-            shown = "x".join(map(str, self.size)) or "nothing"
+            shown = shape_text(self.size, "nothing")
             raise SettingError(f"a value of {shown} is empty", remedy="Write sizes of 1 or more.")
 
     def shape(self, *inputs: Spec) -> Spec:
@@ -110,7 +111,7 @@ class Opaque(Operator):
     def forward(self, call: Call) -> Array:
         found = np.asarray(self.computed_by.value(*call.inputs), dtype=call.x.dtype)
         if found.shape != (len(call.x), *self.size):
-            wanted, given = ("x".join(map(str, s)) for s in (self.size, found.shape[1:]))
+            wanted, given = (shape_text(s) for s in (self.size, found.shape[1:]))
             raise StriateError(f"{self.name} was to make {wanted}, but made {given}")
         return found
 

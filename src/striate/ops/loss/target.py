@@ -12,6 +12,7 @@ from math import prod
 
 import numpy as np
 
+from striate.display import shape_text
 from striate.errors import SettingError
 from striate.graph.settings import shown
 from striate.ops.arrays import Array
@@ -137,7 +138,7 @@ def _remedy(scores: tuple[int, ...], values: bool) -> str:
 
 
 def _size(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape)) or "a single number"
+    return shape_text(shape, "a single number")
 
 
 def score_names(count: int) -> str:

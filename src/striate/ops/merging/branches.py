@@ -12,6 +12,7 @@ from itertools import product
 
 import numpy as np
 
+from striate.display import shape_text
 from striate.errors import ShapeError
 from striate.graph import Along, Field, Index, Reach, Routes, Spec
 from striate.ops.arrays import Array
@@ -63,7 +64,7 @@ def fitted(size: tuple[int, ...], x: Spec, what: str) -> tuple[int, ...]:
     if len(size) == x.rank and all(n in (1, m) for n, m in zip(size, x.shape, strict=True)):
         return size
     raise ShapeError(
-        f"the {what} of {{self}} has the shape {'x'.join(map(str, size))}, but its input is {x}",
+        f"the {what} of {{self}} has the shape {shape_text(size)}, but its input is {x}",
         remedy="Each of its axes is as long as the input's, or 1.",
     )
 

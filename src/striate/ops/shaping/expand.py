@@ -19,6 +19,7 @@ from typing import ClassVar, final
 
 import numpy as np
 
+from striate.display import shape_text
 from striate.errors import SettingError, ShapeError
 from striate.graph import Along, Routes, Saves, Spec
 from striate.ops.arrays import Array
@@ -50,7 +51,7 @@ class Expand(Rearrangement):
         )
         if not fits:
             raise ShapeError(
-                f"{{self}} cannot make {'x'.join(map(str, self.size))} of {x}",
+                f"{{self}} cannot make {shape_text(self.size)} of {x}",
                 remedy="Name every axis; only those of length 1 can grow.",
             )
         return Spec(self.size, x.names)

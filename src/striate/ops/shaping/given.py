@@ -9,6 +9,7 @@ from typing import ClassVar, final
 
 import numpy as np
 
+from striate.display import shape_text
 from striate.errors import SettingError
 from striate.graph import (
     Call,
@@ -44,7 +45,7 @@ class Given(Operator):
 
     def __post_init__(self) -> None:
         if not self.size or min(self.size) < 1:
-            shown = "x".join(map(str, self.size)) or "nothing"
+            shown = shape_text(self.size, "nothing")
             raise SettingError(f"a value of {shown} is empty", remedy="Write sizes of 1 or more.")
 
     @final

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, final
 
+from striate.display import shape_text
 from striate.errors import SettingError
 from striate.graph import (
     Call,
@@ -45,7 +46,7 @@ class Input(Operator):
 
     def __post_init__(self) -> None:
         if not self.size or any(type(n) is not int or n < 1 for n in self.size):
-            shown = "x".join(map(str, self.size)) or "nothing"
+            shown = shape_text(self.size, "nothing")
             raise SettingError(
                 f"an input of {shown} is empty", remedy="Write sizes of 1 or more: 1x28x28."
             )

@@ -20,6 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, final
 
+from striate.display import shape_text
 from striate.errors import SettingError, ShapeError
 from striate.graph import Along, Routes, Saves, Spec
 from striate.ops.arrays import Array
@@ -43,7 +44,7 @@ class Permute(Rearrangement):
     def __post_init__(self) -> None:
         if sorted(self.order) != list(range(len(self.order))) or not self.order:
             raise SettingError(
-                f"{'x'.join(map(str, self.order))} is no order of axes",
+                f"{shape_text(self.order)} is no order of axes",
                 remedy="Name every axis once, from 0: PERMUTE 1x2x0 puts channels last.",
             )
 

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import ClassVar, final
 
+from striate.display import shape_text
 from striate.errors import SettingError, ShapeError
 from striate.graph import Along, Routes, Saves, Spec
 from striate.ops.arrays import Array
@@ -48,7 +49,7 @@ class Reshape(Rearrangement):
         inner = self.size[slice(*_ends(self.size))]
         if not self.size or min(inner, default=1) < -1 or 0 in inner or inner.count(-1) > 1:
             raise SettingError(
-                f"{'x'.join(map(str, self.size)) or 'nothing'} is no size",
+                f"{shape_text(self.size, 'nothing')} is no size",
                 remedy="Write RESHAPE 8x7x7; one axis may be -1, and the first or last ones 0.",
             )
 
@@ -90,7 +91,7 @@ class Reshape(Rearrangement):
         rest = prod(old) // abs(prod(new))
         new = tuple(rest if n < 0 else n for n in new)
         if prod(old) != prod(new):
-            wanted = "x".join(map(str, self.size))
+            wanted = shape_text(self.size)
             raise ShapeError(
                 f"{{self}} makes {wanted} of {x}: {prod(new):,} numbers of {prod(old):,}",
                 remedy="Give sizes whose product is that of the input's.",
