@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
@@ -50,6 +51,15 @@ class Routes:
     """
 
     goes: tuple[Along | None, ...]
+
+    @classmethod
+    def straight(cls, rank: int, but: Mapping[int, Along | None]) -> Routes:
+        """Each of `rank` axes runs along the same axis of the output, `but` for these.
+
+        >>> Routes.straight(2, {0: None}).goes == (None, Along(1))
+        True
+        """
+        return cls(tuple(but.get(k, Along(k)) for k in range(rank)))
 
 
 Field: TypeAlias = tuple[Window, ...] | Routes | Reach

@@ -63,6 +63,14 @@ class Spec:
             f"{{self}} names the axis {name}, which {self} lacks", remedy=near or known
         )
 
+    def with_length(self, axis: int, length: int) -> Spec:
+        """The same but for the length of one axis.
+
+        >>> str(Spec((6, 28, 28)).with_length(0, 3))
+        '3x28x28'
+        """
+        return Spec((*self.shape[:axis], length, *self.shape[axis + 1 :]), self.names)
+
     @property
     def rank(self) -> int:
         """How many axes there are."""

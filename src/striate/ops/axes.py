@@ -1,14 +1,19 @@
-"""Axes that a setting names: one by name or number, or several in one text ("row column")."""
+"""Axes that a setting names: which they are, and what lies along them.
+
+One is given by name or number, several in one text ("row column") or tuple.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from striate.errors import SettingError, ShapeError
-from striate.graph import Spec
+from striate.graph import Field, Index, Reach, Routes, Spec
 
 Axes: TypeAlias = str | int | tuple[str | int, ...]
+
+T = TypeVar("T")
 
 _NUMBER = re.compile(r"-?[0-9]{1,9}", re.ASCII)
 
@@ -42,6 +47,25 @@ def numbers(axes: Axes, x: Spec) -> tuple[int, ...]:
             remedy=f"Name each once; {x} has {', '.join(x.axes)}.",
         )
     return tuple(sorted(found))
+
+
+def field_of(x: Spec, over: tuple[int, ...]) -> Field:
+    """What an output sees that every cell along the axes `over` moves."""
+    if len(over) == x.rank:
+        return Reach.EVERYTHING
+    if over == (0,):
+        return Reach.POINT
+    return Routes.straight(x.rank, dict.fromkeys(over))
+
+
+def line(index: Index, axis: int, length: int) -> list[Index]:
+    """The indices along an axis of that length, through `index`."""
+    return [replaced(index, axis, k) for k in range(length)]
+
+
+def replaced(index: tuple[T, ...], axis: int, place: T) -> tuple[T, ...]:
+    """`index` with another place on one axis."""
+    return (*index[:axis], place, *index[axis + 1 :])
 
 
 def _words(axes: Axes) -> list[str | int]:

@@ -43,6 +43,7 @@ from striate.graph import (
 )
 from striate.ops.activation.sigmoid import logistic
 from striate.ops.arrays import Array
+from striate.ops.axes import replaced
 
 
 @final
@@ -69,7 +70,7 @@ class GLU(Operator):
             raise ShapeError(
                 f"{what} for {{self}}", remedy=f"Give it {2 * half + 2}: numbers, then their gates."
             )
-        return Spec((*x.shape[:axis], half, *x.shape[axis + 1 :]), x.names)
+        return x.with_length(axis, half)
 
     def cost(self, *inputs: Spec) -> Cost:
         both = 2 * self.shape(*inputs).size
@@ -82,7 +83,7 @@ class GLU(Operator):
         if axis == 0:
             return Reach.POINT
         both = Along(axis, Window(2, dilation=half.shape[axis]))
-        return Routes(tuple(both if k == axis else Along(k) for k in range(x.rank)))
+        return Routes.straight(x.rank, {axis: both})
 
     def forward(self, call: Call) -> Array:
         a, b = self._halves(call)
@@ -101,7 +102,7 @@ class GLU(Operator):
     def uses(self, call: Call, ref: Ref) -> list[Use]:
         axis = self._axis(call)
         half = call.x.shape[axis] // 2
-        goal = (*ref.index[:axis], ref.index[axis] % half, *ref.index[axis + 1 :])
+        goal = replaced(ref.index, axis, ref.index[axis] % half)
         number, gate = self._pair(call, goal)
         if ref.index == number:
             return [Use(goal, (_gate(call, gate),))]
@@ -135,7 +136,7 @@ class GLU(Operator):
         """The number and the gate of one output."""
         axis = self._axis(call)
         gate = index[axis] + call.x.shape[axis] // 2
-        return index, (*index[:axis], gate, *index[axis + 1 :])
+        return index, replaced(index, axis, gate)
 
     def _places(self, index: Index, *inputs: Spec) -> tuple[str, str]:
         """The same, as they are written."""

@@ -19,7 +19,6 @@ import numpy as np
 
 from striate.graph import (
     OUTPUT,
-    Along,
     Call,
     Cost,
     Factor,
@@ -32,6 +31,7 @@ from striate.graph import (
     Spec,
     Use,
 )
+from striate.ops import axes
 from striate.ops.arrays import Array
 
 
@@ -78,7 +78,7 @@ class NormalizedExponential(Operator):
     def field(self, *inputs: Spec) -> Routes:
         (x,) = inputs
         axis = x.axis(self.axis)
-        return Routes(tuple(None if k == axis else Along(k) for k in range(x.rank)))
+        return Routes.straight(x.rank, {axis: None})
 
     @final
     def forward(self, call: Call) -> Array:
@@ -100,7 +100,7 @@ class NormalizedExponential(Operator):
     def line(self, call: Call, index: Index) -> list[Index]:
         """The cells along the axis through one of them; the batch is axis 0."""
         axis = self._dimension(call)
-        return [(*index[:axis], k, *index[axis + 1 :]) for k in range(call.x.shape[axis])]
+        return axes.line(index, axis, call.x.shape[axis])
 
     def total(self, call: Call, index: Index) -> tuple[float, float, str, tuple[Ref, ...]]:
         """The largest score x[m] of a line, Σ exp(x[m] - max), and the scores as they are written
@@ -113,8 +113,7 @@ class NormalizedExponential(Operator):
 
     def written(self, letter: str, index: Index, x: Spec) -> str:
         """An index without the batch as it is written, with a letter for the axis."""
-        axis = x.axis(self.axis)
-        return ",".join(map(str, (*index[:axis], letter, *index[axis + 1 :])))
+        return ",".join(axes.replaced(tuple(map(str, index)), x.axis(self.axis), letter))
 
     def _dimension(self, call: Call) -> int:
         return call.specs[0].axis(self.axis) + 1

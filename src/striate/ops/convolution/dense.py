@@ -40,7 +40,6 @@ import numpy as np
 
 from striate.errors import ShapeError
 from striate.graph import (
-    Along,
     Call,
     Cost,
     Factor,
@@ -60,6 +59,7 @@ from striate.graph import (
 from striate.graph.field import POSITION
 from striate.graph.saves import NUMBER
 from striate.graph.window import checked_sizes
+from striate.ops import axes
 from striate.ops.arrays import Array
 from striate.ops.shaping.flatten import Flatten
 
@@ -98,8 +98,7 @@ class Dense(Operator):
                 f"{{self}} needs a flat input, not {x}",
                 remedy="Put FLATTEN in front, or name the axis: axis=last.",
             )
-        at = self.along(x)
-        return Spec((*x.shape[:at], self.out_features, *x.shape[at + 1 :]), x.names)
+        return x.with_length(self.along(x), self.out_features)
 
     def along(self, x: Spec) -> int:
         """The number of the axis that it works along.
@@ -129,7 +128,7 @@ class Dense(Operator):
             return Reach.EVERYTHING
         if at == 0:
             return (POSITION,) * len(x.spatial)
-        return Routes(tuple(None if k == at else Along(k) for k in range(x.rank)))
+        return Routes.straight(x.rank, {at: None})
 
     def kept(self, *inputs: Spec) -> Saves:
         (x,) = inputs
@@ -173,14 +172,14 @@ class Dense(Operator):
 
     def formula(self, index: Index, *inputs: Spec) -> str:
         at = self.along(*inputs)
-        read = _written((*index[:at], "i", *index[at + 1 :]))
+        read = _written(axes.replaced(index, at, "i"))
         o = index[at]
         return f"Σ {{0}}[{read}] · weight[{o},i]" + (f" + bias[{o}]" if self.bias else "")
 
     def gradient_formula(self, ref: Ref, *inputs: Spec) -> str:
         (x,), at = inputs, self.along(*inputs)
         if ref.source == 0:
-            goal = _written((*ref.index[:at], "o", *ref.index[at + 1 :]))
+            goal = _written(axes.replaced(ref.index, at, "o"))
             return f"Σ {{self}}[{goal}].grad · {{self}}.weight[o,{ref.index[at]}]"
         before, after = "jklm"[:at], "jklm"[at : x.rank - 1]
         places = [_written((*before, n, *after)) for n in ref.index]
@@ -198,8 +197,7 @@ class Dense(Operator):
 
     def _row(self, call: Call, index: Index, length: int) -> list[Index]:
         """The indices along the axis through `index`."""
-        at = self._dim(call)
-        return [(*index[:at], k, *index[at + 1 :]) for k in range(length)]
+        return axes.line(index, self._dim(call), length)
 
     def _places(self, call: Call, *position: int) -> list[Index]:
         """Every index whose position along the axis is the one given; none where none is."""

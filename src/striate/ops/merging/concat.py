@@ -55,13 +55,13 @@ class Concat(Rearrangement):
                 remedy="Give the branches equal strides, and padding that keeps sizes (same).",
             )
         total = sum(x.shape[axis] for x in inputs)
-        return Spec((*first.shape[:axis], total, *first.shape[axis + 1 :]), first.names)
+        return first.with_length(axis, total)
 
     def field(self, *inputs: Spec) -> Reach | Routes:
         axis = inputs[0].axis(self.axis)
         if axis == 0:
             return Reach.POINT
-        return Routes(tuple(Along(k, even=k != axis) for k in range(inputs[0].rank)))
+        return Routes.straight(inputs[0].rank, {axis: Along(axis, even=False)})
 
     def kept(self, *inputs: Spec) -> Saves:
         return Saves(hands_on=tuple(range(len(inputs))))

@@ -30,7 +30,8 @@ from striate.errors import ShapeError
 from striate.graph import Field, Saves, Spec
 from striate.graph.saves import NUMBER
 from striate.ops.arrays import Array
-from striate.ops.normalization.over_axes import along, seen
+from striate.ops.axes import field_of
+from striate.ops.normalization.over_axes import rows
 from striate.ops.normalization.standardized import Standardized
 
 
@@ -61,13 +62,13 @@ class InstanceNorm(Standardized):
         return x
 
     def field(self, *inputs: Spec) -> Field:
-        return seen(inputs[0], _spatial(inputs[0]))
+        return field_of(inputs[0], _spatial(inputs[0]))
 
     def kept(self, *inputs: Spec) -> Saves:
         return Saves(inputs=True, own=(2 + self.affine) * NUMBER * inputs[0].channels)
 
     def together(self, x: Spec) -> Array:
-        return along(x, _spatial(x))
+        return rows(x, _spatial(x))
 
     def weighted(self, x: Spec) -> tuple[int, ...]:
         return (0,)

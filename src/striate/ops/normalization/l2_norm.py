@@ -41,9 +41,8 @@ from striate.graph import (
     Use,
 )
 from striate.graph.saves import NUMBER
-from striate.ops import checked
+from striate.ops import axes, checked
 from striate.ops.arrays import Array
-from striate.ops.normalization.over_axes import seen
 
 
 @final
@@ -74,7 +73,7 @@ class L2Norm(Operator):
         return Cost(other=3 * inputs[0].size)
 
     def field(self, *inputs: Spec) -> Field:
-        return seen(inputs[0], (inputs[0].axis(self.axis),))
+        return axes.field_of(inputs[0], (inputs[0].axis(self.axis),))
 
     def kept(self, *inputs: Spec) -> Saves:
         (x,) = inputs
@@ -107,18 +106,17 @@ class L2Norm(Operator):
         return found
 
     def formula(self, index: Index, *inputs: Spec) -> str:
-        every = self._written(index, "k", *inputs)
-        own = ",".join(map(str, index))
+        own, every = ",".join(map(str, index)), self._line_text(index, *inputs)
         return f"{{0}}[{own}] / max(√Σ {{0}}[{every}]², {self.epsilon:g})"
 
     def gradient_formula(self, ref: Ref, *inputs: Spec) -> str:
-        own, every = ",".join(map(str, ref.index)), self._written(ref.index, "k", *inputs)
+        own, every = ",".join(map(str, ref.index)), self._line_text(ref.index, *inputs)
         along = f"{{self}}[{own}] · Σ {{self}}[{every}].grad · {{self}}[{every}]"
         return f"({{self}}[{own}].grad - {along}) / √Σ {{0}}[{every}]²"
 
-    def _written(self, index: Index, letter: str, x: Spec) -> str:
-        at = x.axis(self.axis)
-        return ",".join((*map(str, index[:at]), letter, *map(str, index[at + 1 :])))
+    def _line_text(self, index: Index, x: Spec) -> str:
+        """An index without the batch, as it is written for every place on the axis."""
+        return ",".join(axes.replaced(tuple(map(str, index)), x.axis(self.axis), "k"))
 
     def _dim(self, call: Call) -> int:
         return call.specs[0].axis(self.axis) + 1
@@ -130,7 +128,7 @@ class L2Norm(Operator):
 
     def _vector(self, call: Call, index: Index) -> list[Index]:
         at = self._dim(call)
-        return [(*index[:at], k, *index[at + 1 :]) for k in range(call.x.shape[at])]
+        return axes.line(index, at, call.x.shape[at])
 
     def _inverse(self, call: Call, index: Index) -> Factor:
         """1 over the length, of the numbers that make it; or over ε, of none."""

@@ -8,7 +8,7 @@ from typing import final
 
 import numpy as np
 
-from striate.graph import Along, Field, Reach, Routes, Spec
+from striate.graph import Field, Spec
 from striate.ops import axes
 from striate.ops.arrays import Array
 from striate.ops.normalization.standardized import Standardized
@@ -18,7 +18,7 @@ from striate.ops.normalization.standardized import Standardized
 class OverAxes(Standardized):
     """A normalization over one axis, several, or all."""
 
-    axis: str | int | tuple[str | int, ...] | None = None
+    axis: axes.Axes | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -36,24 +36,15 @@ class OverAxes(Standardized):
 
     @final
     def field(self, *inputs: Spec) -> Field:
-        return seen(inputs[0], self.weighted(*inputs))
+        return axes.field_of(inputs[0], self.weighted(*inputs))
 
     @final
     def together(self, x: Spec) -> Array:
-        return along(x, self.weighted(x))
+        return rows(x, self.weighted(x))
 
 
-def along(x: Spec, over: tuple[int, ...]) -> Array:
+def rows(x: Spec, over: tuple[int, ...]) -> Array:
     """The positions in `x`, laid flat: a row of cells along some axes for each place of others."""
     positions = np.arange(x.size).reshape(x.shape)
     last = np.moveaxis(positions, over, range(-len(over), 0))
     return last.reshape(-1, prod(x.shape[k] for k in over))
-
-
-def seen(x: Spec, over: tuple[int, ...]) -> Field:
-    """What an output sees that all cells along some axes move."""
-    if len(over) == x.rank:
-        return Reach.EVERYTHING
-    if over == (0,):
-        return Reach.POINT
-    return Routes(tuple(None if k in over else Along(k) for k in range(x.rank)))

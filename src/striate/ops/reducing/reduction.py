@@ -33,7 +33,7 @@ from striate.graph import (
     Use,
 )
 from striate.ops.arrays import Array
-from striate.ops.axes import numbers, written_once
+from striate.ops.axes import Axes, numbers, written_once
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Reduction(Operator):
     Shapes: the axes are left out, or become 1.
     """
 
-    axis: str | int | tuple[str | int, ...] | None = None
+    axis: Axes | None = None
     keep: bool = False
 
     def __post_init__(self) -> None:

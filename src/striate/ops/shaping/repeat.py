@@ -47,14 +47,11 @@ class Repeat(Rearrangement):
     def shape(self, *inputs: Spec) -> Spec:
         (x,) = inputs
         axis = x.axis(self.axis)
-        return Spec(
-            tuple(n * self.times if k == axis else n for k, n in enumerate(x.shape)), x.names
-        )
+        return x.with_length(axis, self.times * x.shape[axis])
 
     def field(self, *inputs: Spec) -> Routes:
-        (x,) = inputs
-        axis = x.axis(self.axis)
-        return Routes(tuple(Along(k, even=k != axis) for k in range(x.rank)))
+        axis = inputs[0].axis(self.axis)
+        return Routes.straight(inputs[0].rank, {axis: Along(axis, even=False)})
 
     def moved(self, arrays: tuple[Array, ...], specs: tuple[Spec, ...], constant: float) -> Array:
         return np.concatenate(arrays * self.times, axis=specs[0].axis(self.axis) + 1)

@@ -44,9 +44,8 @@ class Roll(Rearrangement):
         return inputs[0]
 
     def field(self, *inputs: Spec) -> Routes:
-        (x,) = inputs
-        turned = x.axis(self.axis)
-        return Routes(tuple(Along(k, even=k != turned) for k in range(x.rank)))
+        axis = inputs[0].axis(self.axis)
+        return Routes.straight(inputs[0].rank, {axis: Along(axis, even=False)})
 
     def moved(self, arrays: tuple[Array, ...], specs: tuple[Spec, ...], constant: float) -> Array:
         return np.roll(arrays[0], self.shift, specs[0].axis(self.axis) + 1)

@@ -57,14 +57,15 @@ class Slice(Rearrangement):
                 f"{{self}} takes nothing from the {x.shape[axis]} positions of {x.axes[axis]}",
                 remedy="Start before the stop, both inside the axis.",
             )
-        return Spec((*x.shape[:axis], taken, *x.shape[axis + 1 :]), x.names)
+        return x.with_length(axis, taken)
 
     def field(self, *inputs: Spec) -> Routes:
         (x,) = inputs
         axis = x.axis(self.axis)
         begin, *_ = slice(self.start, self.stop, self.step).indices(x.shape[axis])
-        taken = Along(axis, Window(1, stride=self.step, before=-begin))
-        return Routes(tuple(taken if k == axis else Along(k) for k in range(x.rank)))
+        return Routes.straight(
+            x.rank, {axis: Along(axis, Window(1, stride=self.step, before=-begin))}
+        )
 
     def kept(self, *inputs: Spec) -> Saves:
         return Saves(views=True, hands_on=self.start == 0 and self.step == 1)
