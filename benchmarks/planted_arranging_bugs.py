@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 MERGING, SHAPING = "ops/merging/{}.py".format, "ops/shaping/{}.py".format
-BRANCHES, SHARED = MERGING("branches"), SHAPING("rearrangement")
+BROADCAST, SHARED = "ops/broadcast.py", SHAPING("rearrangement")
 
 ARRANGING_BUGS = (
     (
         "broadcast: gradient of a spread number not summed",
-        BRANCHES,
+        BROADCAST,
         "if k and n !=",
         "if False and n !=",
     ),
     (
         "broadcast: every place read where a number is spread",
-        BRANCHES,
+        BROADCAST,
         "range(most) if n != most",
         "range(1) if n != most",
     ),
     (
         "broadcast: index of a spread axis not clipped",
-        BRANCHES,
+        BROADCAST,
         "0 if n == 1 else i for i, n in zip(place, x.shape[1:]",
         "i for i, n in zip(place, x.shape[1:]",
     ),
@@ -106,8 +106,8 @@ ARRANGING_BUGS = (
     (
         "pad: before and after swapped",
         SHAPING("pad"),
-        "return before, (after or [before])[0]",
-        "return (after or [before])[0], before",
+        "(w.before, w.after) for w",
+        "(w.after, w.before) for w",
     ),
     (
         "flip: the axis before",
@@ -160,13 +160,13 @@ ARRANGING_BUGS = (
     ),
     (
         "reshape: kept axes at the end counted from the start",
-        SHAPING("reshape"),
+        SHAPING("regrouping"),
         "*new, *x.shape[end:])",
         "*new, *x.shape[: x.rank - end])",
     ),
     (
         "reshape: the names of kept axes not shifted",
-        SHAPING("reshape"),
+        SHAPING("regrouping"),
         "([k], [k - end + stop])",
         "([k], [k])",
     ),

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from math import isfinite
 
+from striate.display import shape_text
 from striate.errors import SettingError
+
+
+def lengths(what: str, size: tuple[int, ...], example: str) -> None:
+    """Refuse a size without an axis, or with one that has no length.
+
+    Raises:
+        SettingError: it is empty.
+    """
+    if not size or any(type(n) is not int or n < 1 for n in size):
+        what = f"{what} of {shape_text(size, 'nothing')} is empty"
+        raise SettingError(what, remedy=f"Write sizes of 1 or more: {example}.")
 
 
 def finite(name: str, value: float, usual: float) -> None:

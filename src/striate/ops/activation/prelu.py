@@ -47,8 +47,8 @@ from striate.graph import (
     Weight,
 )
 from striate.graph.saves import MASK
+from striate.ops import broadcast
 from striate.ops.arrays import Array
-from striate.ops.merging import branches
 
 
 @final
@@ -94,7 +94,7 @@ class PReLU(Operator):
 
     def backward(self, call: Call, error: Array) -> Gradients:
         slopes = self._slopes(call)
-        wanted = branches.summed(error * np.minimum(call.x, 0), slopes[None]).sum(axis=0)
+        wanted = broadcast.summed(error * np.minimum(call.x, 0), slopes[None]).sum(axis=0)
         back = error * np.where(call.x > 0, 1, slopes)
         return Gradients((back,), {"weight": wanted.reshape(call.weights["weight"].shape)})
 
@@ -134,7 +134,7 @@ class PReLU(Operator):
         """
         if self.size is None:
             return (1 if self.shared else x.channels, *[1] * (x.rank - 1))
-        return branches.fitted(self.size, x, "weight")
+        return broadcast.fitted(self.size, x)
 
     def _slopes(self, call: Call) -> Array:
         return call.weights["weight"].reshape(self._spread(call.specs[0]))
@@ -155,5 +155,5 @@ class PReLU(Operator):
         """All units that share a slope."""
         spread = self._spread(call.specs[0])
         whole = (*at, *[0] * (len(spread) - len(at)))
-        goals = branches.places(spread, call.x.shape[1:], whole)
+        goals = broadcast.places(spread, call.x.shape[1:], whole)
         return [(n, *goal) for goal in goals for n in range(len(call.x))]

@@ -37,6 +37,7 @@ from striate.graph import (
     Term,
     Use,
 )
+from striate.ops import checked
 from striate.ops.arrays import Array
 
 LONGEST = 200
@@ -95,9 +96,7 @@ class Opaque(Operator):
                 f"an operator cannot be called {self.name[:40]!r}",
                 remedy=f"Use up to {LONGEST} printable characters without braces.",
             )
-        if not self.size or min(self.size) < 1:
-            shown = shape_text(self.size, "nothing")
-            raise SettingError(f"a value of {shown} is empty", remedy="Write sizes of 1 or more.")
+        checked.lengths("a value", self.size, "16x14x14")
 
     def shape(self, *inputs: Spec) -> Spec:
         return Spec(self.size)

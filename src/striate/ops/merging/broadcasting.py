@@ -25,8 +25,8 @@ from striate.graph import (
     Term,
     Use,
 )
+from striate.ops import broadcast
 from striate.ops.arrays import Array
-from striate.ops.merging import branches
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Broadcasting(Operator):
 
     @final
     def shape(self, *inputs: Spec) -> Spec:
-        return branches.broadcast(inputs, self.verb)
+        return broadcast.common(inputs, self.verb)
 
     @final
     def cost(self, *inputs: Spec) -> Cost:
@@ -74,7 +74,7 @@ class Broadcasting(Operator):
 
     @final
     def fields(self, *inputs: Spec) -> tuple[Field, ...]:
-        return branches.fields(inputs, self.shape(*inputs))
+        return broadcast.fields(inputs, self.shape(*inputs))
 
     @final
     def forward(self, call: Call) -> Array:
@@ -85,7 +85,7 @@ class Broadcasting(Operator):
         whole = np.broadcast_arrays(*call.inputs)
         return Gradients(
             tuple(
-                branches.summed(error * self.slope(branch, *whole), x)
+                broadcast.summed(error * self.slope(branch, *whole), x)
                 for branch, x in enumerate(call.inputs)
             )
         )
@@ -97,8 +97,8 @@ class Broadcasting(Operator):
     @final
     def uses(self, call: Call, ref: Ref) -> list[Use]:
         branch, (picture, *place) = int(ref.source), ref.index
-        shape, output = call.inputs[branch].shape[1:], branches.like(call.inputs)[1:]
-        found = ((picture, *goal) for goal in branches.places(shape, output, tuple(place)))
+        shape, output = call.inputs[branch].shape[1:], broadcast.like(call.inputs)[1:]
+        found = ((picture, *goal) for goal in broadcast.places(shape, output, tuple(place)))
         return [Use(goal, self.slopes(branch, *_cells(call, goal))) for goal in found]
 
     @final
@@ -113,7 +113,7 @@ class Broadcasting(Operator):
         place = [
             next(letters) if long else str(i) for long, i in zip(longer, ref.index, strict=True)
         ]
-        cells = [f"{{{k}}}[{branches.written(tuple(place), x)}]" for k, x in enumerate(inputs)]
+        cells = [f"{{{k}}}[{broadcast.written(tuple(place), x)}]" for k, x in enumerate(inputs)]
         total = "Σ " if any(longer) else ""
         return f"{total}{{self}}[{','.join(place)}].grad{self.written_slope(branch, *cells)}"
 
@@ -122,10 +122,10 @@ def _cells(call: Call, index: Index) -> list[Factor]:
     """The number of each branch that stands at one place of the output."""
     found = []
     for branch, x in enumerate(call.inputs):
-        at = branches.cell(x, index)
+        at = broadcast.cell(x, index)
         found.append(Factor(x[at].item(), refs=(Ref(branch, at),)))
     return found
 
 
 def _written(place: Index, inputs: tuple[Spec, ...]) -> list[str]:
-    return [f"{{{k}}}[{branches.written(place, x)}]" for k, x in enumerate(inputs)]
+    return [f"{{{k}}}[{broadcast.written(place, x)}]" for k, x in enumerate(inputs)]

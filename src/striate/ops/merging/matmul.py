@@ -41,8 +41,8 @@ from striate.graph import (
     Use,
 )
 from striate.graph.saves import NUMBER
+from striate.ops import broadcast
 from striate.ops.arrays import Array
-from striate.ops.merging import branches
 
 
 @final
@@ -65,7 +65,7 @@ class MatMul(Operator):
                 remedy="The last axis of the first must be as long as the last but one of the "
                 "second; PERMUTE turns a matrix.",
             )
-        heads = branches.broadcast((Spec(a.shape[:-2]), Spec(b.shape[:-2])), "multiplies")
+        heads = broadcast.common((Spec(a.shape[:-2]), Spec(b.shape[:-2])), "multiplies")
         return Spec((*heads.shape, a.shape[-2], b.shape[-1]))
 
     def cost(self, *inputs: Spec) -> Cost:
@@ -100,7 +100,7 @@ class MatMul(Operator):
     def backward(self, call: Call, error: Array) -> Gradients:
         a, b = call.inputs
         by_a, by_b = error @ b.swapaxes(-1, -2), a.swapaxes(-1, -2) @ error
-        return Gradients((branches.summed(by_a, a), branches.summed(by_b, b)))
+        return Gradients((broadcast.summed(by_a, a), broadcast.summed(by_b, b)))
 
     def terms(self, call: Call, index: Index) -> list[Term]:
         *heads, i, j = index
@@ -113,7 +113,7 @@ class MatMul(Operator):
         own = call.inputs[int(ref.source)].shape[1:-2]
         wide = np.broadcast_shapes(a.shape[1:-2], b.shape[1:-2])
         found = []
-        for head in branches.places(own, wide, tuple(heads)):
+        for head in broadcast.places(own, wide, tuple(heads)):
             if ref.source == 0:
                 goals = (((row, j), (column, j)) for j in range(b.shape[-1]))
             else:
@@ -137,5 +137,5 @@ class MatMul(Operator):
 
 
 def _factor(call: Call, branch: int, index: Index) -> Factor:
-    at = branches.cell(call.inputs[branch], index)
+    at = broadcast.cell(call.inputs[branch], index)
     return Factor(call.inputs[branch][at].item(), refs=(Ref(branch, at),))

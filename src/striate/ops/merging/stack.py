@@ -19,9 +19,9 @@ from typing import ClassVar, final
 
 import numpy as np
 
+from striate.errors import ShapeError
 from striate.graph import Along, Routes, Saves, Spec
 from striate.ops.arrays import Array
-from striate.ops.merging.branches import same
 from striate.ops.shaping.rearrangement import Rearrangement
 
 
@@ -34,7 +34,13 @@ class Stack(Rearrangement):
     arity: ClassVar[tuple[int, int | None]] = (1, None)
 
     def shape(self, *inputs: Spec) -> Spec:
-        one = same(inputs, "stacks")
+        if len(set(inputs)) > 1:
+            raise ShapeError(
+                f"{{self}} stacks maps of one size, but its inputs are "
+                f"{' and '.join(map(str, inputs))}",
+                remedy="Give the branches equal channels (CONV with kernel 1) and equal strides.",
+            )
+        one = inputs[0]
         names = ("branch", *one.axes)
         return Spec((len(inputs), *one.shape), names if len(set(names)) == len(names) else ())
 

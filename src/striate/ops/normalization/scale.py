@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from typing import ClassVar, final
 
 from striate.graph import Factor, Ref, Spec, Term
+from striate.ops import broadcast
 from striate.ops.arrays import Array
-from striate.ops.merging import branches
 from striate.ops.normalization.spread_weight import SpreadWeight
 
 
@@ -59,5 +59,5 @@ class Scale(SpreadWeight):
         place = ",".join(map(str, ref.index))
         if ref.source != 0:
             return f"Σ {{self}}.grad · {{0}} where weight[{place}] stands"
-        at = branches.written(ref.index, Spec(self.spread(inputs[0])))
+        at = broadcast.written(ref.index, Spec(self.spread(inputs[0])))
         return f"{{self}}[{place}].grad · {{self}}.weight[{at}]"

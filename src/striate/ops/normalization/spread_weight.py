@@ -21,8 +21,8 @@ from striate.graph import (
     Use,
     Weight,
 )
+from striate.ops import broadcast
 from striate.ops.arrays import Array
-from striate.ops.merging import branches
 
 ONE = Factor(1.0, "1")
 
@@ -68,7 +68,7 @@ class SpreadWeight(Operator):
         """
         if self.size is None:
             return (x.channels, *[1] * (x.rank - 1))
-        return branches.fitted(self.size, x, "weight")
+        return broadcast.fitted(self.size, x)
 
     @final
     def weights(self, *inputs: Spec) -> Mapping[str, Weight]:
@@ -90,7 +90,7 @@ class SpreadWeight(Operator):
     def backward(self, call: Call, error: Array) -> Gradients:
         weight = call.weights["weight"]
         by_x, by_weight = self.slopes(call.x, weight)
-        own = branches.summed(error * by_weight, weight[None]).sum(axis=0)
+        own = broadcast.summed(error * by_weight, weight[None]).sum(axis=0)
         return Gradients((error * by_x,), {"weight": own})
 
     @final
@@ -102,21 +102,21 @@ class SpreadWeight(Operator):
         if ref.source == 0:
             by_x, _ = self.factors(*_numbers(call, ref.index))
             return [Use(ref.index, (by_x,))]
-        goals = branches.places(call.weights["weight"].shape, call.x.shape[1:], ref.index)
+        goals = broadcast.places(call.weights["weight"].shape, call.x.shape[1:], ref.index)
         every = [(n, *goal) for goal in goals for n in range(len(call.x))]
         return [Use(goal, (self.factors(*_numbers(call, goal))[1],)) for goal in every]
 
     @final
     def formula(self, index: Index, *inputs: Spec) -> str:
         place = ",".join(map(str, index))
-        at = branches.written(index, Spec(self.spread(inputs[0])))
+        at = broadcast.written(index, Spec(self.spread(inputs[0])))
         return f"{{0}}[{place}] {self.sign} weight[{at}]"
 
 
 def _numbers(call: Call, index: Index) -> tuple[Factor, Factor]:
     """The input's number at an index, and the weight's that stands there."""
     weight = call.weights["weight"]
-    at = branches.cell(weight[None], (0, *index[1:]))[1:]
+    at = broadcast.cell(weight[None], (0, *index[1:]))[1:]
     return (
         Factor(call.x[index].item(), refs=(Ref(0, index),)),
         Factor(weight[at].item(), refs=(Ref("weight", at),)),

@@ -20,9 +20,11 @@ from typing import ClassVar, final
 import numpy as np
 
 from striate.display import shape_text
-from striate.errors import SettingError, ShapeError
-from striate.graph import Along, Routes, Saves, Spec
+from striate.errors import ShapeError
+from striate.graph import Routes, Saves, Spec
+from striate.ops import checked
 from striate.ops.arrays import Array
+from striate.ops.broadcast import fits
 from striate.ops.shaping.rearrangement import Rearrangement
 
 
@@ -41,15 +43,11 @@ class Expand(Rearrangement):
     size: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        if not self.size or min(self.size) < 1:
-            raise SettingError(f"a value of {self.size} is empty", remedy="Write EXPAND 8x7x7.")
+        checked.lengths("a value", self.size, "EXPAND 8x7x7")
 
     def shape(self, *inputs: Spec) -> Spec:
         (x,) = inputs
-        fits = x.rank == len(self.size) and all(
-            n in (1, m) for n, m in zip(x.shape, self.size, strict=True)
-        )
-        if not fits:
+        if not fits(x.shape, self.size):
             raise ShapeError(
                 f"{{self}} cannot make {shape_text(self.size)} of {x}",
                 remedy="Name every axis; only those of length 1 can grow.",
@@ -58,8 +56,8 @@ class Expand(Rearrangement):
 
     def field(self, *inputs: Spec) -> Routes:
         (x,) = inputs
-        grows = [n != m for n, m in zip(x.shape, self.size, strict=True)]
-        return Routes(tuple(None if grow else Along(k) for k, grow in enumerate(grows)))
+        pairs = zip(x.shape, self.size, strict=True)
+        return Routes.straight(x.rank, {k: None for k, (n, m) in enumerate(pairs) if n != m})
 
     def moved(self, arrays: tuple[Array, ...], specs: tuple[Spec, ...], constant: float) -> Array:
         (x,) = arrays

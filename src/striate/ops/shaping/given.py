@@ -9,8 +9,6 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from striate.display import shape_text
-from striate.errors import SettingError
 from striate.graph import (
     Call,
     Cost,
@@ -26,6 +24,7 @@ from striate.graph import (
     Use,
     Weight,
 )
+from striate.ops import checked
 from striate.ops.arrays import Array
 
 
@@ -44,9 +43,7 @@ class Given(Operator):
         """The role of the weight."""
 
     def __post_init__(self) -> None:
-        if not self.size or min(self.size) < 1:
-            shown = shape_text(self.size, "nothing")
-            raise SettingError(f"a value of {shown} is empty", remedy="Write sizes of 1 or more.")
+        checked.lengths("a value", self.size, "64x1x1")
 
     @final
     def shape(self, *inputs: Spec) -> Spec:

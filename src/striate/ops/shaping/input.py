@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-from striate.display import shape_text
-from striate.errors import SettingError
 from striate.graph import (
     Call,
     Cost,
@@ -24,6 +22,7 @@ from striate.graph import (
     Term,
     Use,
 )
+from striate.ops import checked
 from striate.ops.arrays import Array
 
 
@@ -45,11 +44,7 @@ class Input(Operator):
     size: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        if not self.size or any(type(n) is not int or n < 1 for n in self.size):
-            shown = shape_text(self.size, "nothing")
-            raise SettingError(
-                f"an input of {shown} is empty", remedy="Write sizes of 1 or more: 1x28x28."
-            )
+        checked.lengths("an input", self.size, "1x28x28")
 
     def shape(self, *inputs: Spec) -> Spec:
         return Spec(self.size)

@@ -25,7 +25,8 @@ import numpy as np
 
 from striate.errors import SettingError, ShapeError
 from striate.graph import Along, Routes, Saves, Spec, Window
-from striate.graph.window import checked_padding, spread
+from striate.graph.field import POSITION
+from striate.graph.window import checked_padding, windows
 from striate.ops.arrays import Array
 from striate.ops.shaping.rearrangement import Rearrangement
 
@@ -52,9 +53,8 @@ class Pad(Rearrangement):
 
     def __post_init__(self) -> None:
         given = self.sides if isinstance(self.sides, tuple) else (self.sides,)
-        if () in given:
-            raise SettingError("a side of {self} is nothing", remedy="Write PAD 2 or PAD 1x2.")
-        padding = checked_padding(tuple(map(_both, given)))
+        both = (each * 2 if isinstance(each, tuple) and len(each) == 1 else each for each in given)
+        padding = checked_padding(tuple(both))  # type: ignore[arg-type]
         if isinstance(padding, int) and len(given) > 1:
             padding = (padding,) * len(given)  # of all axes, where one number is of the spatial
         object.__setattr__(self, "sides", 0 if padding == "valid" else padding)
@@ -65,26 +65,20 @@ class Pad(Rearrangement):
 
     def shape(self, *inputs: Spec) -> Spec:
         (x,) = inputs
-        sides = self.pairs(x)
-        for n, (before, after), axis in zip(x.shape, sides, x.axes, strict=True):
+        sides = self.windows(x)
+        for n, w, axis in zip(x.shape, sides, x.axes, strict=True):
             most = {"reflect": n - 1, "circular": n}.get(str(self.mode))
-            if most is not None and max(before, after) > most:
+            wanted = max(w.before, w.after)
+            if most is not None and wanted > most:
                 raise ShapeError(
-                    f"{{self}} pads {axis} by {max(before, after)}, more than {self.mode} can",
+                    f"{{self}} pads {axis} by {wanted}, more than {self.mode} can",
                     remedy=f"With {n} cells it is {most} at most.",
                 )
-        grown = (before + n + after for n, (before, after) in zip(x.shape, sides, strict=True))
-        return Spec(tuple(grown), x.names)
+        return Spec(tuple(w.outputs(n) for n, w in zip(x.shape, sides, strict=True)), x.names)
 
     def field(self, *inputs: Spec) -> Routes:
-        (x,) = inputs
-        plain = not isinstance(self.mode, str)
-        return Routes(
-            tuple(
-                Along(k, Window(1, before=before), even=plain or before == after == 0)
-                for k, (before, after) in enumerate(self.pairs(x))
-            )
-        )
+        even, sides = not isinstance(self.mode, str), enumerate(self.windows(*inputs))
+        return Routes(tuple(Along(k, w, even=even or w == POSITION) for k, w in sides))
 
     @property
     def filling(self) -> float:
@@ -95,20 +89,14 @@ class Pad(Rearrangement):
         return Saves(inputs=not copies)
 
     def moved(self, arrays: tuple[Array, ...], specs: tuple[Spec, ...], constant: float) -> Array:
-        (x,), sides = arrays, [(0, 0), *self.pairs(specs[0])]
+        (x,), sides = arrays, [(0, 0), *((w.before, w.after) for w in self.windows(specs[0]))]
         if isinstance(self.mode, str):
             return np.pad(x, sides, mode=MODES[self.mode])  # type: ignore[call-overload]
         return np.pad(x, sides, constant_values=constant)
 
-    def pairs(self, x: Spec) -> list[tuple[int, int]]:
-        """(before, after) for each axis of the input, the channels first."""
+    def windows(self, x: Spec) -> tuple[Window, ...]:
+        """One position with its padding, for each axis of the input."""
         counted = len(self.sides) if isinstance(self.sides, tuple) else 0
         axes = x.rank if counted == x.rank or x.rank == 1 else x.rank - 1
-        given: tuple[int | tuple[int, ...], ...] = spread("sides", self.sides, axes)
-        return [(0, 0)] * (x.rank - axes) + [_both(side) for side in given]
-
-
-def _both(side: int | tuple[int, ...]) -> tuple[int, int]:
-    """Before and after, from one number for both, or two."""
-    before, *after = side if isinstance(side, tuple) else (side,)
-    return before, (after or [before])[0]
+        padded = windows(axes, 1, padding=self.sides)  # type: ignore[arg-type]
+        return (POSITION,) * (x.rank - axes) + padded

@@ -113,8 +113,8 @@ class Resize(Operator):
             checked.positive("scale", self.scale, 2)
             whole = int(self.scale)
             object.__setattr__(self, "scale", whole if whole == self.scale else self.scale)
-        elif not self.size or min(self.size) < 1:
-            raise SettingError(f"a map of size {self.size} is empty", remedy="Write RESIZE 14x14.")
+        else:
+            checked.lengths("a map", self.size or (), "RESIZE 14x14")
         if self.align_corners and self.mode == "nearest":
             raise SettingError(
                 "the nearest cells have no corners to align",

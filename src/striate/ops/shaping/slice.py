@@ -63,9 +63,8 @@ class Slice(Rearrangement):
         (x,) = inputs
         axis = x.axis(self.axis)
         begin, *_ = slice(self.start, self.stop, self.step).indices(x.shape[axis])
-        return Routes.straight(
-            x.rank, {axis: Along(axis, Window(1, stride=self.step, before=-begin))}
-        )
+        taken = Along(axis, Window(1, stride=self.step, before=-begin))
+        return Routes.straight(x.rank, {axis: taken})
 
     def kept(self, *inputs: Spec) -> Saves:
         return Saves(views=True, hands_on=self.start == 0 and self.step == 1)

@@ -175,7 +175,7 @@ PADDINGS: Mapping[str, tuple[type[nn.Module], ...]] = {
 
 
 def _pad(pad: ops.Pad, inputs: tuple[Spec, ...]) -> ModuleRecipe:
-    pairs = pad.pairs(inputs[0])
+    pairs = [(w.before, w.after) for w in pad.windows(inputs[0])]
     if len(pairs) > 1 and pairs[0] == (0, 0):
         pairs = pairs[1:]
     if len(pairs) > 3:
@@ -235,7 +235,7 @@ def _dim(operator: ops.Flip | ops.Roll | ops.Repeat, inputs: tuple[Spec, ...]) -
 
 ROWS: Mapping[type[Operator], Maker] = {
     ops.Flatten: plain(nn.Flatten),
-    ops.Reshape: lambda shape, inputs: ModuleRecipe(Reshape, shape.lengths(*inputs)),
+    ops.Reshape: lambda shape, inputs: ModuleRecipe(Reshape, shape.shape(*inputs).shape),
     ops.Permute: lambda turn, inputs: ModuleRecipe(Permute, (0, *(k + 1 for k in turn.order))),
     ops.Slice: _slice,
     ops.Pad: _pad,

@@ -1,4 +1,4 @@
-"""What operators that merge branches share: one size, or sizes that broadcast.
+"""Sizes that broadcast: of branches that are merged, and of a weight that is spread over an input.
 
 Two axes fit where they are equally long, or where one has length 1: its number then stands at every
 place of the other (Harris et al., "Array programming with NumPy", Nature 585, 2020, figure 1). The
@@ -18,33 +18,21 @@ from striate.graph import Along, Field, Index, Reach, Routes, Spec
 from striate.ops.arrays import Array
 
 
-def same(inputs: tuple[Spec, ...], verb: str) -> Spec:
-    """The one spec that all branches have.
-
-    Raises:
-        ShapeError: they differ.
-    """
-    if len(set(inputs)) > 1:
-        sizes = " and ".join(map(str, inputs))
-        raise ShapeError(
-            f"{{self}} {verb} maps of one size, but its inputs are {sizes}",
-            remedy="Give the branches equal channels (CONV with kernel 1) and equal strides.",
-        )
-    return inputs[0]
+def fits(shape: Index, longest: Index) -> bool:
+    """Whether every axis of `shape` is as long as that of `longest`, or 1."""
+    return len(shape) == len(longest) and all(
+        n in (1, most) for n, most in zip(shape, longest, strict=True)
+    )
 
 
-def broadcast(inputs: tuple[Spec, ...], verb: str) -> Spec:
+def common(inputs: tuple[Spec, ...], verb: str) -> Spec:
     """The spec of branches whose axes are equally long, or 1.
 
     Raises:
         ShapeError: they differ otherwise.
     """
-    ranks = {x.rank for x in inputs}
-    longest = [max(lengths) for lengths in zip(*(x.shape for x in inputs), strict=False)]
-    fits = len(ranks) == 1 and all(
-        n in (1, most) for x in inputs for n, most in zip(x.shape, longest, strict=True)
-    )
-    if not fits:
+    longest = tuple(max(lengths) for lengths in zip(*(x.shape for x in inputs), strict=False))
+    if not all(fits(x.shape, longest) for x in inputs):
         sizes = " and ".join(map(str, inputs))
         raise ShapeError(
             f"{{self}} {verb} maps of one size, but its inputs are {sizes}",
@@ -52,19 +40,19 @@ def broadcast(inputs: tuple[Spec, ...], verb: str) -> Spec:
             "an axis may also have length 1.",
         )
     widest = max(inputs, key=lambda x: x.size)
-    return Spec(tuple(longest), widest.names)
+    return Spec(longest, widest.names)
 
 
-def fitted(size: tuple[int, ...], x: Spec, what: str) -> tuple[int, ...]:
+def fitted(size: Index, x: Spec) -> Index:
     """The shape of a weight that is spread over an input.
 
     Raises:
         ShapeError: an axis is neither as long as the input's nor 1.
     """
-    if len(size) == x.rank and all(n in (1, m) for n, m in zip(size, x.shape, strict=True)):
+    if fits(size, x.shape):
         return size
     raise ShapeError(
-        f"the {what} of {{self}} has the shape {shape_text(size)}, but its input is {x}",
+        f"the weight of {{self}} has the shape {shape_text(size)}, but its input is {x}",
         remedy="Each of its axes is as long as the input's, or 1.",
     )
 
