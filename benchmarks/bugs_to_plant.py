@@ -22,7 +22,7 @@ SHARED = (
     "RowLoss",
     "LossOperator",
     "Rearrangement",
-    "Given",
+    "KeptValue",
     "NormalizedExponential",
     "Reduction",
     "Extreme",

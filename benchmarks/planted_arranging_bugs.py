@@ -172,7 +172,7 @@ ARRANGING_BUGS = (
     ),
     (
         "learned: gradient averaged over the pictures",
-        SHAPING("given"),
+        SHAPING("kept_value"),
         "error.sum(axis=0)",
         "error.mean(axis=0)",
     ),

@@ -38,7 +38,7 @@ PICTURE_HELP = (
     "numbers: a .csv or .txt file of rows, or nested lists in a .yaml file."
 )
 
-Network: TypeAlias = "Graph | Model | Path | str"
+NetworkLike: TypeAlias = "Graph | Model | Path | str"
 """A graph or a model; or the text, name, file or run folder of one."""
 
 
@@ -77,7 +77,7 @@ class Weighted:
         return read(picture, takes, self.preprocessing, data_dir=data_dir, ink=ink)
 
 
-def graph_of(network: Network) -> Graph:
+def graph_of(network: NetworkLike) -> Graph:
     """The graph that `network` names.
 
     Raises:
@@ -88,7 +88,7 @@ def graph_of(network: Network) -> Graph:
     return subject if isinstance(subject, Graph) else subject.graph
 
 
-def subject_of(network: Network) -> Graph | Model:
+def subject_of(network: NetworkLike) -> Graph | Model:
     """The graph that `network` names, or the model when it is a file with weights."""
     if not isinstance(network, Path | str):
         known = isinstance(network, Graph) or _is_model(network)
@@ -112,7 +112,7 @@ def _is_model(network: object) -> bool:
     return isinstance(network, Model)
 
 
-def checkable_of(network: Network) -> Graph | Model:
+def checkable_of(network: NetworkLike) -> Graph | Model:
     """As `subject_of`, but a large network of the catalog in its form for smaller pictures."""
     known = NETWORKS.get(name_of(network)) if isinstance(network, str) else None
     return parse(known.small) if known is not None and known.small else subject_of(network)
@@ -192,7 +192,7 @@ def kind_of(file: str) -> str:
 
 
 def explainable_of(
-    network: Network, seed: int | None = None, weights: Path | str | None = None
+    network: NetworkLike, seed: int | None = None, weights: Path | str | None = None
 ) -> Model | Weighted:
     """What can be asked about: a model, or a network with weights of its own.
 

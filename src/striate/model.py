@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image
 
 from striate import memory
 from striate.data.given import Given, read
@@ -292,8 +293,7 @@ class Model(Displayed):
 def _is_one(pictures: object) -> bool:
     if isinstance(pictures, np.ndarray):
         return pictures.ndim == 2
-    is_image = type(pictures).__module__.startswith("PIL.")
-    return is_image or isinstance(pictures, str | bytes | Path | Given)
+    return isinstance(pictures, str | bytes | Path | Given | Image.Image)
 
 
 def probabilities(graph: Graph, scores: Array) -> Array:

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
+from PIL import Image
 
+from striate.data.decode import Bytes
 from striate.data.given import Given, input_of, read
 from striate.display import shape_text
 from striate.errors import ExplanationError, StriateError, UnknownNameError, did_you_mean
 from striate.graph import Auxiliary, Graph, Node
-from striate.lookup import Network, Weighted, explainable_of, graph_of
+from striate.lookup import NetworkLike, Weighted, explainable_of, graph_of
 from striate.model import Model
 from striate.ops import CTC, Softmax
 from striate.ops.arrays import Array
@@ -38,7 +40,7 @@ class Explainable(Protocol):
     def preprocessing(self) -> Preprocessing | None: ...
 
 
-Subject: TypeAlias = "Explainable | tuple[Network, Mapping[str, Any]] | Network"
+Subject: TypeAlias = "Explainable | tuple[NetworkLike, Mapping[str, Any]] | NetworkLike"
 
 
 @dataclass(frozen=True)
@@ -86,32 +88,34 @@ def network_of(
     Raises:
         ExplanationError: it is something else.
     """
-    classes: tuple[str, ...] = ()
-    preprocessing = None
     is_named = isinstance(subject, Graph | Path | str)
     if is_named or seed is not None or weights_file is not None:
         subject = explainable_of(subject, seed, weights_file)  # type: ignore[arg-type]
-    if isinstance(subject, tuple) and len(subject) == 2 and isinstance(subject[1], Mapping):
-        given, weights = graph_of(subject[0]), subject[1]
-    elif isinstance(subject, Explainable):
-        given, weights = subject.graph, subject.weights
-        classes, preprocessing = tuple(subject.classes or ()), subject.preprocessing
-    else:
-        raise ExplanationError(
-            f"{type(subject).__name__} is no network with weights",
-            remedy="Pass a model, its file or run folder, a network (a graph, a text, a name), or "
-            "(graph, weights).",
-        )
+    given, weights = _parts(subject)
+    known = subject if isinstance(subject, Explainable) else None
     graph, reason = _with_loss(given)
     return ReadyNetwork(
         _with_probabilities(graph, given.scores),
         nested(weights),
         given.scores.name,
-        classes,
-        preprocessing,
+        tuple(known.classes or ()) if known else (),
+        known.preprocessing if known else None,
         reason,
         subject.learned_from[1] if isinstance(subject, Model) else None,
         subject.note if isinstance(subject, Weighted) else "",
+    )
+
+
+def _parts(subject: object) -> tuple[Graph, Mapping[str, Any]]:
+    """The graph and the weights of a subject that has both."""
+    if isinstance(subject, tuple) and len(subject) == 2 and isinstance(subject[1], Mapping):
+        return graph_of(subject[0]), subject[1]
+    if isinstance(subject, Explainable):
+        return subject.graph, subject.weights
+    raise ExplanationError(
+        f"{type(subject).__name__} is no network with weights",
+        remedy="Pass a model, its file or run folder, a network (a graph, a text, a name), or "
+        "(graph, weights).",
     )
 
 
@@ -187,28 +191,40 @@ def picture_of(
         )
     if isinstance(source, Given):
         return _read(network, source)
-    if type(source).__module__.partition(".")[0] == "torch":
-        source = source.detach().cpu().numpy()  # type: ignore[attr-defined]
-    if isinstance(source, list | tuple):
-        source = _array(source)
-    if isinstance(source, np.ndarray) and source.dtype != np.uint8:
+    source = _array_if_tensor(source)
+    if isinstance(source, np.ndarray) and (
+        network.preprocessing is None or source.dtype != np.uint8
+    ):
         return _given(network, _array(source))
-    if network.preprocessing is None:
-        if isinstance(source, np.ndarray):
-            return _given(network, _array(source))
+    return _read(network, Given(_pixels(network.preprocessing, source, ink)))
+
+
+def _array_if_tensor(source: object) -> object:
+    """A tensor, or lists of numbers, as an array; what else there is as it is."""
+    if type(source).__module__.partition(".")[0] == "torch":
+        array: Array = source.detach().cpu().numpy()  # type: ignore[attr-defined]
+        return array
+    return _array(source) if isinstance(source, list | tuple) else source
+
+
+def _pixels(preprocessing: Preprocessing | None, source: object, ink: str) -> Bytes:
+    """The picture (C, H, W) of 0..255 from a file's bytes, a Pillow image or an array.
+
+    Raises:
+        ExplanationError: it is none of these, or the network takes no picture.
+    """
+    if preprocessing is None:
         raise ExplanationError(
             "the network does not say how a picture becomes its input",
             remedy="Pass the input itself, as an array of floats.",
         )
     if isinstance(source, np.ndarray) and source.ndim == 4 and len(source) == 1:
         source = source[0]
-    readable = bytes | np.ndarray
-    if not isinstance(source, readable) and not type(source).__module__.startswith("PIL."):
+    if not isinstance(source, bytes | np.ndarray | Image.Image):
         raise ExplanationError(
             f"a picture is a file, an array or a tensor, not {type(source).__name__}"
         )
-    pixels = network.preprocessing.picture(source, ink=ink)  # type: ignore[arg-type]
-    return _read(network, Given(pixels))
+    return preprocessing.picture(source, ink=ink)
 
 
 def _read(network: ReadyNetwork, given: Given) -> Picture:

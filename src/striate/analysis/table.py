@@ -9,8 +9,8 @@ from striate.analysis.memory import memory
 from striate.analysis.receptive_field import ReceptiveField, receptive_fields
 from striate.analysis.training_memory import BATCH, TrainingMemory, training_memory
 from striate.display import Block, Column, Displayed, Grid, Line, count, shape_text
-from striate.graph import Spec
-from striate.lookup import Network, graph_of
+from striate.graph import Graph, Node, Spec
+from striate.lookup import NetworkLike, graph_of
 from striate.memory import size
 from striate.notation import operator_text
 
@@ -176,7 +176,7 @@ def _by_axis(numbers: list[int]) -> str:
     return shape_text(numbers[:1] if len(set(numbers)) == 1 else numbers, "")
 
 
-def table(network: Network, *, batch: int = BATCH) -> Table:
+def table(network: NetworkLike, *, batch: int = BATCH) -> Table:
     """Shapes, parameters, connections, work, memory and receptive field of every layer.
 
     No weight is made and no number of the network is computed.
@@ -193,29 +193,9 @@ def table(network: Network, *, batch: int = BATCH) -> Table:
     graph = graph_of(network)
     fields = receptive_fields(graph)
     used = memory(graph)
-    rows = []
-    for node in graph:
-        before = graph.input_specs(node)
-        cost = node.operator.cost(*before)
-        axes = len(before[0].spatial) if before else 0
-        keyword, _, settings = operator_text(node.operator, axes=axes).partition(" ")
-        weights = graph.own_weights(node).values()
-        rows.append(
-            Row(
-                node.name,
-                keyword,
-                settings,
-                graph.specs[node.name],
-                sum(weight.size for weight in weights if weight.trainable),
-                cost.connections,
-                cost.multiply_adds,
-                cost.other,
-                used.activations[node.name],
-                fields[node.name],
-                node.shares,
-                node.operator.is_foreign,
-            )
-        )
+    rows = tuple(
+        _row(graph, node, used.activations[node.name], fields[node.name]) for node in graph
+    )
     uncounted = tuple(
         f"work and parameters of {row.name}, and what training keeps beside its inputs and output: "
         f"others compute {row.settings.rpartition(' ')[0]}"
@@ -224,7 +204,29 @@ def table(network: Network, *, batch: int = BATCH) -> Table:
     )
     training = training_memory(graph, batch)
     missing = (*uncounted, *_unknown(fields))
-    return Table(tuple(rows), used.weights, used.peak, training, missing)
+    return Table(rows, used.weights, used.peak, training, missing)
+
+
+def _row(graph: Graph, node: Node, activation_bytes: int, field: ReceptiveField) -> Row:
+    before = graph.input_specs(node)
+    cost = node.operator.cost(*before)
+    axes = len(before[0].spatial) if before else 0
+    keyword, _, settings = operator_text(node.operator, axes=axes).partition(" ")
+    weights = graph.own_weights(node).values()
+    return Row(
+        node.name,
+        keyword,
+        settings,
+        graph.specs[node.name],
+        sum(weight.size for weight in weights if weight.trainable),
+        cost.connections,
+        cost.multiply_adds,
+        cost.other,
+        activation_bytes,
+        field,
+        node.shares,
+        node.operator.is_foreign,
+    )
 
 
 def _unknown(fields: Mapping[str, ReceptiveField]) -> Iterator[str]:

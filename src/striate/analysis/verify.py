@@ -29,7 +29,7 @@ from striate.display import Block, Column, Displayed, Grid, Line
 from striate.errors import SettingError, ShapeError
 from striate.graph import Graph, Node, Weight
 from striate.graph.settings import shown
-from striate.lookup import Network, checkable_of
+from striate.lookup import NetworkLike, checkable_of
 from striate.memory import enough
 from striate.ops import CTC, Flatten, SquaredError
 from striate.ops.arrays import Weights
@@ -166,7 +166,7 @@ class Verification(Displayed):
 
 
 def verify(
-    subject: Explainable | Network, *, seed: int = 0, batch: int = 3, bound: float = BOUND
+    subject: Explainable | NetworkLike, *, seed: int = 0, batch: int = 3, bound: float = BOUND
 ) -> Verification:
     """Compare the reference formulas with PyTorch, node by node, in float64.
 

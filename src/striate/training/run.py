@@ -13,7 +13,7 @@ from striate.data.catalog import expanded, kept_place, named
 from striate.errors import RunError
 from striate.exchange import fields
 from striate.graph import Graph
-from striate.lookup import Network
+from striate.lookup import NetworkLike
 from striate.memory import check, enough
 from striate.notation import parse, text
 from striate.passes.attach_loss import with_loss
@@ -39,7 +39,7 @@ from striate.training.subject import Subject, matched, started, subject_of
 
 
 def train(
-    graph: Network,
+    graph: NetworkLike,
     data: DataSet | str | Path = "",
     recipe: Recipe | None = None,
     *,

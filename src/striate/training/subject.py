@@ -73,7 +73,7 @@ STARTS = ("start", "initializer", "bias_initializer")
 """Settings that say what the first weights are."""
 
 
-def subject_of(graph: lookup.Network, name: str = "") -> Subject:
+def subject_of(graph: lookup.NetworkLike, name: str = "") -> Subject:
     """The subject that a graph, a model, or a word of the command line stands for.
 
     Raises:

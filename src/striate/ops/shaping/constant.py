@@ -18,12 +18,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-from striate.ops.shaping.given import Given
+from striate.ops.shaping.kept_value import KeptValue
 
 
 @final
 @dataclass(frozen=True)
-class Constant(Given):
+class Constant(KeptValue):
     """A fixed array as a value.
 
     Args:

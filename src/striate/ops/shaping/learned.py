@@ -22,12 +22,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-from striate.ops.shaping.given import Given
+from striate.ops.shaping.kept_value import KeptValue
 
 
 @final
 @dataclass(frozen=True)
-class Learned(Given):
+class Learned(KeptValue):
     """A weight as a value.
 
     Args:

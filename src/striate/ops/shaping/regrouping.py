@@ -12,7 +12,7 @@ from striate.display import shape_text
 from striate.errors import ShapeError
 from striate.graph import Index, Spec
 
-Run: TypeAlias = tuple[list[int], list[int]]
+Group: TypeAlias = tuple[list[int], list[int]]
 """Neighboring axes of the input, and those of the output that hold the same numbers."""
 
 
@@ -46,11 +46,11 @@ def lengths(size: Index, x: Spec) -> Index:
     return (*x.shape[:start], *new, *x.shape[end:])
 
 
-def runs(size: Index, x: Spec) -> list[Run]:
-    """The axes by the numbers they hold, in runs as short as they can be."""
+def groups(size: Index, x: Spec) -> list[Group]:
+    """The axes by the numbers they hold, in groups as short as they can be."""
     new, (start, stop) = lengths(size, x), ends(size)
     end = stop - len(new) + x.rank
-    inner = _runs(x.shape[start:end], new[start:stop])
+    inner = _groups(x.shape[start:end], new[start:stop])
     return [
         *(([k], [k]) for k in range(start)),
         *(([start + k for k in a], [start + k for k in b]) for a, b in inner),
@@ -58,9 +58,9 @@ def runs(size: Index, x: Spec) -> list[Run]:
     ]
 
 
-def _runs(old: Index, new: Index) -> list[Run]:
+def _groups(old: Index, new: Index) -> list[Group]:
     """The same where no axis stays."""
-    found, at, to = list[Run](), 0, 0
+    found, at, to = list[Group](), 0, 0
     while at < len(old) or to < len(new):
         left, right, a, b = list[int](), list[int](), 1, 1
         # The side that holds fewer numbers takes its next axis, until both hold as many.

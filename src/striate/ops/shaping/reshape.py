@@ -56,7 +56,7 @@ class Reshape(Rearrangement):
     def shape(self, *inputs: Spec) -> Spec:
         (x,) = inputs
         size, names = regrouping.lengths(self.size, x), list(Spec(self.size).axes)
-        for left, right in regrouping.runs(self.size, x):
+        for left, right in regrouping.groups(self.size, x):
             if len(left) == len(right) == 1:
                 names[right[0]] = x.axes[left[0]]
         return Spec(size, tuple(names) if len(set(names)) == len(names) else ())
@@ -64,7 +64,7 @@ class Reshape(Rearrangement):
     def field(self, *inputs: Spec) -> Routes:
         (x,) = inputs
         goes = list[Along | None]()
-        for left, right in regrouping.runs(self.size, x):
+        for left, right in regrouping.groups(self.size, x):
             axis = right[0] if len(right) == 1 else None
             even = len(left) == len(right) == 1
             goes += [Along(axis, even=even) if right else None] * len(left)

@@ -29,7 +29,7 @@ from striate.ops.arrays import Array
 
 
 @dataclass(frozen=True)
-class Given(Operator):
+class KeptValue(Operator):
     """An operator without inputs whose output is its one weight, the same for every picture."""
 
     arity: ClassVar[tuple[int, int | None]] = (0, 0)
