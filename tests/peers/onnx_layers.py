@@ -1,28 +1,26 @@
-"""How ONNX's layers are said: windows, norms, losses, resizing; rows as in `onnx_arithmetic`."""
+"""How ONNX's layers are built: windows, norms, losses, resizing; rows as in `onnx_arithmetic`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 import torch_losses
-from said import Array, Cannot, Said, Value
+from sample_graph import Array, Cannot, Row, SampleGraph, Value
 from torch_axes import gathered_over
 
 Attributes = Mapping[str, Any]
 
-Row = Callable[..., Any]
-
 
 def dropout(
-    say: Said, given: Attributes, x: Array, ratio: Any = None, training: Any = None
+    net: SampleGraph, given: Attributes, x: Array, ratio: Any = None, training: Any = None
 ) -> list[Value | None]:
     rate = float(ratio) if ratio is not None else given.get("ratio", 0.5)
     if training is not None and bool(training) and rate:
         raise Cannot("noise that ONNX draws")
-    return [say("Dropout", say.enter(x), rate=rate), *[None] * (given["outputs"] - 1)]
+    return [net("Dropout", net.enter(x), rate=rate), *[None] * (given["outputs"] - 1)]
 
 
 def windowed(given: Attributes, x: Array, kernel: Sequence[int]) -> dict[str, Any]:
@@ -43,10 +41,10 @@ def windowed(given: Attributes, x: Array, kernel: Sequence[int]) -> dict[str, An
     }
 
 
-def conv(say: Said, given: Attributes, x: Array, w: Array, b: Array | None = None) -> Value:
-    return say(
+def conv(net: SampleGraph, given: Attributes, x: Array, w: Array, b: Array | None = None) -> Value:
+    return net(
         "Conv",
-        say.enter(x, batched=True),
+        net.enter(x, batched=True),
         weights={"weight": w, "bias": b},
         out_channels=len(w),
         groups=given.get("group", 1),
@@ -56,16 +54,16 @@ def conv(say: Said, given: Attributes, x: Array, w: Array, b: Array | None = Non
 
 
 def conv_transpose(
-    say: Said, given: Attributes, x: Array, w: Array, b: Array | None = None
+    net: SampleGraph, given: Attributes, x: Array, w: Array, b: Array | None = None
 ) -> Value:
     settings, axes = windowed(given, x, w.shape[2:]), w.ndim - 2
     behind = given.get("output_padding", [0] * axes)
     if "output_shape" in given or isinstance(settings["padding"], str):
         settings["padding"], behind = fitted(given, x, settings, behind)
     groups = given.get("group", 1)
-    return say(
+    return net(
         "TransposedConv",
-        say.enter(x, batched=True),
+        net.enter(x, batched=True),
         weights={"weight": w, "bias": b},
         out_channels=w.shape[1] * groups,
         groups=groups,
@@ -95,42 +93,42 @@ def fitted(
 
 
 def pool(kind: str, **names: str) -> Row:
-    def row(say: Said, given: Attributes, x: Array) -> Any:
+    def row(net: SampleGraph, given: Attributes, x: Array) -> Any:
         if given.get("storage_order"):
             raise Cannot("places of the maxima, counted by columns")
         settings = windowed(given, x, given["kernel_shape"])
         if set(settings["dilation"]) == {1}:
             del settings["dilation"]
         own = {ours: given[theirs] for ours, theirs in names.items() if theirs in given}
-        y = say(
-            kind, say.enter(x, batched=True), ceil=bool(given.get("ceil_mode")), **settings, **own
+        y = net(
+            kind, net.enter(x, batched=True), ceil=bool(given.get("ceil_mode")), **settings, **own
         )
         return [y, None] if given["outputs"] == 2 else y
 
     return row
 
 
-def average_pool(say: Said, given: Attributes, x: Array) -> Any:
+def average_pool(net: SampleGraph, given: Attributes, x: Array) -> Any:
     counted = {**given, "include": bool(given.get("count_include_pad", 0))}
-    return pool("AveragePool", include_padding="include")(say, counted, x)
+    return pool("AveragePool", include_padding="include")(net, counted, x)
 
 
-def lp_pool(say: Said, given: Attributes, x: Array) -> Any:
+def lp_pool(net: SampleGraph, given: Attributes, x: Array) -> Any:
     p = given.get("p", 2)
     named = given if p == 2 else {**given, "power": float(p)}
-    return pool("L2Pool", p="power")(say, named, x)
+    return pool("L2Pool", p="power")(net, named, x)
 
 
 def everywhere(kind: str) -> Row:
-    return lambda say, given, x: say(kind, say.enter(x, batched=True))
+    return lambda net, given, x: net(kind, net.enter(x, batched=True))
 
 
-def batch_norm(say: Said, given: Attributes, x: Array, *own: Array) -> Any:
+def batch_norm(net: SampleGraph, given: Attributes, x: Array, *own: Array) -> Any:
     weights = dict(zip(("weight", "bias", "running_mean", "running_var"), own, strict=True))
-    say.training = bool(given.get("training_mode", 0))
-    y = say(
+    net.training = bool(given.get("training_mode", 0))
+    y = net(
         "BatchNorm",
-        say.enter(x, batched=True),
+        net.enter(x, batched=True),
         weights=weights,
         epsilon=given.get("epsilon", 1e-5),
     )
@@ -138,38 +136,38 @@ def batch_norm(say: Said, given: Attributes, x: Array, *own: Array) -> Any:
 
 
 def layer_norm(
-    say: Said, given: Attributes, x: Array, gain: Array, bias: Array | None = None
+    net: SampleGraph, given: Attributes, x: Array, gain: Array, bias: Array | None = None
 ) -> Any:
     axis = given.get("axis", -1) % x.ndim
-    y = say.enter(x)
-    y = say(
+    y = net.enter(x)
+    y = net(
         "LayerNorm",
         y,
         weights={"weight": gain, "bias": np.zeros(gain.shape) if bias is None else bias},
-        axis=None if axis == 0 else say.axes(y, range(axis, x.ndim)),
+        axis=None if axis == 0 else net.axes(y, range(axis, x.ndim)),
         epsilon=given.get("epsilon", 1e-5),
     )
     return [y, *[None] * (given["outputs"] - 1)]
 
 
-def rms_norm(say: Said, given: Attributes, x: Array, gain: Array) -> Value:
+def rms_norm(net: SampleGraph, given: Attributes, x: Array, gain: Array) -> Value:
     axis = given.get("axis", -1) % x.ndim
-    y = say.enter(x)
-    return say(
+    y = net.enter(x)
+    return net(
         "RMSNorm",
         y,
         weights={"weight": gain},
-        axis=say.axes(y, range(axis, x.ndim)),
+        axis=net.axes(y, range(axis, x.ndim)),
         epsilon=given.get("epsilon", 1e-5),
     )
 
 
 def per_channel(kind: str) -> Row:
-    def row(say: Said, given: Attributes, x: Array, gain: Array, bias: Array) -> Value:
+    def row(net: SampleGraph, given: Attributes, x: Array, gain: Array, bias: Array) -> Value:
         settings = {"groups": given["num_groups"]} if "num_groups" in given else {}
-        return say(
+        return net(
             kind,
-            say.enter(x, batched=True),
+            net.enter(x, batched=True),
             weights={"weight": gain, "bias": bias},
             epsilon=given.get("epsilon", 1e-5),
             affine=True if kind == "InstanceNorm" else None,
@@ -179,10 +177,10 @@ def per_channel(kind: str) -> Row:
     return row
 
 
-def response_norm(say: Said, given: Attributes, x: Array) -> Value:
-    return say(
+def response_norm(net: SampleGraph, given: Attributes, x: Array) -> Value:
+    return net(
         "LocalResponseNorm",
-        say.enter(x, batched=True),
+        net.enter(x, batched=True),
         size=given["size"],
         alpha=given.get("alpha", 1e-4),
         beta=given.get("beta", 0.75),
@@ -190,24 +188,24 @@ def response_norm(say: Said, given: Attributes, x: Array) -> Value:
     )
 
 
-def lp_norm(say: Said, given: Attributes, x: Array) -> Value:
+def lp_norm(net: SampleGraph, given: Attributes, x: Array) -> Value:
     axis = given.get("axis", -1) % x.ndim
     if given.get("p", 2) == 2:
-        return say("L2Norm", say.enter(x), axis=axis)
-    value = say.enter(x)
-    total = gathered_over(say, "Sum", say("Abs", value), (axis,), keep=True)
-    return say("Divide", value, total)
+        return net("L2Norm", net.enter(x), axis=axis)
+    value = net.enter(x)
+    total = gathered_over(net, "Sum", net("Abs", value), (axis,), keep=True)
+    return net("Divide", value, total)
 
 
 def class_loss(kind: str) -> Row:
     """As PyTorch's; the logarithms that may come out beside it are LOGSOFTMAX's."""
 
     def row(
-        say: Said, given: Attributes, x: Array, target: Array, weight: Array | None = None
+        net: SampleGraph, given: Attributes, x: Array, target: Array, weight: Array | None = None
     ) -> Any:
         scores = torch.from_numpy(np.array(x, np.float64))
         loss = torch_losses.class_loss(kind)(
-            say,
+            net,
             scores,
             torch.from_numpy(np.array(target, np.int64)),
             None if weight is None else torch.from_numpy(np.array(weight, np.float64)),
@@ -219,7 +217,7 @@ def class_loss(kind: str) -> Row:
     return row
 
 
-def resize(say: Said, given: Attributes, x: Array, roi: Any = None, *more: Any) -> Value:
+def resize(net: SampleGraph, given: Attributes, x: Array, roi: Any = None, *more: Any) -> Value:
     """The axes behind pictures and channels, by the conventions that PyTorch has."""
     scales, sizes = (*more, None, None)[:2]
     if given.get("keep_aspect_ratio_policy", "stretch") != "stretch":
@@ -235,9 +233,9 @@ def resize(say: Said, given: Attributes, x: Array, roi: Any = None, *more: Any) 
     exact = sizes is not None or factors == [m / n for m, n in zip(whole, x.shape, strict=True)]
     if not exact and len(set(factors[2:])) > 1:
         raise Cannot("axes resized by several factors that are not whole")
-    return say(
+    return net(
         "Resize",
-        say.enter(x, batched=True),
+        net.enter(x, batched=True),
         scale=None if exact else factors[2],
         size=tuple(whole[2:]) if exact else None,
         **convention(given, factors[2:], whole[2:], exact),
@@ -273,9 +271,9 @@ def convention(
     return {"mode": mode, "align_corners": corners == "align_corners" or None}
 
 
-def upsample(say: Said, given: Attributes, x: Array, scales: Array) -> Value:
+def upsample(net: SampleGraph, given: Attributes, x: Array, scales: Array) -> Value:
     return resize(
-        say,
+        net,
         {**given, "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"},
         x,
         None,

@@ -1,4 +1,4 @@
-"""ONNX's own tests of its nodes, said as our graphs and run by our judge.
+"""ONNX's own tests of its nodes, written as our graphs and run by our judge.
 
 The models and their numbers are made by the `onnx` package on the spot; nothing is downloaded.
 Its tests of functions written out as many nodes are left out: their parts have tests of their own.
@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from counted import Suite
 from onnx_arithmetic import ARITHMETIC
 from onnx_layers import LAYERS
 from onnx_shapes import REARRANGING
-from said import Cannot, Nothing, Said
+from sample_graph import Cannot, Nothing, SampleGraph
+from tally import Suite
 
 TABLE = ARITHMETIC | REARRANGING | LAYERS
 
@@ -68,15 +68,15 @@ def compared(row: Any, given: Any, inputs: Any, wanted: Any, case: Any) -> str:
     """The first difference of values, by ONNX's own tolerance."""
     if all(np.size(each) == 0 for each in wanted):
         raise Nothing("nothing comes out")
-    say = Said()
-    spoken = row(say, given, *inputs)
-    values = spoken if isinstance(spoken, list) else [spoken]
+    net = SampleGraph()
+    built = row(net, given, *inputs)
+    values = built if isinstance(built, list) else [built]
     pairs = [(v, np.asarray(w)) for v, w in zip(values, wanted, strict=True) if v is not None]
     if any(w.dtype.kind not in "fiu" for _, w in pairs):
         raise Cannot("numbers of another kind")
-    trace = say.traced([value for value, _ in pairs])
+    trace = net.traced([value for value, _ in pairs])
     for value, array in pairs:
-        mean = say.target is not None and array.ndim == 0
+        mean = net.target is not None and array.ndim == 0
         found = np.array(trace.loss) if mean else trace.values[value.node]
         alike = found.shape == array.shape or found.shape == (1, *array.shape)
         if not alike and not found.size == array.size == 1:

@@ -1,4 +1,4 @@
-"""PyTorch's own samples of its functions (`op_db`), said as our graphs and run by our judge."""
+"""PyTorch's own samples of its functions (`op_db`), as our graphs and run by our judge."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from counted import Suite
+from tally import Suite
 from torch_arithmetic import ARITHMETIC
 from torch_axes import AXES
 from torch_layers import LAYERS

@@ -1,4 +1,4 @@
-"""PyTorch's own samples of its modules (`module_db`), said as our graphs and run by our judge."""
+"""PyTorch's own samples of its modules (`module_db`), as our graphs and run by our judge."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from counted import Suite
+from tally import Suite
 from torch_modules import MODULES as TABLE
 from torch_modules import parameters
 from torch_samples import judged, listed
@@ -28,7 +28,7 @@ def test_samples_of_modules(capsys: pytest.CaptureFixture[str]) -> None:
     for name, row in TABLE.items():
         for k, (module, args, kwargs) in enumerate(samples(known[name])):
             own = parameters(module)
-            judge = partial(judged, module, partial(spoken, row, module), args, kwargs, more=own)
+            judge = partial(judged, module, partial(built, row, module), args, kwargs, more=own)
             suite.count(name, f"sample {k}", judge)
     with capsys.disabled():
         print("\n" + "\n".join(suite.summary()))
@@ -36,9 +36,9 @@ def test_samples_of_modules(capsys: pytest.CaptureFixture[str]) -> None:
     assert suite.share >= 0.92
 
 
-def spoken(row: Any, module: Any, say: Any, *args: Any, **kwargs: Any) -> Any:
-    """The row of a module, spoken to after the module."""
-    return row(say, module, *args, **kwargs)
+def built(row: Any, module: Any, net: Any, *args: Any, **kwargs: Any) -> Any:
+    """The row of a module, which takes the module second."""
+    return row(net, module, *args, **kwargs)
 
 
 def modules() -> dict[str, Any]:

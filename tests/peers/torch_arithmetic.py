@@ -1,30 +1,29 @@
-"""How PyTorch's functions of single numbers, of two values and of matrices are said.
+"""How PyTorch's functions of single numbers, of two values and of matrices are built.
 
-Each row takes what PyTorch's function takes, after the `Said` that it speaks to.
+Each row takes what PyTorch's function takes, after the graph that it adds nodes to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import log
 from typing import Any
 
 import torch
-from said import Cannot, Said, Value
-from spoken import aligned, entered, matmul, merged, number, permuted, reshaped, scaled
-
-Row = Callable[..., Any]
+from common_rows import aligned, entered, matmul, merged, number, permuted, reshaped, scaled
+from sample_graph import Cannot, Row, SampleGraph, Value
 
 
 def single(kind: str, **fixed: Any) -> Row:
     """One of our operators of one input, without settings of PyTorch's."""
-    return lambda say, x, inplace=False: say(kind, entered(say, x), **fixed)
+    return lambda net, x, inplace=False: net(kind, entered(net, x), **fixed)
 
 
 def settled(kind: str, *names: str) -> Row:
     """The same, with settings: ours, in PyTorch's order."""
 
-    def row(say: Said, x: Any, *args: float, inplace: bool = False, **kwargs: float) -> Value:
+    def row(
+        net: SampleGraph, x: Any, *args: float, inplace: bool = False, **kwargs: float
+    ) -> Value:
         given = dict(zip(names, args, strict=False)) | {
             ours: kwargs.pop(theirs)
             for ours in names
@@ -33,7 +32,7 @@ def settled(kind: str, *names: str) -> Row:
         }
         if kwargs:
             raise Cannot(f"{kind} with {', '.join(kwargs)}")
-        return say(kind, entered(say, x), **{k: float(v) for k, v in given.items()})
+        return net(kind, entered(net, x), **{k: float(v) for k, v in given.items()})
 
     return row
 
@@ -41,129 +40,133 @@ def settled(kind: str, *names: str) -> Row:
 PYTORCH = {"slope": "negative_slope", "low": "min_val", "high": "max_val", "threshold": "lambd"}
 
 
-def gelu(say: Said, x: Any, approximate: str = "none") -> Value:
-    return say("GELU", entered(say, x), approximate=approximate == "tanh")
+def gelu(net: SampleGraph, x: Any, approximate: str = "none") -> Value:
+    return net("GELU", entered(net, x), approximate=approximate == "tanh")
 
 
-def thresholded(say: Said, x: Any, threshold: float, value: float) -> Value:
-    return say("Threshold", entered(say, x), threshold=float(threshold), value=float(value))
+def thresholded(net: SampleGraph, x: Any, threshold: float, value: float) -> Value:
+    return net("Threshold", entered(net, x), threshold=float(threshold), value=float(value))
 
 
-def prelu(say: Said, x: torch.Tensor, weight: torch.Tensor) -> Value:
+def prelu(net: SampleGraph, x: torch.Tensor, weight: torch.Tensor) -> Value:
     batched = x.ndim > 1
     shared = weight.numel() == 1
-    y = say.enter(x, batched=batched)
-    return say("PReLU", y, weights={"weight": weight}, shared=shared)
+    y = net.enter(x, batched=batched)
+    return net("PReLU", y, weights={"weight": weight}, shared=shared)
 
 
-def clamp(say: Said, x: Any, min: Any = None, max: Any = None) -> Value:
+def clamp(net: SampleGraph, x: Any, min: Any = None, max: Any = None) -> Value:
     """CLIP between numbers; between tensors the larger, then the smaller of two."""
     if isinstance(min, torch.Tensor) or isinstance(max, torch.Tensor):
-        value = entered(say, x) if min is None else larger(say, x, min)
-        return value if max is None else smaller(say, value, max)
+        value = entered(net, x) if min is None else larger(net, x, min)
+        return value if max is None else smaller(net, value, max)
     low = -torch.inf if min is None else float(min)
     high = torch.inf if max is None else float(max)
     if low > high:
         raise Cannot("bounds that cross")
-    return say("Clip", entered(say, x), low=low, high=high)
+    return net("Clip", entered(net, x), low=low, high=high)
 
 
-def larger(say: Said, a: Any, b: Any) -> Value:
+def larger(net: SampleGraph, a: Any, b: Any) -> Value:
     """b + relu(a - b)."""
-    rest = entered(say, b)
-    return merged(say, "Add", rest, say("ReLU", merged(say, "Subtract", a, rest)))
+    rest = entered(net, b)
+    return merged(net, "Add", rest, net("ReLU", merged(net, "Subtract", a, rest)))
 
 
-def smaller(say: Said, a: Any, b: Any) -> Value:
+def smaller(net: SampleGraph, a: Any, b: Any) -> Value:
     """b - relu(b - a)."""
-    rest = entered(say, b)
-    return merged(say, "Subtract", rest, say("ReLU", merged(say, "Subtract", rest, a)))
+    rest = entered(net, b)
+    return merged(net, "Subtract", rest, net("ReLU", merged(net, "Subtract", rest, a)))
 
 
-def power(say: Said, x: Any, exponent: Any) -> Value:
+def power(net: SampleGraph, x: Any, exponent: Any) -> Value:
     """POW; where the exponent is computed too, exp(exponent · log(x))."""
     if number(exponent) and isinstance(x, torch.Tensor):
-        return say("Power", entered(say, x), exponent=float(exponent))
+        return net("Power", entered(net, x), exponent=float(exponent))
     if isinstance(exponent, complex):
         raise Cannot("complex numbers")
     if number(x):
-        return say("Exp", scaled(say, entered(say, exponent), log(x)))
+        return net("Exp", scaled(net, entered(net, exponent), log(x)))
     if (x <= 0).any():
         raise Cannot("a number of 0 or less to a power that is computed")
-    return say("Exp", merged(say, "Multiply", exponent, say("Log", entered(say, x))))
+    return net("Exp", merged(net, "Multiply", exponent, net("Log", entered(net, x))))
 
 
 def two(kind: str, swapped: bool = False) -> Row:
     """ADD, SUB, MUL, DIV; `alpha` multiplies the second."""
 
     def row(
-        say: Said, a: Any, b: Any, *, alpha: float = 1, rounding_mode: str | None = None
+        net: SampleGraph, a: Any, b: Any, *, alpha: float = 1, rounding_mode: str | None = None
     ) -> Value:
         if rounding_mode:
             raise Cannot("a quotient that is rounded")
         first, second = (b, a) if swapped else (a, b)
         if alpha != 1:
             times = (lambda v: v * alpha) if number(second) else None
-            second = times(second) if times else scaled(say, entered(say, second), alpha)
-        return merged(say, kind, first, second)
+            second = times(second) if times else scaled(net, entered(net, second), alpha)
+        return merged(net, kind, first, second)
 
     return row
 
 
 def addcmul(kind: str) -> Row:
-    def row(say: Said, x: Any, a: Any, b: Any, *, value: float = 1) -> Value:
-        return merged(say, "Add", x, scaled(say, merged(say, kind, a, b), value))
+    def row(net: SampleGraph, x: Any, a: Any, b: Any, *, value: float = 1) -> Value:
+        return merged(net, "Add", x, scaled(net, merged(net, kind, a, b), value))
 
     return row
 
 
-def lerp(say: Said, a: Any, b: Any, weight: Any) -> Value:
-    start = entered(say, a)
-    way = merged(say, "Subtract", b, start)
-    return merged(say, "Add", start, merged(say, "Multiply", way, weight))
+def lerp(net: SampleGraph, a: Any, b: Any, weight: Any) -> Value:
+    start = entered(net, a)
+    way = merged(net, "Subtract", b, start)
+    return merged(net, "Add", start, merged(net, "Multiply", way, weight))
 
 
-def product(say: Said, a: Any, b: Any) -> Value:
-    return matmul(say, entered(say, a), entered(say, b))
+def product(net: SampleGraph, a: Any, b: Any) -> Value:
+    return matmul(net, entered(net, a), entered(net, b))
 
 
-def plus_product(say: Said, x: Any, a: Any, b: Any, *, beta: float = 1, alpha: float = 1) -> Value:
-    return plus(say, x, product(say, a, b), beta, alpha)
+def plus_product(
+    net: SampleGraph, x: Any, a: Any, b: Any, *, beta: float = 1, alpha: float = 1
+) -> Value:
+    return plus(net, x, product(net, a, b), beta, alpha)
 
 
-def plus(say: Said, x: Any, y: Value, beta: float, alpha: float) -> Value:
-    y = scaled(say, y, alpha)
-    return y if not beta else merged(say, "Add", scaled(say, entered(say, x), beta), y)
+def plus(net: SampleGraph, x: Any, y: Value, beta: float, alpha: float) -> Value:
+    y = scaled(net, y, alpha)
+    return y if not beta else merged(net, "Add", scaled(net, entered(net, x), beta), y)
 
 
-def outer(say: Said, a: Any, b: Any) -> Value:
-    left, right = entered(say, a), entered(say, b)
-    return say(
-        "Multiply", reshaped(say, left, (*left.shape, 1)), reshaped(say, right, (1, *right.shape))
+def outer(net: SampleGraph, a: Any, b: Any) -> Value:
+    left, right = entered(net, a), entered(net, b)
+    return net(
+        "Multiply", reshaped(net, left, (*left.shape, 1)), reshaped(net, right, (1, *right.shape))
     )
 
 
-def plus_outer(say: Said, x: Any, a: Any, b: Any, *, beta: float = 1, alpha: float = 1) -> Value:
-    return plus(say, x, outer(say, a, b), beta, alpha)
+def plus_outer(
+    net: SampleGraph, x: Any, a: Any, b: Any, *, beta: float = 1, alpha: float = 1
+) -> Value:
+    return plus(net, x, outer(net, a, b), beta, alpha)
 
 
-def inner(say: Said, a: Any, b: Any) -> Value:
-    right = entered(say, b)
+def inner(net: SampleGraph, a: Any, b: Any) -> Value:
+    right = entered(net, b)
     axes = range(len(right.shape))
     if isinstance(a, torch.Tensor) and (a.ndim == 0 or b.ndim == 0):
-        return merged(say, "Multiply", a, right)
+        return merged(net, "Multiply", a, right)
     if len(right.shape) > 2 or (isinstance(a, torch.Tensor) and a.ndim > 2):
         raise Cannot("a product over axes that are not the last two")
-    return matmul(say, entered(say, a), permuted(say, right, tuple(reversed(axes))))
+    return matmul(net, entered(net, a), permuted(net, right, tuple(reversed(axes))))
 
 
-def linear(say: Said, x: torch.Tensor, weight: torch.Tensor, bias: Any = None) -> Value:
+def linear(net: SampleGraph, x: torch.Tensor, weight: torch.Tensor, bias: Any = None) -> Value:
     """Without an axis where there is but one beside the batch's."""
     if weight.ndim == 1:
         raise Cannot("a weight without an axis of outputs")
     batched = x.ndim > 1
-    y = say.enter(x, batched=batched)
-    return say(
+    y = net.enter(x, batched=batched)
+    return net(
         "Dense",
         y,
         weights={"weight": weight, "bias": bias},
@@ -175,23 +178,23 @@ def linear(say: Said, x: torch.Tensor, weight: torch.Tensor, bias: Any = None) -
 
 def after(kind: str, scale: float = 1.0, shift: float = 0.0, **settings: Any) -> Row:
     """One of our operators, and scale · y + shift behind it."""
-    return lambda say, x, inplace=False: scaled(
-        say, say(kind, entered(say, x), **settings), scale, shift
+    return lambda net, x, inplace=False: scaled(
+        net, net(kind, entered(net, x), **settings), scale, shift
     )
 
 
 def before(kind: str, scale: float, after_it: float = 1.0) -> Row:
     """One of our operators on scale · x, times a number."""
 
-    def row(say: Said, x: Any) -> Value:
-        return scaled(say, say(kind, scaled(say, entered(say, x), scale)), after_it)
+    def row(net: SampleGraph, x: Any) -> Value:
+        return scaled(net, net(kind, scaled(net, entered(net, x), scale)), after_it)
 
     return row
 
 
-def hypotenuse(say: Said, a: Any, b: Any) -> Value:
-    squares = [say("Square", entered(say, each)) for each in (a, b)]
-    return say("Power", say("Add", *aligned(say, *squares)), exponent=0.5)
+def hypotenuse(net: SampleGraph, a: Any, b: Any) -> Value:
+    squares = [net("Square", entered(net, each)) for each in (a, b)]
+    return net("Power", net("Add", *aligned(net, *squares)), exponent=0.5)
 
 
 ARITHMETIC: dict[str, Row] = {
@@ -210,10 +213,10 @@ ARITHMETIC: dict[str, Row] = {
     "square": single("Square"),
     "tanh": single("Tanh"),
     "sigmoid": single("Sigmoid"),
-    "neg": lambda say, x: scaled(say, say.enter(x), -1.0),
-    "positive": lambda say, x: say.enter(x),
-    "deg2rad": lambda say, x: scaled(say, say.enter(x), torch.pi / 180),
-    "rad2deg": lambda say, x: scaled(say, say.enter(x), 180 / torch.pi),
+    "neg": lambda net, x: scaled(net, net.enter(x), -1.0),
+    "positive": lambda net, x: net.enter(x),
+    "deg2rad": lambda net, x: scaled(net, net.enter(x), torch.pi / 180),
+    "rad2deg": lambda net, x: scaled(net, net.enter(x), 180 / torch.pi),
     "nn.functional.relu": single("ReLU"),
     "nn.functional.relu6": single("ReLU6"),
     "nn.functional.leaky_relu": settled("LeakyReLU", "slope"),
@@ -237,8 +240,8 @@ ARITHMETIC: dict[str, Row] = {
     "sign": single("Sign"),
     "sgn": single("Sign"),
     "clamp": clamp,
-    "clamp_min": lambda say, x, min: clamp(say, x, min=min),
-    "clamp_max": lambda say, x, max: clamp(say, x, max=max),
+    "clamp_min": lambda net, x, min: clamp(net, x, min=min),
+    "clamp_max": lambda net, x, max: clamp(net, x, max=max),
     "max/binary": larger,
     "maximum": larger,
     "fmax": larger,
@@ -247,7 +250,7 @@ ARITHMETIC: dict[str, Row] = {
     "fmin": smaller,
     "pow": power,
     "float_power": power,
-    "__rpow__": lambda say, x, base: power(say, base, x),
+    "__rpow__": lambda net, x, base: power(net, base, x),
     "add": two("Add"),
     "sub": two("Subtract"),
     "mul": two("Multiply"),
@@ -263,7 +266,7 @@ ARITHMETIC: dict[str, Row] = {
     "lerp": lerp,
     "hypot": hypotenuse,
     "matmul": product,
-    "__rmatmul__": lambda say, a, b: product(say, b, a),
+    "__rmatmul__": lambda net, a, b: product(net, b, a),
     "mm": product,
     "bmm": product,
     "mv": product,

@@ -1,19 +1,16 @@
-"""How PyTorch's functional layers are said: convolutions, pools, resizing, attention."""
+"""How PyTorch's functional layers are built: convolutions, pools, resizing, attention."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import sqrt
 from typing import Any
 
 import torch
-from said import Cannot, Said, Value
-from spoken import aligned, axes_of, merged, permuted, scaled
+from common_rows import aligned, axes_of, merged, permuted, scaled
+from sample_graph import Cannot, Row, SampleGraph, Value
 
-Row = Callable[..., Any]
-
-
-GLOBAL = (1, 2, 3)
+RANKS = (1, 2, 3)
 """Numbers of spatial axes."""
 
 
@@ -21,14 +18,14 @@ def tupled(value: Any, axes: int) -> tuple[int, ...]:
     return tuple(int(n) for n in axes_of(value, axes))
 
 
-def batched(say: Said, x: torch.Tensor, axes: int) -> Value:
+def batched(net: SampleGraph, x: torch.Tensor, axes: int) -> Value:
     """A map with `axes` spatial axes and channels, and perhaps a batch."""
-    return say.enter(x, batched=x.ndim == axes + 2)
+    return net.enter(x, batched=x.ndim == axes + 2)
 
 
 def conv(axes: int) -> Row:
     def row(
-        say: Said,
+        net: SampleGraph,
         x: torch.Tensor,
         weight: torch.Tensor,
         bias: Any = None,
@@ -38,9 +35,9 @@ def conv(axes: int) -> Row:
         groups: int = 1,
     ) -> Value:
         kernel, spread = tuple(weight.shape[2:]), tupled(dilation, axes)
-        return say(
+        return net(
             "Conv",
-            batched(say, x, axes),
+            batched(net, x, axes),
             weights={"weight": weight, "bias": bias},
             out_channels=len(weight),
             kernel=kernel,
@@ -66,7 +63,7 @@ def sides(padding: Any, kernel: Sequence[int], dilation: Sequence[int]) -> Any:
 
 def conv_transpose(axes: int) -> Row:
     def row(
-        say: Said,
+        net: SampleGraph,
         x: torch.Tensor,
         weight: torch.Tensor,
         bias: Any = None,
@@ -76,9 +73,9 @@ def conv_transpose(axes: int) -> Row:
         groups: int = 1,
         dilation: Any = 1,
     ) -> Value:
-        return say(
+        return net(
             "TransposedConv",
-            batched(say, x, axes),
+            batched(net, x, axes),
             weights={"weight": weight, "bias": bias},
             out_channels=weight.shape[1] * groups,
             kernel=tuple(weight.shape[2:]),
@@ -95,7 +92,7 @@ def conv_transpose(axes: int) -> Row:
 
 def max_pool(axes: int) -> Row:
     def row(
-        say: Said,
+        net: SampleGraph,
         x: torch.Tensor,
         kernel_size: Any,
         stride: Any = None,
@@ -104,9 +101,9 @@ def max_pool(axes: int) -> Row:
         ceil_mode: bool = False,
         return_indices: bool = False,
     ) -> Any:
-        y = say(
+        y = net(
             "MaxPool",
-            batched(say, x, axes),
+            batched(net, x, axes),
             kernel=tupled(kernel_size, axes),
             stride=tupled(stride, axes) if stride not in (None, ()) else None,
             padding=tupled(padding, axes),
@@ -120,7 +117,7 @@ def max_pool(axes: int) -> Row:
 
 def average_pool(axes: int) -> Row:
     def row(
-        say: Said,
+        net: SampleGraph,
         x: torch.Tensor,
         kernel_size: Any,
         stride: Any = None,
@@ -129,9 +126,9 @@ def average_pool(axes: int) -> Row:
         count_include_pad: bool = True,
         divisor_override: int | None = None,
     ) -> Value:
-        return say(
+        return net(
             "AveragePool",
-            batched(say, x, axes),
+            batched(net, x, axes),
             kernel=tupled(kernel_size, axes),
             stride=tupled(stride, axes) if stride not in (None, ()) else None,
             padding=tupled(padding, axes),
@@ -144,23 +141,25 @@ def average_pool(axes: int) -> Row:
 
 
 def adaptive(kind: str, axes: int) -> Row:
-    def row(say: Said, x: torch.Tensor, output_size: Any, return_indices: bool = False) -> Any:
+    def row(
+        net: SampleGraph, x: torch.Tensor, output_size: Any, return_indices: bool = False
+    ) -> Any:
         sizes = axes_of(output_size, axes) if output_size is not None else (None,) * axes
         lengths = x.shape[x.ndim - axes :]
         size = tuple(n if m is None else m for m, n in zip(sizes, lengths, strict=True))
-        y = say(kind, batched(say, x, axes), size=size)
+        y = net(kind, batched(net, x, axes), size=size)
         return [y, None] if return_indices else y
 
     return row
 
 
-def glu(say: Said, x: torch.Tensor, dim: int = -1) -> Value:
-    return say("GLU", say.enter(x), axis=dim % x.ndim)
+def glu(net: SampleGraph, x: torch.Tensor, dim: int = -1) -> Value:
+    return net("GLU", net.enter(x), axis=dim % x.ndim)
 
 
 def interpolate(mode: str, corners: bool | None = None) -> Row:
     def row(
-        say: Said,
+        net: SampleGraph,
         x: torch.Tensor,
         size: Any = None,
         scale_factor: Any = None,
@@ -175,14 +174,14 @@ def interpolate(mode: str, corners: bool | None = None) -> Row:
         factors = axes_of(scale_factor, axes) if size is None else ()
         if size is None:
             size = tuple(int(n * f) for n, f in zip(x.shape[2:], factors, strict=True))
-        y = say.enter(x, batched=True)
+        y = net.enter(x, batched=True)
         if mode == "area":
-            return say("AdaptiveAveragePool", y, size=tupled(size, axes))
+            return net("AdaptiveAveragePool", y, size=tupled(size, axes))
         by_scale = bool(factors) and not recompute_scale_factor
         if by_scale and len(set(factors)) > 1 and any(f != int(f) for f in factors):
             raise Cannot("axes resized by several factors that are not whole")
         by_scale = by_scale and len(set(factors)) == 1
-        return say(
+        return net(
             "Resize",
             y,
             scale=float(factors[0]) if by_scale else None,
@@ -195,7 +194,7 @@ def interpolate(mode: str, corners: bool | None = None) -> Row:
 
 
 def attention(
-    say: Said,
+    net: SampleGraph,
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
@@ -210,11 +209,11 @@ def attention(
         raise Cannot("noise that PyTorch draws")
     if enable_gqa:
         raise Cannot("heads of keys that several heads of queries share")
-    q, k, v = aligned(say, *(say.enter(each) for each in (query, key, value)))
+    q, k, v = aligned(net, *(net.enter(each) for each in (query, key, value)))
     factor = 1 / sqrt(query.shape[-1]) if scale is None else scale
     rank = len(q.shape)
-    turned = permuted(say, k, (*range(rank - 2), rank - 1, rank - 2))
-    scores = scaled(say, say("MatMul", q, turned), factor)
+    turned = permuted(net, k, (*range(rank - 2), rank - 1, rank - 2))
+    scores = scaled(net, net("MatMul", q, turned), factor)
     if is_causal or (attn_mask is not None and attn_mask.dtype == torch.bool):
         length, width = scores.shape[-2:]
         keep = torch.ones(length, width, dtype=torch.bool).tril() if is_causal else attn_mask
@@ -222,19 +221,19 @@ def attention(
             raise Cannot("a query that sees no key")
         attn_mask = torch.zeros(keep.shape, dtype=torch.float64).masked_fill(~keep, -1e9)
     if attn_mask is not None:
-        scores = merged(say, "Add", scores, attn_mask)
-    return say("MatMul", say("Softmax", scores, axis=rank - 1), v)
+        scores = merged(net, "Add", scores, attn_mask)
+    return net("MatMul", net("Softmax", scores, axis=rank - 1), v)
 
 
 LAYERS: dict[str, Row] = {
-    **{f"nn.functional.conv{d}d": conv(d) for d in GLOBAL},
-    **{f"nn.functional.conv_transpose{d}d": conv_transpose(d) for d in GLOBAL},
-    **{f"nn.functional.max_pool{d}d": max_pool(d) for d in GLOBAL},
-    **{f"nn.functional.avg_pool{d}d": average_pool(d) for d in GLOBAL},
+    **{f"nn.functional.conv{d}d": conv(d) for d in RANKS},
+    **{f"nn.functional.conv_transpose{d}d": conv_transpose(d) for d in RANKS},
+    **{f"nn.functional.max_pool{d}d": max_pool(d) for d in RANKS},
+    **{f"nn.functional.avg_pool{d}d": average_pool(d) for d in RANKS},
     **{
         f"nn.functional.adaptive_{word}_pool{d}d": adaptive(kind, d)
         for word, kind in (("avg", "AdaptiveAveragePool"), ("max", "AdaptiveMaxPool"))
-        for d in GLOBAL
+        for d in RANKS
     },
     "nn.functional.glu": glu,
     "nn.functional.scaled_dot_product_attention": attention,

@@ -1,53 +1,50 @@
-"""How PyTorch's losses are said: by ours where it is their mean, else as a graph of the formula."""
+"""How PyTorch's losses are built: ours where it is their mean, else a graph of the formula."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 import numpy as np
 import torch
-from said import Cannot, Said, Value
-from spoken import aligned, merged, reshaped, scaled
+from common_rows import aligned, merged, reshaped, scaled
+from sample_graph import Cannot, Row, SampleGraph, Value
 from torch_axes import gathered_over
 
-Row = Callable[..., Any]
 
-
-def reduced(say: Said, losses: Value, reduction: str) -> Value:
+def reduced(net: SampleGraph, losses: Value, reduction: str) -> Value:
     """The mean or the sum of everything, or the losses as they are."""
     if reduction == "none":
         return losses
     kind = {"mean": "Mean", "sum": "Sum"}[reduction]
-    return gathered_over(say, kind, losses, (), keep=False)
+    return gathered_over(net, kind, losses, (), keep=False)
 
 
 def distance(kind: str) -> Row:
     """A function of the difference of two tensors: squared, absolute."""
 
     def row(
-        say: Said, x: Any, target: Any, reduction: str = "mean", weight: Any = None, **_: Any
+        net: SampleGraph, x: Any, target: Any, reduction: str = "mean", weight: Any = None, **_: Any
     ) -> Value:
         if weight is not None:
             raise Cannot("a weight for each distance")
-        return reduced(say, say(kind, merged(say, "Subtract", x, target)), reduction)
+        return reduced(net, net(kind, merged(net, "Subtract", x, target)), reduction)
 
     return row
 
 
-def constant(say: Said, numbers: torch.Tensor) -> Value:
+def constant(net: SampleGraph, numbers: torch.Tensor) -> Value:
     """Numbers that no gradient reaches."""
     given = numbers.detach().reshape(tuple(numbers.shape) or (1,))
-    return say("Constant", weights={"value": given}, size=tuple(given.shape))
+    return net("Constant", weights={"value": given}, size=tuple(given.shape))
 
 
 def class_loss(kind: str) -> Row:
     """CROSSENTROPY or LOGLOSS (of exp(x), as PyTorch takes logarithms)."""
 
     def row(
-        say: Said,
+        net: SampleGraph,
         x: torch.Tensor,
         target: torch.Tensor,
         weight: torch.Tensor | None = None,
@@ -58,12 +55,12 @@ def class_loss(kind: str) -> Row:
     ) -> Value:
         ours = Classes(x, target, weight, ignore_index, label_smoothing)
         if not ours.by_operator(reduction):
-            return ours.as_formula(say, kind, reduction)
-        y = say.enter(x, batched=x.ndim > 1)
-        say.target = target.numpy() if x.ndim > 1 else target.numpy()[None]
-        return say(
+            return ours.as_formula(net, kind, reduction)
+        y = net.enter(x, batched=x.ndim > 1)
+        net.target = target.numpy() if x.ndim > 1 else target.numpy()[None]
+        return net(
             kind,
-            say("Exp", y) if kind == "LogLoss" else y,
+            net("Exp", y) if kind == "LogLoss" else y,
             smoothing=label_smoothing,
             class_weights=None if weight is None else tuple(weight.tolist()),
             ignore_index=None if target.is_floating_point() else ignore_index,
@@ -95,16 +92,16 @@ class Classes:
         below = self.weight is not None and bool((self.weight < 0).any())
         return whole and not below and not (shares and weighed) and not self.target.requires_grad
 
-    def as_formula(self, say: Said, kind: str, reduction: str) -> Value:
+    def as_formula(self, net: SampleGraph, kind: str, reduction: str) -> Value:
         """-Σ wanted · log p over the classes; the mean is by the weights of the right ones."""
-        logs = say.enter(self.x)
+        logs = net.enter(self.x)
         if kind == "CrossEntropy":
-            logs = say("LogSoftmax", logs, axis=self.axis)
-        each = scaled(say, say("Multiply", logs, self.wanted(say)), -1.0)
-        losses = gathered_over(say, "Sum", each, (self.axis,), keep=False)
+            logs = net("LogSoftmax", logs, axis=self.axis)
+        each = scaled(net, net("Multiply", logs, self.wanted(net)), -1.0)
+        losses = gathered_over(net, "Sum", each, (self.axis,), keep=False)
         if reduction != "mean":
-            return reduced(say, losses, reduction)
-        return scaled(say, reduced(say, losses, "sum"), 1 / self.total)
+            return reduced(net, losses, reduction)
+        return scaled(net, reduced(net, losses, "sum"), 1 / self.total)
 
     @property
     def total(self) -> float:
@@ -114,23 +111,23 @@ class Classes:
         counts = self.target[self.target != self.ignored]
         return float(len(counts) if self.weight is None else self.weight[counts].sum())
 
-    def wanted(self, say: Said) -> Value:
+    def wanted(self, net: SampleGraph) -> Value:
         """What multiplies -log p of each class."""
         classes, positions = self.x.shape[self.axis], self.x.ndim - self.axis - 1
         weight = torch.ones(classes) if self.weight is None else self.weight
         weight = weight.detach().double().reshape(-1, *[1] * positions)
         level = self.smoothing / classes
         if self.target.is_floating_point():
-            shares = scaled(say, say.enter(self.target), 1 - self.smoothing, level)
-            return say("Multiply", *aligned(say, shares, constant(say, weight)))
+            shares = scaled(net, net.enter(self.target), 1 - self.smoothing, level)
+            return net("Multiply", *aligned(net, shares, constant(net, weight)))
         counts = self.target != self.ignored
         hot = torch.nn.functional.one_hot(self.target.where(counts, 0), classes).double()
         shares = (1 - self.smoothing) * hot.movedim(-1, self.axis) + level
-        return constant(say, shares * weight * counts.unsqueeze(self.axis))
+        return constant(net, shares * weight * counts.unsqueeze(self.axis))
 
 
 def logits(
-    say: Said,
+    net: SampleGraph,
     x: torch.Tensor,
     target: torch.Tensor,
     weight: torch.Tensor | None = None,
@@ -141,24 +138,24 @@ def logits(
     """One score per position; else w · ((1 - t) · x + (1 + (v - 1) · t) · softplus(-x))."""
     plain = weight is None and pos_weight is None and reduction == "mean"
     if plain and not target.requires_grad:
-        say.target = target.numpy().reshape(1, 1, -1)
-        y = reshaped(say, say.enter(x), (1, prod(x.shape)))
-        return say("SigmoidCrossEntropy", y)
-    value = say.enter(x)
-    wanted = say.enter(target) if target.requires_grad else constant(say, target)
-    no = merged(say, "Multiply", scaled(say, wanted, -1.0, 1.0), value)
-    soft = say("Softplus", scaled(say, value, -1.0))
+        net.target = target.numpy().reshape(1, 1, -1)
+        y = reshaped(net, net.enter(x), (1, prod(x.shape)))
+        return net("SigmoidCrossEntropy", y)
+    value = net.enter(x)
+    wanted = net.enter(target) if target.requires_grad else constant(net, target)
+    no = merged(net, "Multiply", scaled(net, wanted, -1.0, 1.0), value)
+    soft = net("Softplus", scaled(net, value, -1.0))
     if pos_weight is not None:
-        more = merged(say, "Multiply", wanted, constant(say, pos_weight.detach() - 1))
-        soft = merged(say, "Multiply", soft, scaled(say, more, 1.0, 1.0))
-    losses = merged(say, "Add", no, soft)
+        more = merged(net, "Multiply", wanted, constant(net, pos_weight.detach() - 1))
+        soft = merged(net, "Multiply", soft, scaled(net, more, 1.0, 1.0))
+    losses = merged(net, "Add", no, soft)
     if weight is not None:
-        losses = merged(say, "Multiply", losses, constant(say, weight))
-    return reduced(say, losses, reduction)
+        losses = merged(net, "Multiply", losses, constant(net, weight))
+    return reduced(net, losses, reduction)
 
 
 def hinge(
-    say: Said,
+    net: SampleGraph,
     x: torch.Tensor,
     target: torch.Tensor,
     p: int = 1,
@@ -171,12 +168,12 @@ def hinge(
         raise Cannot("a loss that is summed over the batch")
     if not x.ndim:
         raise Cannot("a single class")
-    y = say.enter(x, batched=x.ndim > 1)
+    y = net.enter(x, batched=x.ndim > 1)
     scale = (1 / x.shape[-1]) ** (1 / p)
-    say.target = target.numpy().reshape(-1)
-    return say(
+    net.target = target.numpy().reshape(-1)
+    return net(
         "Hinge",
-        scaled(say, y, scale),
+        scaled(net, y, scale),
         margin=margin * scale,
         p=p,
         class_weights=None if weight is None else tuple(weight.tolist()),
@@ -184,7 +181,7 @@ def hinge(
 
 
 def ctc(
-    say: Said,
+    net: SampleGraph,
     x: torch.Tensor,
     target: torch.Tensor,
     steps: Any,
@@ -201,8 +198,8 @@ def ctc(
     labels = target.clone()
     for row, length in zip(labels, lengths, strict=True):
         row[int(length) :] = -1
-    say.target = np.asarray(labels)
-    return say("CTC", say.enter(x, batched=True, order=(1, 2, 0)), blank=blank)
+    net.target = np.asarray(labels)
+    return net("CTC", net.enter(x, batched=True, order=(1, 2, 0)), blank=blank)
 
 
 LOSSES: dict[str, Row] = {

@@ -1,21 +1,19 @@
-"""How PyTorch's norms, and dropout, are said."""
+"""How PyTorch's norms, and dropout, are built."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from said import Cannot, Said, Value
-from spoken import scaled
+from common_rows import scaled
+from sample_graph import Cannot, Row, SampleGraph, Value
 from torch_axes import gathered_over
-
-Row = Callable[..., Any]
 
 
 def gained(
-    say: Said, kind: str, y: Value, weight: Any, bias: Any, shape: Any, **more: Any
+    net: SampleGraph, kind: str, y: Value, weight: Any, bias: Any, shape: Any, **more: Any
 ) -> Value:
     """A norm with a gain and a bias; one that is missing is 1 or 0, or both are left out."""
     affine = weight is not None or bias is not None
@@ -25,11 +23,11 @@ def gained(
         "bias": np.zeros(shape) if affine and bias is None else bias,
     }
     switch = affine if kind == "InstanceNorm" or not affine else None
-    return say(kind, y, weights={**own, **statistics}, affine=switch, **more)
+    return net(kind, y, weights={**own, **statistics}, affine=switch, **more)
 
 
 def batch_norm(
-    say: Said,
+    net: SampleGraph,
     x: torch.Tensor,
     mean: torch.Tensor | None,
     variance: torch.Tensor | None,
@@ -39,68 +37,68 @@ def batch_norm(
     momentum: float | None = 0.1,
     eps: float = 1e-5,
 ) -> Value:
-    say.training = training
-    y, channels = say.enter(x, batched=True), x.shape[1]
+    net.training = training
+    y, channels = net.enter(x, batched=True), x.shape[1]
     statistics = {
         "running_mean": np.zeros(channels) if mean is None else mean,
         "running_var": np.ones(channels) if variance is None else variance,
     }
-    return gained(say, "BatchNorm", y, weight, bias, channels, epsilon=eps, statistics=statistics)
+    return gained(net, "BatchNorm", y, weight, bias, channels, epsilon=eps, statistics=statistics)
 
 
 def group_norm(
-    say: Said,
+    net: SampleGraph,
     x: torch.Tensor,
     num_groups: int,
     weight: Any = None,
     bias: Any = None,
     eps: float = 1e-5,
 ) -> Value:
-    y = say.enter(x, batched=True)
-    return gained(say, "GroupNorm", y, weight, bias, x.shape[1], groups=num_groups, epsilon=eps)
+    y = net.enter(x, batched=True)
+    return gained(net, "GroupNorm", y, weight, bias, x.shape[1], groups=num_groups, epsilon=eps)
 
 
-def last_axes(say: Said, y: Value, shape: Sequence[int]) -> tuple[str, ...] | None:
+def last_axes(net: SampleGraph, y: Value, shape: Sequence[int]) -> tuple[str, ...] | None:
     """The names of the axes that a normalized shape stands for; None for all of `y`."""
     rank, over = len(y.shape), len(shape)
-    return None if over == rank else say.axes(y, range(rank - over, rank))
+    return None if over == rank else net.axes(y, range(rank - over, rank))
 
 
 def layer_norm(
-    say: Said,
+    net: SampleGraph,
     x: torch.Tensor,
     normalized_shape: Sequence[int],
     weight: Any = None,
     bias: Any = None,
     eps: float = 1e-5,
 ) -> Value:
-    y = say.enter(x, batched=x.ndim > len(normalized_shape))
-    axis = last_axes(say, y, normalized_shape)
+    y = net.enter(x, batched=x.ndim > len(normalized_shape))
+    axis = last_axes(net, y, normalized_shape)
     return gained(
-        say, "LayerNorm", y, weight, bias, tuple(normalized_shape), axis=axis, epsilon=eps
+        net, "LayerNorm", y, weight, bias, tuple(normalized_shape), axis=axis, epsilon=eps
     )
 
 
 def rms_norm(
-    say: Said,
+    net: SampleGraph,
     x: torch.Tensor,
     normalized_shape: Sequence[int],
     weight: Any = None,
     eps: float | None = None,
 ) -> Value:
-    y = say.enter(x, batched=x.ndim > len(normalized_shape))
-    return say(
+    y = net.enter(x, batched=x.ndim > len(normalized_shape))
+    return net(
         "RMSNorm",
         y,
         weights={"weight": weight},
-        axis=last_axes(say, y, normalized_shape),
+        axis=last_axes(net, y, normalized_shape),
         epsilon=torch.finfo(torch.float64).eps if eps is None else eps,
         affine=None if weight is not None else False,
     )
 
 
 def instance_norm(
-    say: Said,
+    net: SampleGraph,
     x: torch.Tensor,
     running_mean: Any = None,
     running_var: Any = None,
@@ -115,49 +113,51 @@ def instance_norm(
     if not (use_input_stats or batched):
         raise Cannot("running statistics of a picture without its batch")
     if not use_input_stats:
-        return batch_norm(say, x, running_mean, running_var, weight, bias, False, momentum, eps)
-    y, channels = say.enter(x, batched=batched), x.shape[1 if batched else 0]
-    return gained(say, "InstanceNorm", y, weight, bias, channels, epsilon=eps)
+        return batch_norm(net, x, running_mean, running_var, weight, bias, False, momentum, eps)
+    y, channels = net.enter(x, batched=batched), x.shape[1 if batched else 0]
+    return gained(net, "InstanceNorm", y, weight, bias, channels, epsilon=eps)
 
 
 def response_norm(
-    say: Said,
+    net: SampleGraph,
     x: torch.Tensor,
     size: int,
     alpha: float = 1e-4,
     beta: float = 0.75,
     k: float = 1.0,
 ) -> Value:
-    y = say.enter(x, batched=True)
-    return say("LocalResponseNorm", y, size=size, alpha=alpha, beta=beta, k=k)
+    y = net.enter(x, batched=True)
+    return net("LocalResponseNorm", y, size=size, alpha=alpha, beta=beta, k=k)
 
 
-def normalize(say: Said, x: torch.Tensor, p: float = 2, dim: int = 1, eps: float = 1e-12) -> Value:
-    y, axis = say.enter(x), dim % max(x.ndim, 1)
+def normalize(
+    net: SampleGraph, x: torch.Tensor, p: float = 2, dim: int = 1, eps: float = 1e-12
+) -> Value:
+    y, axis = net.enter(x), dim % max(x.ndim, 1)
     if p == 2:
-        return say("L2Norm", y, axis=axis, epsilon=eps)
+        return net("L2Norm", y, axis=axis, epsilon=eps)
     if p == 0:
         raise Cannot("a length that counts the numbers that are not 0")
     if p == torch.inf:
-        length = gathered_over(say, "Max", say("Abs", y), (axis,), keep=True)
-        return say("Divide", y, say("Clip", length, low=eps, high=torch.inf))
-    powers = say("Power", say("Abs", y), exponent=float(p))
-    total = gathered_over(say, "Sum", powers, (axis,), keep=True)
-    length = say("Power", total, exponent=1 / p)
-    return say("Divide", y, say("Clip", length, low=eps, high=torch.inf))
+        length = gathered_over(net, "Max", net("Abs", y), (axis,), keep=True)
+        return net("Divide", y, net("Clip", length, low=eps, high=torch.inf))
+    powers = net("Power", net("Abs", y), exponent=float(p))
+    total = gathered_over(net, "Sum", powers, (axis,), keep=True)
+    length = net("Power", total, exponent=1 / p)
+    return net("Divide", y, net("Clip", length, low=eps, high=torch.inf))
 
 
 def dropout(
-    say: Said, x: torch.Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+    net: SampleGraph, x: torch.Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Value:
     """While training with the mask that PyTorch drew; it shows in what came out."""
-    value = say.enter(x)
+    value = net.enter(x)
     if p == 1:
-        return scaled(say, value, 0.0) if training else value
-    y = say("Dropout", value, rate=float(p))
-    say.training = training
-    kept = (say.theirs != 0) | (x == 0)
-    say.noise[y.node] = kept.double().numpy().reshape(1, *value.shape)
+        return scaled(net, value, 0.0) if training else value
+    y = net("Dropout", value, rate=float(p))
+    net.training = training
+    kept = (net.theirs != 0) | (x == 0)
+    net.noise[y.node] = kept.double().numpy().reshape(1, *value.shape)
     return y
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from said import Cannot, Nothing, Said, Value
+from sample_graph import Cannot, Nothing, SampleGraph, Value
 from torch.utils._pytree import tree_flatten, tree_map
 
 from striate.reference import Backward
@@ -62,23 +62,23 @@ def judged(
     """How our graph of a sample differs from PyTorch's function; nothing when they are equal.
 
     Args:
-        function, row: PyTorch's, and how it is said.
+        function, row: PyTorch's, and how we build it.
         args, kwargs: of the call.
         more: parameters of a module, whose gradients are compared too.
 
     Raises:
-        Cannot, StriateError: the sample cannot be said.
+        Cannot, StriateError: the sample cannot be expressed.
     """
     args, kwargs = leaves((args, kwargs))
     result = function(*args, **kwargs)
     theirs = [y for y in tree_flatten(result)[0] if y is not None]
     if not any(y.numel() for y in theirs):
         raise Nothing("nothing comes out")
-    say = Said(theirs=result)
-    spoken = row(say, *args, **kwargs)
-    ours = list(spoken) if isinstance(spoken, list | tuple) else [spoken]
+    net = SampleGraph(theirs=result)
+    built = row(net, *args, **kwargs)
+    ours = list(built) if isinstance(built, list | tuple) else [built]
     pairs = [(o, t) for o, t in zip(ours, theirs, strict=True) if o is not None]
-    return compared(say, pairs, [*tensors(args, kwargs), *more])
+    return compared(net, pairs, [*tensors(args, kwargs), *more])
 
 
 def tensors(*trees: Any) -> list[torch.Tensor]:
@@ -87,13 +87,15 @@ def tensors(*trees: Any) -> list[torch.Tensor]:
     return [each for each in found if isinstance(each, torch.Tensor) and each.requires_grad]
 
 
-def compared(say: Said, pairs: list[tuple[Value, torch.Tensor]], given: list[torch.Tensor]) -> str:
+def compared(
+    net: SampleGraph, pairs: list[tuple[Value, torch.Tensor]], given: list[torch.Tensor]
+) -> str:
     """The first difference of values, then of gradients by a random error."""
     if any(y.is_complex() for _, y in pairs):
         raise Cannot("complex numbers")
-    if say.target is not None:
-        return compared_loss(say, pairs[0], given)
-    trace = say.traced([value for value, _ in pairs])
+    if net.target is not None:
+        return compared_loss(net, pairs[0], given)
+    trace = net.traced([value for value, _ in pairs])
     errors: dict[str, np.ndarray] = {}
     backs = []
     generator = np.random.default_rng(7)
@@ -108,13 +110,15 @@ def compared(say: Said, pairs: list[tuple[Value, torch.Tensor]], given: list[tor
     if not (wanted and given):
         return ""
     ends, errs = zip(*wanted, strict=True)
-    return sloped(say, trace.backward(errors), given, ends, errs)
+    return sloped(net, trace.backward(errors), given, ends, errs)
 
 
-def compared_loss(say: Said, pair: tuple[Value, torch.Tensor], given: list[torch.Tensor]) -> str:
+def compared_loss(
+    net: SampleGraph, pair: tuple[Value, torch.Tensor], given: list[torch.Tensor]
+) -> str:
     """The same for a loss: the mean over the batch, or one number per picture."""
     value, y = pair
-    trace = say.traced([value])
+    trace = net.traced([value])
     whole = y.ndim == 0
     found = np.array(trace.loss) if whole else trace.values[value.node]
     if different := unequal(found, y.detach().numpy()):
@@ -123,15 +127,17 @@ def compared_loss(say: Said, pair: tuple[Value, torch.Tensor], given: list[torch
         return ""
     error = np.random.default_rng(7).standard_normal(tuple(y.shape))
     backward = trace.backward() if whole else trace.backward(error)
-    return sloped(say, backward, given, [y], [torch.ones(()) if whole else torch.tensor(error)])
+    return sloped(net, backward, given, [y], [torch.ones(()) if whole else torch.tensor(error)])
 
 
-def sloped(say: Said, backward: Backward, given: list[torch.Tensor], ends: Any, errors: Any) -> str:
+def sloped(
+    net: SampleGraph, backward: Backward, given: list[torch.Tensor], ends: Any, errors: Any
+) -> str:
     """The first difference of gradients."""
     wanted = torch.autograd.grad(ends, given, errors, allow_unused=True)
     for tensor, gradient in zip(given, wanted, strict=True):
         theirs = np.zeros(tuple(tensor.shape)) if gradient is None else gradient.numpy(force=True)
-        if different := unequal(say.gradient(backward, tensor), theirs):
+        if different := unequal(net.gradient(backward, tensor), theirs):
             return f"gradient {different}"
     return ""
 

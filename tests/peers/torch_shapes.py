@@ -1,4 +1,4 @@
-"""How PyTorch's functions that change only shape, order or number of copies are said."""
+"""How PyTorch's functions that change only shape, order or number of copies are built."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from math import prod
 from typing import Any
 
 import torch
-from said import Nothing, Said, Value
-from spoken import permuted, reshaped
+from common_rows import permuted, reshaped
+from sample_graph import Nothing, Row, SampleGraph, Value
 from torch_axes import cut_to, selected
-
-Row = Callable[..., Any]
 
 
 def shape_of(given: Sequence[Any]) -> tuple[int, ...]:
@@ -19,15 +17,15 @@ def shape_of(given: Sequence[Any]) -> tuple[int, ...]:
     return tuple(given[0]) if len(given) == 1 and not isinstance(given[0], int) else tuple(given)
 
 
-def reshape(say: Said, x: torch.Tensor, *shape: Any) -> Value:
-    return reshaped(say, say.enter(x), x.reshape(shape_of(shape)).shape)
+def reshape(net: SampleGraph, x: torch.Tensor, *shape: Any) -> Value:
+    return reshaped(net, net.enter(x), x.reshape(shape_of(shape)).shape)
 
 
 def by_result(function: Callable[..., torch.Tensor]) -> Row:
     """What only changes the shape: RESHAPE to the shape that PyTorch's function gives."""
 
-    def row(say: Said, x: torch.Tensor, *args: Any, **kwargs: Any) -> Value:
-        return reshaped(say, say.enter(x), function(x, *args, **kwargs).shape)
+    def row(net: SampleGraph, x: torch.Tensor, *args: Any, **kwargs: Any) -> Value:
+        return reshaped(net, net.enter(x), function(x, *args, **kwargs).shape)
 
     return row
 
@@ -35,97 +33,99 @@ def by_result(function: Callable[..., torch.Tensor]) -> Row:
 def at_least(function: Callable[..., Any]) -> Row:
     """The same, for one tensor or for several."""
 
-    def row(say: Said, x: Any, *more: torch.Tensor) -> list[Value]:
+    def row(net: SampleGraph, x: Any, *more: torch.Tensor) -> list[Value]:
         given = [*x] if isinstance(x, tuple | list) else [x, *more]
-        return [reshaped(say, say.enter(each), function(each).shape) for each in given]
+        return [reshaped(net, net.enter(each), function(each).shape) for each in given]
 
     return row
 
 
-def permute(say: Said, x: torch.Tensor, *dims: Any) -> Value:
-    return permuted(say, say.enter(x), shape_of(dims)) if x.ndim else say.enter(x)
+def permute(net: SampleGraph, x: torch.Tensor, *dims: Any) -> Value:
+    return permuted(net, net.enter(x), shape_of(dims)) if x.ndim else net.enter(x)
 
 
 def by_order(function: Callable[..., torch.Tensor]) -> Row:
     """What only changes the order of axes, read off a small probe of different lengths."""
 
-    def row(say: Said, x: torch.Tensor, *args: Any, **kwargs: Any) -> Value:
+    def row(net: SampleGraph, x: torch.Tensor, *args: Any, **kwargs: Any) -> Value:
         probe = function(torch.empty(tuple(range(1, x.ndim + 1))), *args, **kwargs)
-        return permuted(say, say.enter(x), [n - 1 for n in probe.shape]) if x.ndim else say.enter(x)
+        return permuted(net, net.enter(x), [n - 1 for n in probe.shape]) if x.ndim else net.enter(x)
 
     return row
 
 
-def expand(say: Said, x: torch.Tensor, *shape: Any) -> Value:
-    return expanded(say, say.enter(x), x.expand(shape_of(shape)).shape)
+def expand(net: SampleGraph, x: torch.Tensor, *shape: Any) -> Value:
+    return expanded(net, net.enter(x), x.expand(shape_of(shape)).shape)
 
 
-def expanded(say: Said, x: Value, size: Sequence[int]) -> Value:
+def expanded(net: SampleGraph, x: Value, size: Sequence[int]) -> Value:
     if 0 in size:
         raise Nothing("an array without a number in it")
-    x = reshaped(say, x, (1,) * (len(size) - len(x.shape)) + x.shape)
-    return x if x.shape == (tuple(size) or (1,)) else say("Expand", x, size=tuple(size))
+    x = reshaped(net, x, (1,) * (len(size) - len(x.shape)) + x.shape)
+    return x if x.shape == (tuple(size) or (1,)) else net("Expand", x, size=tuple(size))
 
 
-def broadcast(say: Said, *tensors: torch.Tensor) -> list[Value]:
+def broadcast(net: SampleGraph, *tensors: torch.Tensor) -> list[Value]:
     size = torch.broadcast_shapes(*(each.shape for each in tensors))
-    return [expanded(say, say.enter(each), size) for each in tensors]
+    return [expanded(net, net.enter(each), size) for each in tensors]
 
 
-def repeat(say: Said, x: torch.Tensor, *times: Any) -> Value:
+def repeat(net: SampleGraph, x: torch.Tensor, *times: Any) -> Value:
     counts = shape_of(times)
-    value = say.enter(x)
+    value = net.enter(x)
     counts = (1,) * (x.ndim - len(counts)) + counts
-    value = reshaped(say, value, (1,) * (len(counts) - x.ndim) + tuple(x.shape))
+    value = reshaped(net, value, (1,) * (len(counts) - x.ndim) + tuple(x.shape))
     if 0 in counts:
         raise Nothing("an array without a number in it")
     for axis, count in enumerate(counts):
-        value = say("Repeat", value, times=count, axis=axis) if count != 1 else value
+        value = net("Repeat", value, times=count, axis=axis) if count != 1 else value
     return value
 
 
-def flip(say: Said, x: torch.Tensor, dims: Any) -> Value:
-    return flipped(say, say.enter(x), (dims,) if isinstance(dims, int) else dims)
+def flip(net: SampleGraph, x: torch.Tensor, dims: Any) -> Value:
+    return flipped(net, net.enter(x), (dims,) if isinstance(dims, int) else dims)
 
 
-def flipped(say: Said, x: Value, axes: Sequence[int]) -> Value:
+def flipped(net: SampleGraph, x: Value, axes: Sequence[int]) -> Value:
     for axis in axes:
-        x = say("Flip", x, axis=axis)
+        x = net("Flip", x, axis=axis)
     return x
 
 
-def roll(say: Said, x: torch.Tensor, shifts: Any, dims: Any = ()) -> Value:
-    value = say.enter(x)
+def roll(net: SampleGraph, x: torch.Tensor, shifts: Any, dims: Any = ()) -> Value:
+    value = net.enter(x)
     shifts = (shifts,) if isinstance(shifts, int) else tuple(shifts)
     dims = (dims,) if isinstance(dims, int) else tuple(dims)
     if not dims:
-        flat = say("Roll", reshaped(say, value, (-1,)), shift=shifts[0], axis=0)
-        return reshaped(say, flat, x.shape)
+        flat = net("Roll", reshaped(net, value, (-1,)), shift=shifts[0], axis=0)
+        return reshaped(net, flat, x.shape)
     for shift, axis in zip(shifts, dims, strict=True):
-        value = say("Roll", value, shift=shift, axis=axis)
+        value = net("Roll", value, shift=shift, axis=axis)
     return value
 
 
-def rot90(say: Said, x: torch.Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Value:
-    value = say.enter(x)
+def rot90(net: SampleGraph, x: torch.Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Value:
+    value = net.enter(x)
     for _ in range(k % 4):
         order = list(range(x.ndim))
         a, b = dims
         order[a], order[b] = order[b], order[a]
-        value = say("Flip", permuted(say, value, order), axis=a % x.ndim)
+        value = net("Flip", permuted(net, value, order), axis=a % x.ndim)
     return value
 
 
 def pad(mode: str) -> Row:
-    def row(say: Said, x: torch.Tensor, pad: Sequence[int], *args: Any, **kwargs: Any) -> Value:
+    def row(
+        net: SampleGraph, x: torch.Tensor, pad: Sequence[int], *args: Any, **kwargs: Any
+    ) -> Value:
         filling = kwargs.get("value", next((a for a in args if not isinstance(a, str)), 0.0))
         kind = kwargs.get("mode", next((a for a in args if isinstance(a, str)), mode))
-        return padded(say, say.enter(x), pad, kind, filling or 0.0)
+        return padded(net, net.enter(x), pad, kind, filling or 0.0)
 
     return row
 
 
-def padded(say: Said, x: Value, sides: Sequence[int], mode: str, filling: float) -> Value:
+def padded(net: SampleGraph, x: Value, sides: Sequence[int], mode: str, filling: float) -> Value:
     """By PyTorch's order: the last axis first, before and after."""
     pairs = [(int(a), int(b)) for a, b in zip(sides[::2], sides[1::2], strict=True)]
     pairs = [*reversed(pairs)]
@@ -133,15 +133,15 @@ def padded(say: Said, x: Value, sides: Sequence[int], mode: str, filling: float)
     for axis, (before, after) in enumerate(pairs):
         if min(before, after) < 0:
             start, stop = max(-before, 0), x.shape[axis] - max(-after, 0)
-            x = cut_to(say, x, axis, start, stop)
+            x = cut_to(net, x, axis, start, stop)
     grown = tuple((max(before, 0), max(after, 0)) for before, after in pairs)
     if not any(map(sum, grown)):
         return x
-    return say("Pad", x, sides=grown, mode=filling if mode == "constant" else mode)
+    return net("Pad", x, sides=grown, mode=filling if mode == "constant" else mode)
 
 
 def unfold(
-    say: Said,
+    net: SampleGraph,
     x: torch.Tensor,
     kernel_size: Any,
     dilation: Any = 1,
@@ -151,9 +151,9 @@ def unfold(
     def pair(n: Any) -> Any:
         return tuple(n) if not isinstance(n, int) else n
 
-    return say(
+    return net(
         "Unfold",
-        say.enter(x, batched=x.ndim == 4),
+        net.enter(x, batched=x.ndim == 4),
         kernel=(pair(kernel_size),) * 2 if isinstance(kernel_size, int) else pair(kernel_size),
         dilation=pair(dilation),
         padding=pair(padding),
@@ -161,40 +161,42 @@ def unfold(
     )
 
 
-def pixel_shuffle(say: Said, x: torch.Tensor, upscale_factor: int) -> Value:
-    flat = say.enter(x)
-    return in_threes(say, flat, x.shape, "PixelShuffle", upscale_factor=upscale_factor)
+def pixel_shuffle(net: SampleGraph, x: torch.Tensor, upscale_factor: int) -> Value:
+    flat = net.enter(x)
+    return in_threes(net, flat, x.shape, "PixelShuffle", upscale_factor=upscale_factor)
 
 
-def in_threes(say: Said, x: Value, shape: Sequence[int], kind: str, **settings: Any) -> Value:
+def in_threes(
+    net: SampleGraph, x: Value, shape: Sequence[int], kind: str, **settings: Any
+) -> Value:
     """What works on (C, H, W), with more axes before these: they are paired one by one."""
     more = tuple(shape[:-3])
     if not more:
-        return say(kind, x, **settings)
-    rows = reshaped(say, x, (prod(more), *shape[-3:]))
-    done = [say(kind, selected(say, rows, 0, k), **settings) for k in range(prod(more))]
-    whole = say("Stack", *done)
-    return reshaped(say, whole, (*more, *done[0].shape))
+        return net(kind, x, **settings)
+    rows = reshaped(net, x, (prod(more), *shape[-3:]))
+    done = [net(kind, selected(net, rows, 0, k), **settings) for k in range(prod(more))]
+    whole = net("Stack", *done)
+    return reshaped(net, whole, (*more, *done[0].shape))
 
 
-def pixel_unshuffle(say: Said, x: torch.Tensor, downscale_factor: int) -> Value:
+def pixel_unshuffle(net: SampleGraph, x: torch.Tensor, downscale_factor: int) -> Value:
     r, (*more, c, h, w) = downscale_factor, x.shape
-    value, n = say.enter(x), prod(x.shape[:-3])
-    blocks = reshaped(say, value, (n, c, h // r, r, w // r, r))
-    turned = permuted(say, blocks, (0, 1, 3, 5, 2, 4))
-    return reshaped(say, turned, (*more, c * r * r, h // r, w // r))
+    value, n = net.enter(x), prod(x.shape[:-3])
+    blocks = reshaped(net, value, (n, c, h // r, r, w // r, r))
+    turned = permuted(net, blocks, (0, 1, 3, 5, 2, 4))
+    return reshaped(net, turned, (*more, c * r * r, h // r, w // r))
 
 
-def channel_shuffle(say: Said, x: torch.Tensor, groups: int) -> Value:
-    value = say.enter(x)
+def channel_shuffle(net: SampleGraph, x: torch.Tensor, groups: int) -> Value:
+    value = net.enter(x)
     n, c = x.shape[:2]
-    split = reshaped(say, value, (n, groups, c // groups, *x.shape[2:]))
+    split = reshaped(net, value, (n, groups, c // groups, *x.shape[2:]))
     order = (0, 2, 1, *range(3, x.ndim + 1))
-    return reshaped(say, permuted(say, split, order), x.shape)
+    return reshaped(net, permuted(net, split, order), x.shape)
 
 
-def same(say: Said, x: torch.Tensor, *_: Any, **__: Any) -> Value:
-    return say.enter(x)
+def same(net: SampleGraph, x: torch.Tensor, *_: Any, **__: Any) -> Value:
+    return net.enter(x)
 
 
 def turned(a: int, b: int) -> Callable[[torch.Tensor], torch.Tensor]:
@@ -232,13 +234,13 @@ REARRANGING: dict[str, Row] = {
     "expand": expand,
     "expand_copy": expand,
     "broadcast_to": expand,
-    "expand_as": lambda say, x, other: expanded(say, say.enter(x), other.shape),
+    "expand_as": lambda net, x, other: expanded(net, net.enter(x), other.shape),
     "broadcast_tensors": broadcast,
     "repeat": repeat,
     "tile": repeat,
     "flip": flip,
-    "fliplr": lambda say, x: flip(say, x, 1),
-    "flipud": lambda say, x: flip(say, x, 0),
+    "fliplr": lambda net, x: flip(net, x, 1),
+    "flipud": lambda net, x: flip(net, x, 0),
     "roll": roll,
     "rot90": rot90,
     "clone": same,

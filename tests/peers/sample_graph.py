@@ -1,13 +1,13 @@
-"""A sample of another project's test suite, said as one of our graphs and run by our judge.
+"""A sample of another project's test suite, written as one of our graphs and run by our judge.
 
 Arrays come in with a batch axis of length 1, unless they have a batch axis of their own; a single
-number comes in as one unit. What cannot be said raises `Cannot` with the reason.
+number comes in as one unit. What cannot be expressed raises `Cannot` with the reason.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -23,9 +23,12 @@ from striate.reference import Backward, Trace, run
 Array: TypeAlias = np.ndarray
 Given: TypeAlias = "torch.Tensor | Array"
 
+Row: TypeAlias = Callable[..., Any]
+"""Builds one function, module or node of the other project from its arguments."""
+
 
 class Cannot(Exception):
-    """There is no way to say this; the text is the reason."""
+    """There is no way to express this; the text is the reason."""
 
 
 class Nothing(Cannot):
@@ -55,7 +58,7 @@ class Place:
 
 
 @dataclass
-class Said:
+class SampleGraph:
     """A graph in the making, and the numbers it is run on."""
 
     theirs: Any = None
@@ -161,7 +164,7 @@ def numbers(given: Given) -> Array:
 
 
 def reason(error: Exception) -> str:
-    """Why something cannot be said, without the numbers of the one case."""
+    """Why something cannot be expressed, without the numbers of the one case."""
     if not isinstance(error, StriateError):
         return str(error)
     text = str(error).splitlines()[0]

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from said import Cannot, Nothing, NotYet, reason
+from sample_graph import Cannot, Nothing, NotYet, reason
 
 from striate.errors import StriateError
 
@@ -29,7 +29,7 @@ class Tally:
 
     @property
     def missing(self) -> bool:
-        """Whether no sample can be said before an operator comes."""
+        """Whether no sample can be expressed before an operator comes."""
         return self.samples == sum(self.not_yet.values())
 
     @property
@@ -96,7 +96,7 @@ class Suite:
 
     def summary(self) -> Iterator[str]:
         """A line per operator, the totals, and what stands in the way most often."""
-        yield f"{self.name:48} samples  said equal  different"
+        yield f"{self.name:48} samples  made equal  different"
         for name, tally in sorted(self.tallies.items()):
             made = (tally.samples, tally.expressible, tally.equal, len(tally.different))
             why = [f"{n} {why}" for why, n in tally.why_not.most_common(2)]
@@ -110,15 +110,15 @@ class Suite:
 
     @property
     def totals(self) -> str:
-        """One line: the operators that we have, their samples, and how many can be said."""
-        samples, said, equal = (
+        """One line: the operators that we have, their samples, and how many can be expressed."""
+        samples, made, equal = (
             sum(getattr(tally, key) for tally in self.present)
             for key in ("samples", "expressible", "equal")
         )
         empty = sum(tally.empty for tally in self.tallies.values())
         return (
-            f"{self.name}: {len(self.present)} operators, {samples} samples; {said} "
-            f"({self.share:.1%}; {self.by_operator:.1%} by operator) can be said, {equal} equal, "
-            f"{said - equal} different; {len(self.tallies) - len(self.present)} operators not yet; "
-            f"{empty} samples hold no number"
+            f"{self.name}: {len(self.present)} operators, {samples} samples; {made} "
+            f"({self.share:.1%}; {self.by_operator:.1%} by operator) can be expressed, {equal} "
+            f"equal, {made - equal} different; {len(self.tallies) - len(self.present)} operators "
+            f"not yet; {empty} samples hold no number"
         )

@@ -1,4 +1,4 @@
-"""What several tables say alike: numbers per axis, broadcasting, axes counted from the end."""
+"""What several tables build alike: numbers per axis, broadcasting, axes counted from the end."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from said import Cannot, Given, Nothing, Said, Value
+from sample_graph import Cannot, Given, Nothing, SampleGraph, Value
 
 
 def axes_of(value: Any, rank: int) -> tuple[Any, ...]:
@@ -21,27 +21,27 @@ def positive(axis: int, rank: int) -> int:
     return axis % max(rank, 1)
 
 
-def reshaped(say: Said, x: Value, shape: Sequence[int]) -> Value:
+def reshaped(net: SampleGraph, x: Value, shape: Sequence[int]) -> Value:
     """`x` in another shape, by a node only where it has to change."""
     size = tuple(shape) or (1,)
     if -1 in size:
         known = -prod(size)
         size = tuple(prod(x.shape) // known if n == -1 else n for n in size)
-    return x if size == x.shape else say("Reshape", x, size=size)
+    return x if size == x.shape else net("Reshape", x, size=size)
 
 
-def aligned(say: Said, *values: Value) -> list[Value]:
+def aligned(net: SampleGraph, *values: Value) -> list[Value]:
     """The values with axes of length 1 in front, so that all have as many."""
     rank = max(len(value.shape) for value in values)
-    return [reshaped(say, v, (1,) * (rank - len(v.shape)) + v.shape) for v in values]
+    return [reshaped(net, v, (1,) * (rank - len(v.shape)) + v.shape) for v in values]
 
 
-def merged(say: Said, kind: str, a: Any, b: Any) -> Value:
+def merged(net: SampleGraph, kind: str, a: Any, b: Any) -> Value:
     """Two tensors, values or numbers merged by ADD, SUB, MUL or DIV."""
     if isinstance(a, bool) or isinstance(b, bool):
         raise Cannot("a truth value as a number")
     if number(a):
-        return with_number_first(say, kind, float(a), entered(say, b))
+        return with_number_first(net, kind, float(a), entered(net, b))
     if number(b):
         plain = {
             "Add": (1.0, float(b)),
@@ -50,65 +50,65 @@ def merged(say: Said, kind: str, a: Any, b: Any) -> Value:
             "Divide": (1 / float(b) if b else float("inf"), 0.0),
         }
         scale, shift = plain[kind]
-        return say("Affine", entered(say, a), scale=scale, shift=shift)
-    return say(kind, *aligned(say, entered(say, a), entered(say, b)))
+        return net("Affine", entered(net, a), scale=scale, shift=shift)
+    return net(kind, *aligned(net, entered(net, a), entered(net, b)))
 
 
-def with_number_first(say: Said, kind: str, a: float, b: Value) -> Value:
+def with_number_first(net: SampleGraph, kind: str, a: float, b: Value) -> Value:
     """A number and a value, merged."""
     if kind == "Divide":
-        return say("Affine", say("Power", b, exponent=-1.0), scale=a)
+        return net("Affine", net("Power", b, exponent=-1.0), scale=a)
     scale, shift = {"Add": (1.0, a), "Subtract": (-1.0, a), "Multiply": (a, 0.0)}[kind]
-    return say("Affine", b, scale=scale, shift=shift)
+    return net("Affine", b, scale=scale, shift=shift)
 
 
 def number(given: Any) -> bool:
     return isinstance(given, int | float)
 
 
-def entered(say: Said, given: Value | Given) -> Value:
+def entered(net: SampleGraph, given: Value | Given) -> Value:
     """The value itself, or a tensor that comes in."""
     if isinstance(given, complex):
         raise Cannot("complex numbers")
-    return given if isinstance(given, Value) else say.enter(given)
+    return given if isinstance(given, Value) else net.enter(given)
 
 
-def scaled(say: Said, x: Value, scale: float = 1.0, shift: float = 0.0) -> Value:
+def scaled(net: SampleGraph, x: Value, scale: float = 1.0, shift: float = 0.0) -> Value:
     """scale · x + shift, by a node only where that changes anything."""
     if isinstance(scale, complex) or isinstance(shift, complex):
         raise Cannot("complex numbers")
     if (scale, shift) == (1, 0):
         return x
-    return say("Affine", x, scale=float(scale), shift=float(shift))
+    return net("Affine", x, scale=float(scale), shift=float(shift))
 
 
-def permuted(say: Said, x: Value, order: Sequence[int]) -> Value:
+def permuted(net: SampleGraph, x: Value, order: Sequence[int]) -> Value:
     """`x` with its axes in another order."""
     order = tuple(k % len(x.shape) for k in order)
-    return x if order == tuple(range(len(x.shape))) else say("Permute", x, order=order)
+    return x if order == tuple(range(len(x.shape))) else net("Permute", x, order=order)
 
 
-def matmul(say: Said, a: Value, b: Value) -> Value:
+def matmul(net: SampleGraph, a: Value, b: Value) -> Value:
     """What `torch.matmul` and NumPy's `@` mean, vectors included."""
     rows = len(a.shape) == 1
     columns = len(b.shape) == 1
-    left = reshaped(say, a, (1, *a.shape)) if rows else a
-    right = reshaped(say, b, (*b.shape, 1)) if columns else b
-    product = say("MatMul", *aligned(say, left, right))
+    left = reshaped(net, a, (1, *a.shape)) if rows else a
+    right = reshaped(net, b, (*b.shape, 1)) if columns else b
+    product = net("MatMul", *aligned(net, left, right))
     shape = list(product.shape)
     if columns:
         shape.pop(-1)
     if rows:
         shape.pop(-1 if columns else -2)
-    return reshaped(say, product, shape)
+    return reshaped(net, product, shape)
 
 
-def cut(say: Said, x: Value, lengths: Sequence[int], axis: int) -> list[Value]:
+def cut(net: SampleGraph, x: Value, lengths: Sequence[int], axis: int) -> list[Value]:
     """`x` in parts of these lengths."""
     parts, start = [], 0
     for length in lengths:
         if not length:
             raise Nothing("an array without a number in it")
-        parts.append(say("Slice", x, start=start, stop=start + length, axis=axis))
+        parts.append(net("Slice", x, start=start, stop=start + length, axis=axis))
         start += length
     return parts
