@@ -200,6 +200,10 @@ class Graph(Displayed):
         """The nodes of these names and all that they depend on, for values or for weights."""
         return reached(names, lambda name: self[name].needs)
 
+    def sources(self, names: Iterable[str]) -> frozenset[str]:
+        """The nodes of these names and all whose values reach them."""
+        return reached(names, lambda name: self[name].inputs)
+
     def descendants(self, names: Iterable[str]) -> frozenset[str]:
         """The nodes of these names and all whose values depend on theirs."""
         return reached(names, self.consumers.__getitem__)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from striate.graph import Graph, Node
-from striate.graph.walk import reached
 
 DEEPEST = 12
 """Braces within braces that are printed before a chain of its own is begun."""
@@ -35,11 +32,7 @@ class Structure:
         self._ends = {graph.nodes[-1].name, *(each.node for each in graph.auxiliary)}
         for node in graph:
             self._place(node)
-        self.main = self._way([graph.nodes[-1].name])
-
-    def _way(self, names: Iterable[str]) -> frozenset[str]:
-        """The nodes of these names and those whose values reach them."""
-        return reached(names, lambda name: self.graph[name].inputs)
+        self.main = graph.sources([graph.nodes[-1].name])
 
     def _place(self, node: Node) -> None:
         above = self._common(tuple(name for name in node.inputs if name not in self._free))
@@ -84,7 +77,7 @@ class Structure:
         """The nodes of the main way that a side exit starts from."""
         if exit_ in self.main:
             return {exit_}
-        aside = self._way([exit_]) - self.main
+        aside = self.graph.sources([exit_]) - self.main
         return {name for each in aside for name in self.graph[each].inputs if name in self.main}
 
     def implied(self, node: Node) -> bool:

@@ -25,11 +25,8 @@ def unshared(graph: Graph, weights: Weights) -> tuple[Graph, dict[str, Mapping[s
     >>> alone["conv2"].shares, own["conv2"]["weight"] is own["conv1"]["weight"]
     ('', True)
     """
-    nodes = {node.name: replace(node, shares="") for node in graph}
-    read = {each.node for each in graph.auxiliary} | {graph.nodes[-1].name}
-    for name in reversed(nodes):  # readers before what they read
-        if name in read:
-            read.update(nodes[name].inputs)
-    alone = Graph(tuple(each for name, each in nodes.items() if name in read), graph.auxiliary)
+    ends = (graph.nodes[-1].name, *(each.node for each in graph.auxiliary))
+    read = graph.sources(ends)
+    alone = Graph(tuple(replace(n, shares="") for n in graph if n.name in read), graph.auxiliary)
     own = {node.name: graph.arrays(graph[node.name], weights) for node in alone}
     return alone, {name: arrays for name, arrays in own.items() if arrays}

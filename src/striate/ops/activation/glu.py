@@ -93,14 +93,14 @@ class GLU(Operator):
         a, b = self._halves(call)
         gate = logistic(b)
         both = error * gate, error * a * gate * (1 - gate)
-        return Gradients((np.concatenate(both, axis=self._axis(call)),))
+        return Gradients((np.concatenate(both, axis=self._dim(call)),))
 
     def terms(self, call: Call, index: Index) -> list[Term]:
         number, gate = self._pair(call, index)
         return [Term((_number(call, number), _gate(call, gate)))]
 
     def uses(self, call: Call, ref: Ref) -> list[Use]:
-        axis = self._axis(call)
+        axis = self._dim(call)
         half = call.x.shape[axis] // 2
         goal = replaced(ref.index, axis, ref.index[axis] % half)
         number, gate = self._pair(call, goal)
@@ -124,17 +124,17 @@ class GLU(Operator):
             slope = f"{{0}}[{number}] · σ'({{0}}[{gate}])"
         return f"{{self}}[{number}].grad · {slope}"
 
-    def _axis(self, call: Call) -> int:
+    def _dim(self, call: Call) -> int:
         """The axis of the arrays, which have the batch first."""
         return call.specs[0].axis(self.axis) + 1
 
     def _halves(self, call: Call) -> tuple[Array, Array]:
-        a, b = np.split(call.x, 2, axis=self._axis(call))
+        a, b = np.split(call.x, 2, axis=self._dim(call))
         return a, b
 
     def _pair(self, call: Call, index: Index) -> tuple[Index, Index]:
         """The number and the gate of one output."""
-        axis = self._axis(call)
+        axis = self._dim(call)
         gate = index[axis] + call.x.shape[axis] // 2
         return index, replaced(index, axis, gate)
 

@@ -82,12 +82,12 @@ class NormalizedExponential(Operator):
 
     @final
     def forward(self, call: Call) -> Array:
-        axis = self._dimension(call)
+        axis = self._dim(call)
         return self.compared(call.x - call.x.max(axis=axis, keepdims=True), axis)
 
     @final
     def backward(self, call: Call, error: Array) -> Gradients:
-        return Gradients((self.slope(call, error, self._dimension(call)),))
+        return Gradients((self.slope(call, error, self._dim(call)),))
 
     @final
     def uses(self, call: Call, ref: Ref) -> list[Use]:
@@ -99,7 +99,7 @@ class NormalizedExponential(Operator):
 
     def line(self, call: Call, index: Index) -> list[Index]:
         """The cells along the axis through one of them; the batch is axis 0."""
-        axis = self._dimension(call)
+        axis = self._dim(call)
         return axes.line(index, axis, call.x.shape[axis])
 
     def total(self, call: Call, index: Index) -> tuple[float, float, str, tuple[Ref, ...]]:
@@ -115,7 +115,8 @@ class NormalizedExponential(Operator):
         """An index without the batch as it is written, with a letter for the axis."""
         return ",".join(axes.replaced(tuple(map(str, index)), x.axis(self.axis), letter))
 
-    def _dimension(self, call: Call) -> int:
+    def _dim(self, call: Call) -> int:
+        """The axis of the arrays, which have the batch first."""
         return call.specs[0].axis(self.axis) + 1
 
 

@@ -188,7 +188,7 @@ class Dense(Operator):
         return found if ref.source == "bias" else f"{found} · {{0}}[{places[1]}]"
 
     def _dim(self, call: Call) -> int:
-        """The axis, the batch counted."""
+        """The axis of the arrays, which have the batch first."""
         return self.along(call.specs[0]) + 1
 
     def _last(self, call: Call, values: Array) -> Array:

@@ -119,6 +119,7 @@ class L2Norm(Operator):
         return ",".join(axes.replaced(tuple(map(str, index)), x.axis(self.axis), "k"))
 
     def _dim(self, call: Call) -> int:
+        """The axis of the arrays, which have the batch first."""
         return call.specs[0].axis(self.axis) + 1
 
     def _divisor(self, call: Call) -> tuple[Array, Array]:

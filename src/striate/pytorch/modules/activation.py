@@ -10,7 +10,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from striate import ops
 from striate.graph import Operator, Spec
-from striate.pytorch.modules.making import Maker, plain, unless
+from striate.pytorch.modules.making import Maker, dim, plain, unless
 from striate.pytorch.recipe import ModuleRecipe
 
 
@@ -140,10 +140,6 @@ def _selu(selu: ops.SELU, inputs: tuple[Spec, ...]) -> ModuleRecipe:
     return ModuleRecipe(ScaledELU, (selu.alpha, selu.gamma))
 
 
-def _glu(glu: ops.GLU, inputs: tuple[Spec, ...]) -> ModuleRecipe:
-    return ModuleRecipe(nn.GLU, (), {"dim": inputs[0].axis(glu.axis) + 1})
-
-
 def _noisy_relu(relu: ops.NoisyReLU, inputs: tuple[Spec, ...]) -> ModuleRecipe:
     return ModuleRecipe(NoisyReLU, (relu.sigma,))
 
@@ -166,9 +162,7 @@ def _scaled_tanh(tanh: ops.ScaledTanh, inputs: tuple[Spec, ...]) -> ModuleRecipe
 
 def _along_axis(kind: type[nn.Module]) -> Maker:
     """A module that is given its dimension, the batch being 0."""
-    return lambda operator, inputs: ModuleRecipe(
-        kind, (), {"dim": inputs[0].axis(operator.axis) + 1}
-    )
+    return lambda operator, inputs: ModuleRecipe(kind, (), {"dim": dim(operator, inputs)})
 
 
 class ExactCELU(nn.CELU):
@@ -266,7 +260,7 @@ ROWS: Mapping[type[Operator], Maker] = {
     ops.HardSigmoid: _hard_sigmoid,
     ops.HardSwish: plain(nn.Hardswish),
     ops.SELU: _selu,
-    ops.GLU: _glu,
+    ops.GLU: _along_axis(nn.GLU),
     ops.CELU: lambda op, inputs: ModuleRecipe(ExactCELU, (op.alpha,)),
     ops.Mish: plain(nn.Mish),
     ops.Softsign: plain(nn.Softsign),

@@ -32,6 +32,11 @@ def by_rank(x: Spec, *kinds: type[nn.Module]) -> type[nn.Module]:
     return kinds[rank - 1]
 
 
+def dim(operator: Any, inputs: tuple[Spec, ...]) -> int:
+    """The dimension of a tensor that the axis of an operator is."""
+    return inputs[0].axis(operator.axis) + 1
+
+
 def window_settings(axes: tuple[Window, ...]) -> dict[str, Any]:
     """The strides and dilations of windows, as PyTorch takes them."""
     return {

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from striate import ops
 from striate.graph import Operator, Spec
-from striate.pytorch.modules.making import Maker, plain
+from striate.pytorch.modules.making import Maker, dim, plain
 from striate.pytorch.recipe import ModuleRecipe
 
 
@@ -78,8 +78,8 @@ class MatMul(nn.Module):
 
 
 def _concat(concat: ops.Concat, inputs: tuple[Spec, ...]) -> ModuleRecipe:
-    axis = inputs[0].axis(concat.axis)
-    return ModuleRecipe(ConcatAlong, (axis + 1,)) if axis else ModuleRecipe(Concat)
+    at = dim(concat, inputs)
+    return ModuleRecipe(ConcatAlong, (at,)) if at > 1 else ModuleRecipe(Concat)
 
 
 ROWS: Mapping[type[Operator], Maker] = {

@@ -10,7 +10,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from striate import ops
 from striate.graph import Operator, Spec
-from striate.pytorch.modules.making import Maker, by_rank, unless
+from striate.pytorch.modules.making import Maker, by_rank, dim, unless
 from striate.pytorch.recipe import ModuleRecipe
 
 
@@ -127,7 +127,7 @@ def _instance_norm(norm: ops.InstanceNorm, inputs: tuple[Spec, ...]) -> ModuleRe
 
 
 def _l2_norm(norm: ops.L2Norm, inputs: tuple[Spec, ...]) -> ModuleRecipe:
-    given = {"dim": inputs[0].axis(norm.axis) + 1, "eps": norm.epsilon}
+    given = {"dim": dim(norm, inputs), "eps": norm.epsilon}
     return ModuleRecipe(L2Norm, (), unless({"dim": 1, "eps": 1e-12}, given))
 
 

@@ -12,7 +12,7 @@ from torch.nn import functional as F  # noqa: N812
 from striate import ops
 from striate.errors import GraphError
 from striate.graph import Operator, Spec
-from striate.pytorch.modules.making import Maker, by_rank, plain, short, sides, unless
+from striate.pytorch.modules.making import Maker, by_rank, dim, plain, short, sides, unless
 from striate.pytorch.recipe import ModuleRecipe
 
 
@@ -196,7 +196,7 @@ def _unfold(unfold: ops.Unfold, inputs: tuple[Spec, ...]) -> ModuleRecipe:
 
 def _slice(part: ops.Slice, inputs: tuple[Spec, ...]) -> ModuleRecipe:
     steps = (part.step,) if part.step > 1 else ()
-    return ModuleRecipe(Slice, (inputs[0].axis(part.axis) + 1, part.start, part.stop, *steps))
+    return ModuleRecipe(Slice, (dim(part, inputs), part.start, part.stop, *steps))
 
 
 def _resize(resize: ops.Resize, inputs: tuple[Spec, ...]) -> ModuleRecipe:
@@ -228,22 +228,15 @@ def _rounds_alike(resize: ops.Resize, length: int, cells: list[int]) -> bool:
     return True
 
 
-def _dim(operator: ops.Flip | ops.Roll | ops.Repeat, inputs: tuple[Spec, ...]) -> int:
-    """The dimension of a tensor that an operator's axis is."""
-    return inputs[0].axis(operator.axis) + 1
-
-
 ROWS: Mapping[type[Operator], Maker] = {
     ops.Flatten: plain(nn.Flatten),
     ops.Reshape: lambda shape, inputs: ModuleRecipe(Reshape, shape.shape(*inputs).shape),
     ops.Permute: lambda turn, inputs: ModuleRecipe(Permute, (0, *(k + 1 for k in turn.order))),
     ops.Slice: _slice,
     ops.Pad: _pad,
-    ops.Flip: lambda flip, inputs: ModuleRecipe(Flip, (_dim(flip, inputs),)),
-    ops.Roll: lambda roll, inputs: ModuleRecipe(Roll, (roll.shift, inputs[0].axis(roll.axis) + 1)),
-    ops.Repeat: lambda each, inputs: ModuleRecipe(
-        Repeat, (each.times, inputs[0].axis(each.axis) + 1)
-    ),
+    ops.Flip: lambda flip, inputs: ModuleRecipe(Flip, (dim(flip, inputs),)),
+    ops.Roll: lambda roll, inputs: ModuleRecipe(Roll, (roll.shift, dim(roll, inputs))),
+    ops.Repeat: lambda each, inputs: ModuleRecipe(Repeat, (each.times, dim(each, inputs))),
     ops.Resize: _resize,
     ops.Expand: lambda expand, inputs: ModuleRecipe(Expand, expand.size),
     ops.Unfold: _unfold,
