@@ -15,22 +15,23 @@ def dim(twin: Any) -> int:
     return (x.axes.index(axis) if isinstance(axis, str) else axis % x.rank) + 1
 
 
-def dims(twin: Any) -> list[int]:
-    """The dimensions that a reduction's axes are; without any the spatial ones."""
-    if twin.operator.axis is None:
-        return list(range(2, twin.x.ndim))
-    words, axes = str(twin.operator.axis).split(), twin.specs[0].axes
-    return sorted((axes.index(w) if w in axes else int(w) % len(axes)) + 1 for w in words)
+def dims(twin: Any, first: int) -> list[int]:
+    """The dimensions that the operator's axes are, in order; without any all from `first` on."""
+    axis, x = twin.operator.axis, twin.specs[0]
+    if axis is None:
+        return list(range(first, twin.x.ndim))
+    words = str(axis).split()
+    return sorted((x.axes.index(w) if w in x.axes else int(w) % x.rank) + 1 for w in words)
 
 
 def winning(twin: Any, choose: Any) -> Tensor:
     """The winner of each row, all dimensions of a row laid end to end in their order."""
-    away = dims(twin)
+    away = dims(twin, 2)
     rows = twin.x.movedim(away, list(range(-len(away), 0))).flatten(-len(away))
     winners = choose(rows, -1).values
     if twin.operator.keep:
-        for dim in away:
-            winners = winners.unsqueeze(dim)
+        for each in away:
+            winners = winners.unsqueeze(each)
     return winners
 
 
@@ -45,30 +46,19 @@ def layer_norm(twin: Any) -> Tensor:
     """PyTorch's function on the axes, made the last ones."""
     x, back = _axes_last(twin)
     own = twin.weights.get("weight"), twin.weights.get("bias")
-    shape = x.shape[x.ndim - len(_axes(twin)) :]
+    shape = x.shape[x.ndim - len(dims(twin, 1)) :]
     return F.layer_norm(x, shape, *own, twin.operator.epsilon).permute(back)
 
 
 def rms_norm(twin: Any) -> Tensor:
     x, back = _axes_last(twin)
-    shape, weight = x.shape[x.ndim - len(_axes(twin)) :], twin.weights.get("weight")
+    shape, weight = x.shape[x.ndim - len(dims(twin, 1)) :], twin.weights.get("weight")
     return F.rms_norm(x, shape, weight, twin.operator.epsilon).permute(back)
-
-
-def _axes(twin: Any) -> list[int]:
-    """The dimensions that the operator's axes are, in order."""
-    axis, x = twin.operator.axis, twin.specs[0]
-    if axis is None:
-        return list(range(1, x.rank + 1))
-    names = {str(k): k for k in range(-x.rank, x.rank)} | {
-        name: x.axes.index(name) for name in x.axes
-    }
-    return sorted(names[word] % x.rank + 1 for word in str(axis).split())
 
 
 def _axes_last(twin: Any) -> tuple[Tensor, list[int]]:
     """The input with those dimensions last, and the order that puts them back."""
-    over = _axes(twin)
+    over = dims(twin, 1)
     order = [k for k in range(twin.x.ndim) if k not in over] + over
     return twin.x.permute(order), [order.index(k) for k in range(len(order))]
 
