@@ -59,9 +59,8 @@ class Pad(Rearrangement):
             padding = (padding,) * len(given)  # of all axes, where one number is of the spatial
         object.__setattr__(self, "sides", 0 if padding == "valid" else padding)
         if isinstance(self.mode, str) and self.mode not in MODES:
-            raise SettingError(
-                f"padding is {self.mode}", remedy=f"Write a number, or {', '.join(MODES)}."
-            )
+            remedy = f"Write a number, or {', '.join(MODES)}."
+            raise SettingError(f"padding is {self.mode}", remedy=remedy)
 
     def shape(self, *inputs: Spec) -> Spec:
         (x,) = inputs
