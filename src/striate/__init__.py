@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from striate.analysis.why.explanation import Explanation
     from striate.analysis.why.inquiry import why
     from striate.errors import StriateError
+    from striate.exchange.onnx import read_onnx
     from striate.graph import Graph
     from striate.model import Model
     from striate.notation import parse, text
@@ -36,6 +37,7 @@ _HOMES = {
     "StriateError": "striate.errors",
     "evaluate": "striate.training",
     "parse": "striate.notation",
+    "read_onnx": "striate.exchange.onnx",
     "resume": "striate.training",
     "table": "striate.analysis.table",
     "text": "striate.notation",
@@ -52,6 +54,7 @@ __all__ = [
     "StriateError",
     "evaluate",
     "parse",
+    "read_onnx",
     "resume",
     "table",
     "text",

@@ -86,6 +86,10 @@ class ModelFileError(StriateError):
     """A model file that is missing, damaged or not ours."""
 
 
+class OnnxError(StriateError):
+    """An ONNX file that is missing, damaged, or holds what is no network of ours."""
+
+
 class RunError(StriateError):
     """A run folder that cannot be made, read or resumed."""
 

@@ -18,6 +18,7 @@ from striate.errors import (
 )
 from striate.files import read_text
 from striate.graph import Graph
+from striate.graph.captured import Captured
 from striate.networks import NETWORKS
 from striate.networks import network as network_called
 from striate.notation import parse
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 HELP = (
     "A network in the notation, a name (striate networks lists them), a .net file, a model file "
-    "(.safetensors) or a run folder."
+    "(.safetensors), a run folder, or an ONNX file."
 )
 FILE_HELP = "A model file (.safetensors) or a run folder."
 PICTURE_HELP = (
@@ -38,13 +39,13 @@ PICTURE_HELP = (
     "numbers: a .csv or .txt file of rows, or nested lists in a .yaml file."
 )
 
-NetworkLike: TypeAlias = "Graph | Model | Path | str"
-"""A graph or a model; or the text, name, file or run folder of one."""
+NetworkLike: TypeAlias = "Graph | Model | Captured | Path | str"
+"""A graph, a model or what was captured; or the text, name, file or run folder of one."""
 
 
 @dataclass(frozen=True)
 class Weighted:
-    """A network with weights that no training has made.
+    """A network with weights that no training here has made.
 
     Args:
         weights: node -> weight name -> array.
@@ -88,10 +89,10 @@ def graph_of(network: NetworkLike) -> Graph:
     return subject if isinstance(subject, Graph) else subject.graph
 
 
-def subject_of(network: NetworkLike) -> Graph | Model:
+def subject_of(network: NetworkLike) -> Graph | Model | Captured:
     """The graph that `network` names, or the model when it is a file with weights."""
     if not isinstance(network, Path | str):
-        known = isinstance(network, Graph) or _is_model(network)
+        known = isinstance(network, Graph | Captured) or _is_model(network)
         return network if known else parse(network)  # type: ignore[arg-type]  # it says so
     word = str(network)
     if _looks_like_notation(word):
@@ -100,10 +101,18 @@ def subject_of(network: NetworkLike) -> Graph | Model:
         return parse(_read(Path(word)))
     if word.endswith(".safetensors") or Path(word).is_dir():
         return model_of(word)
+    if word.endswith(".onnx"):
+        return _captured(word)
     if name_of(word) not in NETWORKS and Path(word).is_file():
         kind = kind_of(word) or "a file of another kind"
         raise UnknownNameError(f"{word} is {kind}, not a network", remedy=HELP)
     return parse(network_called(word).notation)
+
+
+def _captured(file: str) -> Captured:
+    from striate.exchange.onnx import read_onnx
+
+    return read_onnx(file)
 
 
 def _is_model(network: object) -> bool:
@@ -112,7 +121,7 @@ def _is_model(network: object) -> bool:
     return isinstance(network, Model)
 
 
-def checkable_of(network: NetworkLike) -> Graph | Model:
+def checkable_of(network: NetworkLike) -> Graph | Model | Captured:
     """As `subject_of`, but a large network of the catalog in its form for smaller pictures."""
     known = NETWORKS.get(name_of(network)) if isinstance(network, str) else None
     return parse(known.small) if known is not None and known.small else subject_of(network)
@@ -124,7 +133,7 @@ def name_of(network: Path | str) -> str:
     name = word.lower().replace("-", "_")
     if name in NETWORKS:
         return name
-    return Path(word).stem if word.endswith((".net", ".safetensors")) else "network"
+    return Path(word).stem if word.endswith((".net", ".safetensors", ".onnx")) else "network"
 
 
 def model_of(model: Model | Path | str) -> Model:
@@ -191,6 +200,9 @@ def kind_of(file: str) -> str:
     return next((kind for endings, kind in kinds.items() if name.endswith(endings)), "")
 
 
+_SCALED = "the file does not say how pictures become its input: they are scaled to 0..1"
+
+
 def explainable_of(
     network: NetworkLike, seed: int | None = None, weights: Path | str | None = None
 ) -> Model | Weighted:
@@ -210,6 +222,8 @@ def explainable_of(
             raise WeightsError(
                 f"{called} has its own weights", remedy="Leave out seed and weights."
             )
+        if isinstance(subject, Captured):
+            return Weighted(subject.graph, subject.weights, _SCALED, subject.classes)
         return subject
     from striate.exchange.written import check_complete, read_weights
     from striate.initialize import initialize
@@ -270,7 +284,7 @@ def _looks_like_notation(network: str) -> bool:
     """Whether it is a text: a path may hold spaces, but not the signs of a chain."""
     if len(network) > LONGEST_NAME or any(each in network for each in ("->", "→", "[", "{")):
         return True
-    is_path = network.endswith((".net", ".safetensors")) or Path(network).is_dir()
+    is_path = network.endswith((".net", ".safetensors", ".onnx")) or Path(network).is_dir()
     return not is_path and any(each.isspace() for each in network.strip())
 
 

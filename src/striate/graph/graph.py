@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from striate.display import Block, Column, Displayed, Grid, Line
 from striate.errors import GraphError, UnknownNameError, did_you_mean
@@ -189,12 +189,18 @@ class Graph(Displayed):
         yield Line(self.headline)
         yield Grid(columns, tuple(rows))
 
-    def module(self, *, seed: int = 0) -> Network:
-        """The network as a `torch.nn.Module`, with first weights drawn from `seed`."""
+    def module(
+        self, *, seed: int = 0, weights: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> Network:
+        """The network as a `torch.nn.Module`, with these weights or first ones drawn from `seed`.
+
+        Args:
+            weights: node -> weight name -> array.
+        """
         from striate.engine import lower
         from striate.initialize import initialize
 
-        return lower(self, initialize(self, seed=seed))
+        return lower(self, initialize(self, seed=seed) if weights is None else weights)
 
     def ancestors(self, names: Iterable[str]) -> frozenset[str]:
         """The nodes of these names and all that they depend on, for values or for weights."""

@@ -47,7 +47,7 @@ def load_weights(module: nn.Module, weights: Weights) -> None:
             )
     with torch.no_grad():
         for key, array in given.items():
-            wanted[key].copy_(torch.from_numpy(np.ascontiguousarray(array)))
+            wanted[key].copy_(torch.from_numpy(np.require(array, requirements=["C", "W"])))
 
 
 def _tensors(module: nn.Module) -> dict[str, dict[str, Tensor]]:

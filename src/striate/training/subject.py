@@ -9,8 +9,9 @@ from typing import Any
 
 from striate import lookup
 from striate.data import DataSet, Preprocessing
-from striate.errors import DataError, IdleSettingError, RunError
+from striate.errors import DataError, IdleSettingError, ModelFileError, RunError
 from striate.graph import Graph
+from striate.graph.captured import Captured
 from striate.model import Model
 from striate.networks import NETWORKS, CatalogNetwork
 from striate.training.recipe import Recipe
@@ -83,11 +84,15 @@ def subject_of(graph: lookup.NetworkLike, name: str = "") -> Subject:
         return Subject(graph, name or "network")
     if isinstance(graph, Model):
         return Subject(graph.graph, name or "network", model=graph)
+    if isinstance(graph, Captured):
+        raise _untrainable("the network")
     _check_has_weights(Path(graph))
     found = lookup.subject_of(graph)
     called = name or lookup.name_of(graph)
     if isinstance(found, Graph):
         return Subject(found, called, published=NETWORKS.get(lookup.name_of(graph)))
+    if isinstance(found, Captured):
+        raise _untrainable(called)
     path = Path(graph)
     if not path.is_dir():
         return Subject(found.graph, called, model=found, place=path.resolve())
@@ -95,6 +100,13 @@ def subject_of(graph: lookup.NetworkLike, name: str = "") -> Subject:
     notes = (f"this is a new run; the one in {path} goes on with: {again}",)
     called = name or re_numbered(path)
     return Subject(found.graph, called, found, (path / "best.safetensors").resolve(), notes)
+
+
+def _untrainable(called: str) -> ModelFileError:
+    return ModelFileError(
+        f"{called} does not say how a picture becomes its input",
+        remedy="What came from elsewhere can be shown, explained and verified, not trained.",
+    )
 
 
 def _check_has_weights(path: Path) -> None:

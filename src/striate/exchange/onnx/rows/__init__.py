@@ -1,0 +1,26 @@
+"""The table: for each of ONNX's operators, how it is written in ours. A family is a file."""
+
+from __future__ import annotations
+
+from striate.exchange.onnx.rows import (
+    activation,
+    arithmetic,
+    convolution,
+    normalization,
+    pooling,
+    reducing,
+    shaping,
+    slicing,
+)
+from striate.exchange.onnx.step import Rows
+
+ROWS: Rows = {
+    **activation.ROWS,
+    **arithmetic.ROWS,
+    **convolution.ROWS,
+    **normalization.ROWS,
+    **pooling.ROWS,
+    **reducing.ROWS,
+    **shaping.ROWS,
+    **slicing.ROWS,
+}
