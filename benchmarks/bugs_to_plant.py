@@ -11,6 +11,7 @@ from planted_axis_bugs import AXIS_BUGS
 from planted_loss_bugs import LOSS_BUGS
 from planted_memory_bugs import MEMORY_BUGS
 from planted_norm_bugs import NORM_BUGS
+from planted_onnx_bugs import ONNX_BUGS
 from planted_sharing_bugs import SHARING_BUGS
 
 SOURCE = Path(__file__).resolve().parent.parent / "src/striate"
@@ -329,6 +330,7 @@ BUGS = (
     *(Bug(*each) for each in ARRANGING_BUGS),
     *(Bug(*each) for each in MEMORY_BUGS),
     *(Bug(*each) for each in SHARING_BUGS),
+    *(Bug(*each) for each in ONNX_BUGS),
     *(Bug(*each) for each in AXIS_BUGS),
     *(Bug(*each) for each in NORM_BUGS),
 )

@@ -28,6 +28,8 @@ TESTS = (
     "tests/ops/test_traits.py",
     "tests/ops/test_saves.py",
     "tests/analysis/test_training_memory.py",
+    "tests/exchange/test_onnx.py",
+    "tests/exchange/test_onnx_damage.py",
     "tests/graph/test_window.py",
     "tests/graph/test_sharing.py",
     "tests/pytorch/test_one_definition.py",

@@ -34,6 +34,7 @@ from door_words import (
     VERBS,
     WORDS,
 )
+from onnx_door import onnx_file
 from striate.errors import StriateError
 
 Door = Callable[[Random], object]
@@ -388,5 +389,6 @@ DOORS: dict[str, tuple[Door, int]] = {
     "question": (question, 8_000),
     "arguments": (arguments, 4_000),
     "training": (training, 1_500),
+    "onnx": (onnx_file, 20_000),
 }
 """Each door, and how many inputs a whole run hands in."""

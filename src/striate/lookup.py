@@ -18,7 +18,7 @@ from striate.errors import (
 )
 from striate.files import read_text
 from striate.graph import Graph
-from striate.graph.captured import Captured
+from striate.graph.imported import Imported
 from striate.networks import NETWORKS
 from striate.networks import network as network_called
 from striate.notation import parse
@@ -39,8 +39,8 @@ PICTURE_HELP = (
     "numbers: a .csv or .txt file of rows, or nested lists in a .yaml file."
 )
 
-NetworkLike: TypeAlias = "Graph | Model | Captured | Path | str"
-"""A graph, a model or what was captured; or the text, name, file or run folder of one."""
+NetworkLike: TypeAlias = "Graph | Model | Imported | Path | str"
+"""A graph, a model or what was imported; or the text, name, file or run folder of one."""
 
 
 @dataclass(frozen=True)
@@ -89,10 +89,10 @@ def graph_of(network: NetworkLike) -> Graph:
     return subject if isinstance(subject, Graph) else subject.graph
 
 
-def subject_of(network: NetworkLike) -> Graph | Model | Captured:
+def subject_of(network: NetworkLike) -> Graph | Model | Imported:
     """The graph that `network` names, or the model when it is a file with weights."""
     if not isinstance(network, Path | str):
-        known = isinstance(network, Graph | Captured) or _is_model(network)
+        known = isinstance(network, Graph | Imported) or _is_model(network)
         return network if known else parse(network)  # type: ignore[arg-type]  # it says so
     word = str(network)
     if _looks_like_notation(word):
@@ -102,14 +102,14 @@ def subject_of(network: NetworkLike) -> Graph | Model | Captured:
     if word.endswith(".safetensors") or Path(word).is_dir():
         return model_of(word)
     if word.endswith(".onnx"):
-        return _captured(word)
+        return _imported(word)
     if name_of(word) not in NETWORKS and Path(word).is_file():
         kind = kind_of(word) or "a file of another kind"
         raise UnknownNameError(f"{word} is {kind}, not a network", remedy=HELP)
     return parse(network_called(word).notation)
 
 
-def _captured(file: str) -> Captured:
+def _imported(file: str) -> Imported:
     from striate.exchange.onnx import read_onnx
 
     return read_onnx(file)
@@ -121,7 +121,7 @@ def _is_model(network: object) -> bool:
     return isinstance(network, Model)
 
 
-def checkable_of(network: NetworkLike) -> Graph | Model | Captured:
+def checkable_of(network: NetworkLike) -> Graph | Model | Imported:
     """As `subject_of`, but a large network of the catalog in its form for smaller pictures."""
     known = NETWORKS.get(name_of(network)) if isinstance(network, str) else None
     return parse(known.small) if known is not None and known.small else subject_of(network)
@@ -222,7 +222,7 @@ def explainable_of(
             raise WeightsError(
                 f"{called} has its own weights", remedy="Leave out seed and weights."
             )
-        if isinstance(subject, Captured):
+        if isinstance(subject, Imported):
             return Weighted(subject.graph, subject.weights, _SCALED, subject.classes)
         return subject
     from striate.exchange.written import check_complete, read_weights

@@ -16,7 +16,7 @@ onnx = pytest.importorskip("onnx")
 from exchange.onnx_files import NEW, OLD, File, judged, one_node, saved  # noqa: E402
 from striate.analysis.table import table  # noqa: E402
 from striate.exchange.onnx import read_onnx  # noqa: E402
-from striate.graph.captured import Captured  # noqa: E402
+from striate.graph.imported import Imported  # noqa: E402
 from striate.ops import Opaque  # noqa: E402
 from striate.reference import run  # noqa: E402
 
@@ -25,7 +25,7 @@ def title(file: File) -> str:
     return f"{file.kind}-{file.version}"
 
 
-def outputs(captured: Captured, x: Any) -> list[Any]:
+def outputs(captured: Imported, x: Any) -> list[Any]:
     """The values of the network's ends, the scores first."""
     values = run(captured.graph, captured.weights, x.astype(np.float64)).values
     ends = [captured.graph.scores.name, *(each.node for each in captured.graph.auxiliary)]

@@ -120,7 +120,7 @@ def _inferred(model: Any, item: Item) -> list[Value]:
     for each in known.graph.output:
         tensor = each.type.tensor_type
         dims = [d.dim_value if d.HasField("dim_value") else 0 for d in tensor.shape.dim]
-        if not tensor.HasField("shape") or min(dims, default=1) < 1:
+        if not tensor.HasField("shape") or min(dims, default=1) < 1 or not tensor.elem_type:
             raise OnnxError(f"{item.title} makes a value whose size depends on the numbers in it")
         found.append(Value(tuple(dims), helper.tensor_dtype_to_np_dtype(tensor.elem_type)))
     return found

@@ -79,10 +79,11 @@ def read(path: Path) -> Content:
         raise OnnxError(f"{path} has {len(graph.node):,} nodes, more than {MOST_NODES:,}")
     if graph.sparse_initializer:
         raise OnnxError(f"{path} holds sparse arrays", remedy="Store them as dense ones.")
-    arrays = {each.name: array_of(each, path.parent) for each in graph.initializer}
-    inputs = {each.name: _declared(each) for each in graph.input if each.name not in arrays}
+    arrays = {_text(each.name): array_of(each, path.parent) for each in graph.initializer}
+    declared = {_text(each.name): each for each in graph.input}
+    inputs = {name: _declared(each) for name, each in declared.items() if name not in arrays}
     items = tuple(_item(node, path.parent) for node in graph.node)
-    outputs = tuple(each.name for each in graph.output)
+    outputs = tuple(_text(each.name) for each in graph.output)
     if not inputs or not outputs:
         raise OnnxError(f"{path} holds no network: it names no {'output' if inputs else 'input'}")
     _check_order(items, outputs, {*arrays, *inputs})
@@ -93,7 +94,6 @@ def _parsed(content: bytes, path: Path) -> Any:
     model = onnx().ModelProto()
     try:
         model.ParseFromString(content)
-        # A field that cannot be text shows when it is written again.
         if model.functions:
             model = onnx("inliner").inline_local_functions(model)
     except Exception as problem:  # the parser's own kinds of error differ by its version
@@ -135,14 +135,20 @@ def _item(node: Any, folder: Path) -> Item:
             remedy="Only ONNX's own operators are read.",
         )
     attributes = dict(_attributes(node, folder))
-    metadata = {each.key: each.value for each in node.metadata_props}
-    ends = tuple(node.input), tuple(node.output)
-    return Item(node.op_type, node.name, *ends, attributes, metadata, node)
+    metadata = {_text(each.key): _text(each.value) for each in node.metadata_props}
+    ends = tuple(map(_text, node.input)), tuple(map(_text, node.output))
+    return Item(_text(node.op_type), _text(node.name), *ends, attributes, metadata, node)
+
+
+def _text(field: str | bytes) -> str:
+    """A name; protobuf gives bytes where a file holds what is no text."""
+    return field if isinstance(field, str) else field.decode("utf-8", "replace")
 
 
 def _attributes(node: Any, folder: Path) -> Iterator[tuple[str, Any]]:
     types = onnx().AttributeProto
     for each in node.attribute:
+        name = _text(each.name)
         if each.type in (types.GRAPH, types.GRAPHS):
             raise OnnxError(
                 f"{node.op_type} {shown(node.name)} holds a network that runs or not, by its data",
@@ -150,21 +156,21 @@ def _attributes(node: Any, folder: Path) -> Iterator[tuple[str, Any]]:
             )
         match each.type:
             case types.FLOAT:
-                yield each.name, _shortest(each.f)
+                yield name, _shortest(each.f)
             case types.INT:
-                yield each.name, int(each.i)
+                yield name, int(each.i)
             case types.STRING:
-                yield each.name, each.s.decode("utf-8", "replace")
+                yield name, each.s.decode("utf-8", "replace")
             case types.TENSOR:
-                yield each.name, array_of(each.t, folder)
+                yield name, array_of(each.t, folder)
             case types.FLOATS:
-                yield each.name, tuple(map(_shortest, each.floats))
+                yield name, tuple(map(_shortest, each.floats))
             case types.INTS:
-                yield each.name, tuple(map(int, each.ints))
+                yield name, tuple(map(int, each.ints))
             case types.STRINGS:
-                yield each.name, tuple(text.decode("utf-8", "replace") for text in each.strings)
+                yield name, tuple(text.decode("utf-8", "replace") for text in each.strings)
             case _:
-                raise OnnxError(f"{node.op_type} {shown(node.name)} has {shown(each.name)}, "
+                raise OnnxError(f"{node.op_type} {shown(node.name)} has {shown(name)}, "
                                 "which is of no known type")  # fmt: skip
 
 

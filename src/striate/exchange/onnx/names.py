@@ -69,7 +69,8 @@ def named(drafts: Iterable[Draft], mains: Sequence[str], taken: dict[str, str]) 
         if path and often[path] == 1 and path not in folders:
             names[each.node.name] = chosen.free(path)
         elif path:
-            names[each.node.name] = chosen.free(f"{path}.{verb}")
+            whole = path if path.split(".")[-1] == verb else f"{path}.{verb}"
+            names[each.node.name] = chosen.free(whole)
         else:
             names[each.node.name] = chosen.free(_own(each)) or chosen.counted(each.node.operator)
     by_item = {id(each.item): names[each.node.name] for each in main}

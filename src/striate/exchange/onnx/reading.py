@@ -19,10 +19,13 @@ from striate.exchange.onnx.patterns import recognized
 from striate.exchange.onnx.rows import ROWS
 from striate.exchange.onnx.step import Flow, Made, NotOurs, Step
 from striate.graph import Auxiliary, Graph, Node
-from striate.graph.captured import Captured
 from striate.graph.check import is_name
+from striate.graph.imported import Imported
 from striate.graph.settings import shown
 from striate.ops import Input, Opaque
+
+LONGEST = 1 << 19
+"""Cells of one axis of an input: more are a slip, and would be counted for minutes."""
 
 SAME_FOR_ALL = (
     *("Cast", "Identity", "Dropout", "Expand", "Reshape", "Flatten", "Squeeze", "Unsqueeze"),
@@ -31,7 +34,7 @@ SAME_FOR_ALL = (
 """Operators that compute no numbers, and so do with whole ones what they do with others."""
 
 
-def read_onnx(path: Path | str, *, size: tuple[int, ...] | None = None) -> Captured:
+def read_onnx(path: Path | str, *, size: tuple[int, ...] | None = None) -> Imported:
     """The network in an ONNX file, with its weights; PyTorch is not loaded.
 
     The first axis of every input is that of the pictures, of which there may be any number. Nodes
@@ -70,7 +73,7 @@ class _Reader:
         reads = [name for item in content.items for name in item.inputs]
         self._uses = Counter([*reads, *content.outputs])
 
-    def read(self) -> Captured:
+    def read(self) -> Imported:
         """The whole of it."""
         batches = {sizes[0] for _, sizes in self._content.inputs.values() if sizes}
         self._batch = next((n for n in batches if n), 1) if len(batches) == 1 else 1
@@ -97,6 +100,10 @@ class _Reader:
             )
         number = onnx().TensorProto.DataType.Value(kind) if kind in _TYPES else 1
         dtype = onnx("helper").tensor_dtype_to_np_dtype(number)
+        if max(whole) > LONGEST:
+            raise OnnxError(
+                f"the input {shown(name)} is {max(whole):,} long, more than {LONGEST:,}"
+            )
         key = self._drafts.add(None, Input(whole), (), {})
         self._entrances[key] = name if is_name(name) and len(name) < 100 else "input"
         self._values[name] = Flow(key, dtype)
@@ -199,7 +206,7 @@ class _Reader:
             self._values[name] = Flow(key, value.dtype)
             self._opaque_notes[key] = f"{item.title} stays opaque: {reason}"
 
-    def _finished(self) -> Captured:
+    def _finished(self) -> Imported:
         ends = list[str]()
         for name in self._content.outputs:
             found = self._values[name]
@@ -225,7 +232,7 @@ class _Reader:
         exits = tuple(Auxiliary(names[key], 0.0) for key in ends[1:])
         graph = Graph((*nodes.values(), last), exits)
         self._notes += [text for key, text in self._opaque_notes.items() if key in kept]
-        return Captured(graph, self._weights(graph, drafts, names), tuple(self._all_notes()))
+        return Imported(graph, self._weights(graph, drafts, names), tuple(self._all_notes()))
 
     def _weights(
         self, graph: Graph, drafts: list[Draft], names: Mapping[str, str]

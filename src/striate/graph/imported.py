@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, repr=False)
-class Captured(Displayed):
-    """A module or a file of others as a network of ours. It goes wherever a model goes.
+class Imported(Displayed):
+    """A file of others as a network of ours. It goes wherever a model goes.
 
     Args:
         graph: the network.
         weights: node -> weight name -> array, statistics and constants included.
-        notes: what was folded, left out, or stays opaque; one sentence each.
+        notes: what was left out, and what stays opaque and why; one sentence each.
         classes: names by index of the scores, where they are known.
     """
 
