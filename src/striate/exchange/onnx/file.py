@@ -20,9 +20,6 @@ from striate.ops.arrays import Array
 MOST_BYTES = (1 << 31) - 1
 """What a protobuf may be; larger networks keep their weights in files beside it."""
 
-NEWEST, OLDEST = 26, 1
-"""The versions of the operators that are read."""
-
 
 @dataclass(frozen=True)
 class Item:
@@ -109,10 +106,11 @@ def _parsed(content: bytes, path: Path) -> Any:
 def _version(model: Any) -> int:
     found = [each.version for each in model.opset_import if each.domain in ("", "ai.onnx")]
     version = found[0] if found else 1
-    if not OLDEST <= version <= NEWEST:
+    newest = onnx("defs").onnx_opset_version()
+    if not 1 <= version <= newest:
         raise OnnxError(
             f"the file was written for version {version} of ONNX's operators",
-            remedy=f"Versions {OLDEST} to {NEWEST} are read.",
+            remedy=f"The onnx package that is installed knows 1 to {newest}.",
         )
     return int(version)
 

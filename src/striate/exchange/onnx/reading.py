@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,12 +18,14 @@ from striate.exchange.onnx.names import named
 from striate.exchange.onnx.package import onnx
 from striate.exchange.onnx.patterns import recognized
 from striate.exchange.onnx.rows import ROWS
-from striate.exchange.onnx.step import Flow, Made, NotOurs, Step
+from striate.exchange.onnx.step import Flow, Made, MixesError, NotOurs, Step
 from striate.graph import Auxiliary, Graph, Node
 from striate.graph.check import is_name
 from striate.graph.imported import Imported
 from striate.graph.settings import shown
 from striate.ops import Input, Opaque
+
+_APART = "Only networks that keep pictures apart along the first axis are read."
 
 LONGEST = 1 << 19
 """Cells of one axis of an input: more are a slip, and would be counted for minutes."""
@@ -134,7 +137,9 @@ class _Reader:
             if item.kind == "Cast":
                 dtype = np.dtype(np.float32)
         except (NotOurs, ShapeError, SettingError) as error:
-            reason = error.what.replace("{self}", "it")
+            reason = re.sub(r"\{self\}|\bn\d+\b", "it", error.what)
+        except MixesError as error:
+            raise OnnxError(f"{item.title} cannot be read: {error}", remedy=_APART) from None
         except StriateError:
             raise
         except Exception as problem:  # settings of wrong types: whatever a row meets in them
@@ -180,7 +185,7 @@ class _Reader:
     def _opaque(self, item: Item, inputs: tuple[Flow | Known | None, ...], reason: str) -> None:
         """A node that stays as it is, computed by the onnx package."""
         given = [
-            Value((self._batch, *self._drafts.spec(each.key).shape), each.dtype)
+            Value((1, *self._drafts.spec(each.key).shape), each.dtype)
             if isinstance(each, Flow)
             else None if each is None else each.array
             for each in inputs
@@ -192,12 +197,12 @@ class _Reader:
         for name, value in zip(names, values, strict=True):
             if not self._uses[name]:
                 continue
-            if len(value.shape) < 2 or value.shape[0] != self._batch:
+            if len(value.shape) < 2 or value.shape[0] != 1:
                 sizes = "x".join(map(str, value.shape)) or "one number"
                 raise OnnxError(
-                    f"{item.title} makes {sizes} of {self._batch} pictures, without an axis for "
-                    f"them, and {reason}",
-                    remedy="Only networks that keep pictures apart along the first axis are read.",
+                    f"{item.title} makes {sizes} of one picture, without an axis for pictures, "
+                    f"and {reason}",
+                    remedy=_APART,
                 )
             function = OneNode(item.title, model.SerializeToString(), kinds, name)
             operator = Opaque(f"onnx.{item.kind}", value.shape[1:], function)

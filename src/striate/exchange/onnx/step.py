@@ -22,6 +22,10 @@ class NotOurs(OnnxError):
     """A node that no operators of ours compute; it stays opaque, for this reason."""
 
 
+class MixesError(OnnxError):
+    """A node that mixes pictures with each other, or moves them to another axis."""
+
+
 @dataclass(frozen=True)
 class Flow:
     """A value that depends on the picture: the draft that makes it, and the type of its numbers."""
@@ -119,7 +123,7 @@ class Step:
         if not -rank <= axis < rank:
             raise OnnxError(f"{self.item.title} names the axis {axis} of {rank}")
         if axis % rank == 0:
-            raise NotOurs("it works along the axis of the pictures")
+            raise MixesError("it works along the axis of the pictures")
         return axis % rank - 1
 
     def axes(self, axes: Iterable[int], rank: int | None = None) -> tuple[int, ...]:

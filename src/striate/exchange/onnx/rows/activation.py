@@ -9,7 +9,7 @@ import numpy as np
 
 from striate import ops
 from striate.exchange.onnx.constants import Known
-from striate.exchange.onnx.step import Made, NotOurs, Row, Rows, Step
+from striate.exchange.onnx.step import Made, MixesError, NotOurs, Row, Rows, Step
 from striate.graph import Operator
 
 
@@ -46,7 +46,7 @@ def _prelu(step: Step) -> Made:
     if own and slope.array.size == channels:
         return step.add(ops.PReLU(shared=False), weight=_flat(slope))
     if (len(shape) > rank and shape[0] != 1) or len(shape) > rank + 1:
-        raise NotOurs("its slopes have more axes than its input")
+        raise MixesError("an array of the file stands for several pictures")
     sizes = (*[1] * (rank - len(shape)), *shape[-rank:])
     weight = Known(slope.array.reshape(sizes), slope.weight, slope.shared)
     return step.add(ops.PReLU(size=sizes), weight=weight)

@@ -14,7 +14,7 @@ import numpy as np
 from striate import ops
 from striate.exchange.onnx.constants import Known
 from striate.exchange.onnx.rows.activation import bounded
-from striate.exchange.onnx.step import Flow, Made, NotOurs, Row, Rows, Step
+from striate.exchange.onnx.step import Flow, Made, MixesError, NotOurs, Row, Rows, Step
 from striate.graph import Operator
 from striate.ops.arrays import Array
 
@@ -66,7 +66,7 @@ def _aligned(step: Step, given: Known, x: str) -> Known:
     if array.ndim == rank + 1 and array.shape[0] == 1:
         array = array[0]
     if array.ndim > rank:
-        raise NotOurs("an array of the file stands for several pictures")
+        raise MixesError("an array of the file stands for several pictures")
     sizes = (*[1] * (rank - array.ndim), *array.shape)
     return Known(array.reshape(sizes), given.weight, given.shared)
 

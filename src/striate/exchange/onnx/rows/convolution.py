@@ -6,7 +6,7 @@ import numpy as np
 
 from striate.exchange.onnx.constants import Known
 from striate.exchange.onnx.rows.windows import padding, spatial
-from striate.exchange.onnx.step import Given, Made, NotOurs, Rows, Step
+from striate.exchange.onnx.step import Given, Made, MixesError, NotOurs, Rows, Step
 from striate.graph import Padding
 from striate.ops import Constant, Conv, Dense, MatMul, TransposedConv
 from striate.ops.arrays import Array
@@ -82,6 +82,8 @@ def _gemm(step: Step) -> Made:
     added = step.known(2)
     if added is None:
         return step.add(Dense(outputs, bias=False), weight=weight)
+    if added.array.ndim > 1 and added.array.shape[0] > 1:
+        raise MixesError("an array of the file stands for several pictures")
     last = added.array.shape[-1] if added.array.ndim else 1
     if added.array.size not in (1, outputs) or last != added.array.size:
         raise NotOurs("what it adds is no bias")
@@ -118,7 +120,7 @@ def _before(step: Step, matrix: Known) -> Made:
     flow = step.flow(1)
     spec = step.drafts.spec(flow)
     if spec.rank < 2:
-        raise NotOurs("it adds up over pictures")
+        raise MixesError("it adds up over pictures")
     if matrix.array.ndim != 2:
         left = _constant(step, matrix.array, spec.rank)
         return step.add(MatMul(), left, flow)

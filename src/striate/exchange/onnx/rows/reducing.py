@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from striate import ops
-from striate.exchange.onnx.step import Made, NotOurs, Row, Rows, Step
+from striate.exchange.onnx.step import Made, MixesError, Row, Rows, Step
 from striate.graph import Operator
 
 Reducer = type[ops.Mean] | type[ops.Sum] | type[ops.Max] | type[ops.Min]
@@ -18,7 +18,7 @@ def reduced(step: Step, reducer: Reducer, x: str) -> str:
     if named is None and step.get("noop_with_empty_axes", 0):
         return x
     if named is None:
-        raise NotOurs("it works along the axis of the pictures")
+        raise MixesError("it works along the axis of the pictures")
     axes = step.axes(named)
     if reducer is ops.Mean and rank > 1 and axes == tuple(range(1, rank)) and keep:
         return step.add(ops.GlobalAveragePool(), x)

@@ -10,7 +10,7 @@ import numpy as np
 from striate import ops
 from striate.errors import OnnxError
 from striate.exchange.onnx.constants import Known, reshaped
-from striate.exchange.onnx.step import Flow, Made, NotOurs, Rows, Step
+from striate.exchange.onnx.step import Flow, Made, MixesError, NotOurs, Rows, Step
 from striate.ops.arrays import Array
 
 
@@ -18,7 +18,7 @@ def shaped(step: Step, sizes: tuple[int, ...], x: str = "") -> str:
     """The first input with other axes, all of them given; the pictures must stay apart."""
     x = x or step.x
     if not sizes or sizes[0] != step.batch:
-        raise NotOurs("it mixes the axis of the pictures with others")
+        raise MixesError("it mixes the axis of the pictures with others")
     if len(sizes) == 1:
         raise NotOurs("it leaves no axis beside that of the pictures")
     old = step.drafts.spec(x).shape
@@ -68,7 +68,7 @@ def _transpose(step: Step) -> Made:
     if sorted(order) != list(range(rank)):
         raise OnnxError(f"{step.item.title} has the order {order} for {rank} axes")
     if order[0] != 0:
-        raise NotOurs("it moves the axis of the pictures")
+        raise MixesError("it moves the axis of the pictures")
     rest = tuple(k - 1 for k in order[1:])
     return step.x if rest == tuple(sorted(rest)) else step.add(ops.Permute(rest))
 
@@ -106,16 +106,16 @@ def _expand(step: Step) -> Made:
     sizes = np.broadcast_shapes(step.sizes, wanted)
     before = (1,) * (len(sizes) - len(step.sizes))
     if before:
-        raise NotOurs("it puts axes before that of the pictures")
+        raise MixesError("it puts axes before that of the pictures")
     if sizes[0] != step.batch:
-        raise NotOurs("it repeats pictures")
+        raise MixesError("it repeats pictures")
     return step.x if sizes == step.sizes else step.add(ops.Expand(sizes[1:]))
 
 
 def _tile(step: Step) -> Made:
     times = step.numbers("repeats", 1) or ()
     if len(times) != len(step.sizes) or times[0] != 1:
-        raise NotOurs("it repeats pictures")
+        raise MixesError("it repeats pictures")
     x = step.x
     for axis, count in enumerate(times[1:]):
         if count != 1:
@@ -137,8 +137,10 @@ def _pad(step: Step) -> Made:
         raise OnnxError(f"{step.item.title} has {len(pads)} numbers for {len(axes)} axes")
     sides = dict.fromkeys(range(rank + 1), (0, 0))
     sides |= dict(zip(axes, zip(pads[: len(axes)], pads[len(axes) :], strict=True), strict=True))
-    if sides.pop(0) != (0, 0) or min(pads, default=0) < 0:
-        raise NotOurs("it pads the axis of the pictures, or by fewer than no cells")
+    if sides.pop(0) != (0, 0):
+        raise MixesError("it adds pictures")
+    if min(pads, default=0) < 0:
+        raise NotOurs("it pads by fewer than no cells")
     whole = tuple(sides.values())
     mode = step.get("mode", "constant")
     if not any(map(any, whole)):
@@ -166,10 +168,10 @@ def _resize(step: Step) -> Made:
         raise NotOurs(f"it interpolates at other places ({where})")
     if where == "pytorch_half_pixel" and min(sizes) == 1 != max(old):
         raise NotOurs("it makes one cell in a way of its own")
-    if not by_size and not same and not corners:
+    if not by_size and (corners or not same):
         raise NotOurs("its factors and its sizes differ")
     word = {"cubic": "bicubic"}.get(mode) or {1: "linear", 2: "bilinear", 3: "trilinear"}[len(old)]
-    if by_size or corners:
+    if by_size:
         return step.add(ops.Resize(size=sizes, mode=word, align_corners=corners))  # type: ignore[arg-type]
     return step.add(ops.Resize(scales[0], mode=word))  # type: ignore[arg-type]
 
@@ -267,7 +269,8 @@ def _space_to_depth(step: Step) -> Made:
     channels, height, width = _map(step)
     rows, columns = height // factor, width // factor
     split = step.add(ops.Reshape((channels, rows, factor, columns, factor)))
-    turned = step.add(ops.Permute((2, 4, 0, 1, 3)), split)
+    order = (0, 2, 4, 1, 3) if step.get("mode", "DCR") == "CRD" else (2, 4, 0, 1, 3)
+    turned = step.add(ops.Permute(order), split)
     return step.add(ops.Reshape((channels * factor**2, rows, columns)), turned)
 
 
