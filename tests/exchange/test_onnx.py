@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -13,12 +15,16 @@ from torch import nn
 
 onnx = pytest.importorskip("onnx")
 
-from exchange.onnx_files import NEW, OLD, File, judged, one_node, saved  # noqa: E402
+from exchange.onnx_files import NEW, OLD, File, ints, judged, model, one_node, saved  # noqa: E402
 from striate.analysis.table import table  # noqa: E402
+from striate.analysis.verify import verify  # noqa: E402
+from striate.analysis.why.inquiry import why  # noqa: E402
+from striate.errors import ModelFileError  # noqa: E402
 from striate.exchange.onnx import read_onnx  # noqa: E402
 from striate.graph.imported import Imported  # noqa: E402
 from striate.ops import Opaque  # noqa: E402
 from striate.reference import run  # noqa: E402
+from striate.training.subject import subject_of  # noqa: E402
 
 
 def title(file: File) -> str:
@@ -158,3 +164,42 @@ def test_what_pytorch_exports_computes_what_the_module_does(dynamo: bool, tmp_pa
     assert {"SiLU", "GELU", "GroupNorm", "LayerNorm", "HardSigmoid", "Scale", "Affine"} <= kinds
     names = [node.name for node in captured.graph]
     assert {"conv1", "act", "layers.0", "squeeze", "excite", "head", "fc"} <= set(names), names
+
+
+def test_axes_are_those_of_the_file_wherever_channels_stand(tmp_path: Path) -> None:
+    """A picture with channels last, and axes that move the one of the pictures for a while."""
+    helper = onnx.helper
+    nodes = [
+        helper.make_node("Transpose", ["x"], ["t"], perm=[0, 2, 3, 1]),
+        helper.make_node("Concat", ["t", "t"], ["c"], axis=1),
+        helper.make_node("Slice", ["c", "one", "five", "one"], ["s"]),
+        helper.make_node("Softmax", ["s"], ["m"], axis=1),
+        helper.make_node("Transpose", ["m"], ["q"], perm=[1, 3, 0, 2]),
+        helper.make_node("Split", ["q"], ["k0", "k1"], axis=0, num_outputs=2),
+        helper.make_node("Gather", ["k1", "last"], ["g"], axis=0),
+        helper.make_node("Slice", ["g", "one", "five", "none"], ["h"]),
+        helper.make_node("Squeeze", ["h", "none"], ["i"]),
+        helper.make_node("Relu", ["i"], ["y"]),
+    ]
+    given = {"one": ints(1), "five": ints(5), "none": ints(0), "last": np.array(1)}
+    whole = model(nodes, ("N", 2, 3, 7), given)
+    x = np.random.default_rng(3).standard_normal((4, 2, 3, 7)).astype(np.float32)
+    (found,) = outputs(read_onnx(saved(whole, tmp_path)), x)
+    np.testing.assert_allclose(found, judged(whole, x)[0], rtol=1e-5, atol=1e-6)
+
+
+def test_a_file_stands_where_a_network_does(tmp_path: Path) -> None:
+    path = saved(one_node(NEW[0]), tmp_path)
+    code = (
+        f"import sys, striate; print(striate.table({str(path)!r})); print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "conv1" in done.stdout
+    assert done.stdout.strip().endswith("False")
+    assert verify(str(path)).ok
+    x = np.random.default_rng(4).standard_normal((1, 4, 6, 8))
+    answer = why(str(path), x, "conv1[2,1,1]")
+    (wanted,) = judged(one_node(NEW[0]), x.astype(np.float32))
+    assert answer.stored == pytest.approx(wanted[0, 2, 1, 1], rel=1e-4)
+    with pytest.raises(ModelFileError, match="not trained"):
+        subject_of(str(path))

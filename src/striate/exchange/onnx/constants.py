@@ -39,7 +39,7 @@ class Known:
 Inputs: TypeAlias = Sequence[Array]
 Maker: TypeAlias = Callable[[Item, Inputs], Array]
 
-MOVES = ("Identity", "Reshape", "Unsqueeze", "Squeeze", "Transpose", "Flatten")
+MOVES = ("Identity", "Reshape", "Unsqueeze", "Squeeze", "Transpose", "Flatten", "Expand")
 """What leaves a weight the weight it was."""
 
 
@@ -265,7 +265,8 @@ def folded(item: Item, inputs: Sequence[Known | None], version: int) -> list[Kno
     except Exception as problem:  # whatever NumPy says of settings that mean nothing
         raise OnnxError(f"{item.title} cannot be computed: {problem}") from None
     first = inputs[0] if inputs else None
-    if first is not None and first.weight and item.kind in MOVES:
+    whole = first is not None and made[0].size == first.array.size
+    if first is not None and first.weight and whole and item.kind in MOVES:
         return [Known(made[0], first.weight)]
     named = item.outputs[0] if item.kind == "ConstantOfShape" and made[0].size > 1 else ""
     return [Known(each, named) for each in made]

@@ -18,7 +18,7 @@ from striate.exchange.onnx.names import named
 from striate.exchange.onnx.package import onnx
 from striate.exchange.onnx.patterns import recognized
 from striate.exchange.onnx.rows import ROWS
-from striate.exchange.onnx.step import Flow, Made, MixesError, NotOurs, Step
+from striate.exchange.onnx.step import Flow, Made, MixesError, NotOurs, Placed, Step
 from striate.graph import Auxiliary, Graph, Node
 from striate.graph.check import is_name
 from striate.graph.imported import Imported
@@ -29,6 +29,9 @@ _APART = "Only networks that keep pictures apart along the first axis are read."
 
 LONGEST = 1 << 19
 """Cells of one axis of an input: more are a slip, and would be counted for minutes."""
+
+FOLLOWS = ("Transpose", "Gather", "Split", "Slice", "Squeeze", "Identity", "Cast", "Dropout")
+"""Operators that find the axis of the pictures wherever it is."""
 
 SAME_FOR_ALL = (
     *("Cast", "Identity", "Dropout", "Expand", "Reshape", "Flatten", "Squeeze", "Unsqueeze"),
@@ -116,7 +119,7 @@ class _Reader:
         inputs = tuple(self._values[name] if name else None for name in item.inputs)
         first = inputs[0] if inputs else None
         if item.kind in ("Shape", "Size") and isinstance(first, Flow):
-            sizes = (self._batch, *self._drafts.spec(first.key).shape)
+            sizes = first.sizes(self._batch, self._drafts.spec(first.key))
             whole = np.array(int(np.prod(sizes)), np.int64)
             made = shape_of(item, sizes) if item.kind == "Shape" else whole
             self._values[item.outputs[0]] = Known(made)
@@ -147,23 +150,26 @@ class _Reader:
         if reason:
             self._opaque(item, inputs, reason)
             return
-        for name, key in zip(
-            item.outputs, (made,) if isinstance(made, str) else made, strict=False
-        ):
+        at = made.at if isinstance(made, Placed) else flows[0].at
+        whole = made.key if isinstance(made, Placed) else made
+        keys = (whole,) if isinstance(whole, str) else whole
+        for name, key in zip(item.outputs, keys, strict=False):
             if name and key is not None:
                 key = recognized(self._drafts, key)
                 self._mains.append(key)
-                self._values[name] = Flow(key, dtype)
+                self._values[name] = Flow(key, dtype, at)
 
     def _by_row(
         self, item: Item, inputs: tuple[Flow | Known | None, ...], flows: list[Flow]
     ) -> Made:
+        if item.kind not in FOLLOWS and any(each.at for each in flows):
+            raise MixesError("the axis of the pictures was moved before it")
         if item.kind not in ROWS:
             raise NotOurs("there is no operator for it here")
         if item.kind not in SAME_FOR_ALL and any(each.dtype.kind != "f" for each in flows):
             raise NotOurs("it computes with whole numbers")
         made = ROWS[item.kind](self._as_step(item, inputs))
-        others = item.outputs[1:] if isinstance(made, str) else ()
+        others = () if isinstance(made, tuple) else item.outputs[1:]
         if any(name and self._uses[name] for name in others):
             raise NotOurs("more than its first output is read")
         return made
@@ -215,6 +221,8 @@ class _Reader:
         ends = list[str]()
         for name in self._content.outputs:
             found = self._values[name]
+            if isinstance(found, Flow) and found.at:
+                raise OnnxError(f"the output {shown(name)} does not begin with the pictures")
             if isinstance(found, Flow) and found.key not in ends:
                 ends.append(found.key)
         if not ends:

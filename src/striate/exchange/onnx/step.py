@@ -12,6 +12,7 @@ from striate.errors import OnnxError
 from striate.exchange.onnx.constants import Known
 from striate.exchange.onnx.file import Item
 from striate.graph import Operator, Spec
+from striate.ops import Flatten, Reshape
 from striate.ops.arrays import Array
 
 if TYPE_CHECKING:
@@ -28,10 +29,29 @@ class MixesError(OnnxError):
 
 @dataclass(frozen=True)
 class Flow:
-    """A value that depends on the picture: the draft that makes it, and the type of its numbers."""
+    """A value that depends on the picture.
+
+    Args:
+        key: the draft that makes it, in which the pictures always stand first.
+        dtype: the type of its numbers.
+        at: which of its axes is that of the pictures, in the file.
+    """
 
     key: str
     dtype: np.dtype[Any]
+    at: int = 0
+
+    def sizes(self, batch: int, spec: Spec) -> tuple[int, ...]:
+        """The length of all axes, as the file has them."""
+        return (*spec.shape[: self.at], batch, *spec.shape[self.at :])
+
+
+@dataclass(frozen=True)
+class Placed:
+    """What a row made, where the axis of the pictures is not where it was."""
+
+    key: str
+    at: int
 
 
 Given: TypeAlias = Known | Array
@@ -72,7 +92,13 @@ class Step:
     @property
     def sizes(self) -> tuple[int, ...]:
         """The lengths of all axes of the first input."""
-        return (self.batch, *self.spec.shape)
+        return (*self.spec.shape[: self.at], self.batch, *self.spec.shape[self.at :])
+
+    @property
+    def at(self) -> int:
+        """Which of them is that of the pictures."""
+        first = self.inputs[0]
+        return first.at if isinstance(first, Flow) else 0
 
     @property
     def per_channel(self) -> tuple[int, ...]:
@@ -122,9 +148,25 @@ class Step:
         rank = self.spec.rank + 1 if rank is None else rank
         if not -rank <= axis < rank:
             raise OnnxError(f"{self.item.title} names the axis {axis} of {rank}")
-        if axis % rank == 0:
+        axis %= rank
+        if axis == self.at:
             raise MixesError("it works along the axis of the pictures")
-        return axis % rank - 1
+        return axis - (axis > self.at)
+
+    def called(self, axis: int, x: str = "") -> str | int:
+        """How a setting names an axis: by its number, but for channels that stand first."""
+        first = self.drafts.spec(x or self.x).axes[0] in ("channel", "unit")
+        return "channel" if axis == 0 and first else axis
+
+    def without(self, gone: tuple[int, ...], x: str = "") -> Placed:
+        """A value without some axes of length 1, numbered as ours are."""
+        x = x or self.x
+        shape = self.drafts.spec(x).shape
+        left = tuple(n for k, n in enumerate(shape) if k not in gone)
+        if not left:
+            raise NotOurs("it leaves no axis beside that of the pictures")
+        made = x if left == shape else self.add(Flatten() if len(left) == 1 else Reshape(left), x)
+        return Placed(made, self.at - sum(k < self.at for k in gone))
 
     def axes(self, axes: Iterable[int], rank: int | None = None) -> tuple[int, ...]:
         """Several of them, in order."""
@@ -136,7 +178,7 @@ class Step:
         return self.drafts.add(self.item, operator, read, weights)
 
 
-Made: TypeAlias = str | tuple[str | None, ...]
+Made: TypeAlias = str | Placed | tuple[str | None, ...]
 Row: TypeAlias = Callable[[Step], Made]
 Rows: TypeAlias = Mapping[str, Row]
 

@@ -88,10 +88,10 @@ def _exponential(whole: type[ops.Softmax] | type[ops.LogSoftmax]) -> Row:
         axis = step.axis(step.get("axis", -1 if new else 1))
         sizes = step.spec.shape
         if new or all(n == 1 for n in sizes[axis + 1 :]):
-            return step.add(whole(axis=axis or "channel"))
+            return step.add(whole(axis=step.called(axis)))
         # Older versions normalize over that axis and all behind it.
         flat = step.add(ops.Reshape((*sizes[:axis], int(np.prod(sizes[axis:])))))
-        return step.add(ops.Reshape(sizes), step.add(whole(axis=axis or "channel"), flat))
+        return step.add(ops.Reshape(sizes), step.add(whole(axis=step.called(axis, flat)), flat))
 
     return row
 

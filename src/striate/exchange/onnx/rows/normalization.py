@@ -70,8 +70,8 @@ def _local_response_norm(step: Step) -> Made:
     if size % 2:
         return step.add(operator)
     # An even neighborhood reaches further up there and further down here.
-    turned = step.add(operator, step.add(ops.Flip("channel")))
-    return step.add(ops.Flip("channel"), turned)
+    turned = step.add(operator, step.add(ops.Flip(step.called(0))))
+    return step.add(ops.Flip(step.called(0, turned)), turned)
 
 
 ROWS: Rows = {

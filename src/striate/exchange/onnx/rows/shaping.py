@@ -10,7 +10,7 @@ import numpy as np
 from striate import ops
 from striate.errors import OnnxError
 from striate.exchange.onnx.constants import Known, reshaped
-from striate.exchange.onnx.step import Flow, Made, MixesError, NotOurs, Rows, Step
+from striate.exchange.onnx.step import Flow, Made, MixesError, NotOurs, Placed, Rows, Step
 from striate.ops.arrays import Array
 
 
@@ -45,13 +45,12 @@ def _flatten(step: Step) -> Made:
 
 def _squeeze(step: Step) -> Made:
     named = step.numbers("axes", 1)
-    sizes = step.sizes
     if named is None:
-        return shaped(step, (sizes[0], *(n for n in sizes[1:] if n != 1)))
-    gone = {axis + 1 for axis in step.axes(named)}
-    if any(sizes[k] != 1 for k in gone):
+        return step.without(tuple(k for k, n in enumerate(step.spec.shape) if n == 1))
+    gone = step.axes(named)
+    if any(step.spec.shape[k] != 1 for k in gone):
         raise OnnxError(f"{step.item.title} drops an axis that is not 1 long")
-    return shaped(step, tuple(n for k, n in enumerate(sizes) if k not in gone))
+    return step.without(gone)
 
 
 def _unsqueeze(step: Step) -> Made:
@@ -67,10 +66,9 @@ def _transpose(step: Step) -> Made:
     order = tuple(step.get("perm", range(rank)[::-1]))
     if sorted(order) != list(range(rank)):
         raise OnnxError(f"{step.item.title} has the order {order} for {rank} axes")
-    if order[0] != 0:
-        raise MixesError("it moves the axis of the pictures")
-    rest = tuple(k - 1 for k in order[1:])
-    return step.x if rest == tuple(sorted(rest)) else step.add(ops.Permute(rest))
+    rest = tuple(k - (k > step.at) for k in order if k != step.at)
+    made = step.x if rest == tuple(sorted(rest)) else step.add(ops.Permute(rest))
+    return Placed(made, order.index(step.at))
 
 
 def _concat(step: Step) -> Made:
@@ -89,7 +87,7 @@ def _concat(step: Step) -> Made:
     ]
     if len(parts) == 1:
         return parts[0]
-    return step.add(ops.Concat(axis or "channel"), *parts)
+    return step.add(ops.Concat(step.called(axis, parts[0])), *parts)
 
 
 def _value(step: Step, given: Known) -> str:
@@ -119,7 +117,7 @@ def _tile(step: Step) -> Made:
     x = step.x
     for axis, count in enumerate(times[1:]):
         if count != 1:
-            x = step.add(ops.Repeat(count, axis or "channel"), x)
+            x = step.add(ops.Repeat(count, step.called(axis, x)), x)
     return x
 
 

@@ -7,7 +7,6 @@ from itertools import pairwise
 from striate import ops
 from striate.errors import OnnxError
 from striate.exchange.onnx.constants import slices
-from striate.exchange.onnx.rows.shaping import shaped
 from striate.exchange.onnx.step import Made, NotOurs, Rows, Step
 
 MOST_PARTS = 64
@@ -19,7 +18,7 @@ def _part(step: Step, x: str, axis: int, start: int, stop: int, by: int = 1) -> 
     if (start, by) == (0, 1) and stop >= length:
         return x
     end = None if stop >= length else stop
-    return step.add(ops.Slice(start, end, axis or "channel", by), x)
+    return step.add(ops.Slice(start, end, step.called(axis, x), by), x)
 
 
 def _slice(step: Step) -> Made:
@@ -32,11 +31,11 @@ def _slice(step: Step) -> Made:
             run = range(*slice(start, None, by).indices(length))
         if not run:
             raise OnnxError(f"{step.item.title} takes nothing from an axis of {length}")
-        if axis % len(step.sizes) == 0 and run == range(length):
+        if axis % len(step.sizes) == step.at and run == range(length):
             continue
         at = step.axis(axis)
         if by < 0:
-            x = step.add(ops.Flip(at or "channel"), x)
+            x = step.add(ops.Flip(step.called(at, x)), x)
             run = range(length - 1 - run[0], length - run[-1], -by)
         x = _part(step, x, at, run[0], run[-1] + 1, run.step)
     return x
@@ -72,11 +71,10 @@ def _gather(step: Step) -> Made:
         x = _part(step, step.x, axis, wanted[0], wanted[-1] + 1, min(steps))
     else:
         parts = [_part(step, step.x, axis, k, k + 1) for k in wanted]
-        x = step.add(ops.Concat(axis or "channel"), *parts)
+        x = step.add(ops.Concat(step.called(axis)), *parts)
     if places.ndim:
         return x
-    sizes = step.sizes
-    return shaped(step, (*sizes[: axis + 1], *sizes[axis + 2 :]), x)
+    return step.without((axis,), x)
 
 
 def _crop(step: Step) -> Made:
