@@ -24,7 +24,7 @@ ONNX_BUGS = (
     (
         "onnx: any file of the machine as weights",
         "exchange/onnx/tensors.py",
-        "if not location or not path.is_relative_to(own) or path == own:",
+        "if not 0 < len(location) < LONGEST_PLACE or not path.is_relative_to(own) or path == own:",
         "if not location:",
     ),
 )

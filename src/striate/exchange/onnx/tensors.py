@@ -24,7 +24,8 @@ _TYPES = {
 }  # fmt: skip
 """The field that holds numbers of a type which are not raw, and the bytes of one that is."""
 
-MOST_EXTERNAL = 1 << 40
+MOST_EXTERNAL, LONGEST_PLACE = 1 << 40, 1000
+"""Bytes of a file beside the ONNX file, and characters of its name."""
 
 
 def array_of(tensor: Any, folder: Path) -> Array:
@@ -95,7 +96,7 @@ def inside(location: str, folder: Path, what: str) -> Path:
         own = folder.resolve()
     except (OSError, ValueError, RuntimeError):
         path = own = folder
-    if not location or not path.is_relative_to(own) or path == own:
+    if not 0 < len(location) < LONGEST_PLACE or not path.is_relative_to(own) or path == own:
         raise OnnxError(
             f"the data of {what} would be read from {shown(location)}",
             remedy="Only files in the folder of the ONNX file are read.",
