@@ -159,3 +159,9 @@ def test_without_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(package, "import_module", absent)
     with pytest.raises(OnnxError, match=r"pip install \"striate\[onnx\]\""):
         read_onnx(tmp_path / "network.onnx")
+
+
+def test_an_output_too_many(tmp_path: Path) -> None:
+    nodes = [helper.make_node("Reshape", ["x", "size"], ["y", "more"])]
+    whole = model(nodes, (1, 4), {"size": ints(1, 2, 2)}, outputs=("y", "more"))
+    refused(whole, tmp_path)

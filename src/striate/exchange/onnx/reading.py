@@ -116,7 +116,7 @@ class _Reader:
 
     def _step(self, item: Item) -> None:
         """One node of the file."""
-        inputs = tuple(self._values[name] if name else None for name in item.inputs)
+        inputs = tuple(self._value(name) if name else None for name in item.inputs)
         first = inputs[0] if inputs else None
         if item.kind in ("Shape", "Size") and isinstance(first, Flow):
             sizes = first.sizes(self._batch, self._drafts.spec(first.key))
@@ -131,6 +131,11 @@ class _Reader:
                 self._values[name] = value
         else:
             self._translate(item, inputs)
+
+    def _value(self, name: str) -> Flow | Known:
+        if name not in self._values:
+            raise OnnxError(f"{shown(name)} is one output more than its node makes")
+        return self._values[name]
 
     def _translate(self, item: Item, inputs: tuple[Flow | Known | None, ...]) -> None:
         flows = [each for each in inputs if isinstance(each, Flow)]
@@ -220,7 +225,7 @@ class _Reader:
     def _finished(self) -> Imported:
         ends = list[str]()
         for name in self._content.outputs:
-            found = self._values[name]
+            found = self._value(name)
             if isinstance(found, Flow) and found.at:
                 raise OnnxError(f"the output {shown(name)} does not begin with the pictures")
             if isinstance(found, Flow) and found.key not in ends:
