@@ -18,7 +18,7 @@ from striate.exchange.onnx.names import named
 from striate.exchange.onnx.package import onnx
 from striate.exchange.onnx.patterns import recognized
 from striate.exchange.onnx.rows import ROWS
-from striate.exchange.onnx.step import Flow, Made, MixesError, NotOurs, Placed, Step
+from striate.exchange.onnx.step import Flow, Made, MixesError, NotOurs, Relocated, Step
 from striate.graph import Auxiliary, Graph, Node
 from striate.graph.check import is_name
 from striate.graph.imported import Imported
@@ -155,8 +155,8 @@ class _Reader:
         if reason:
             self._opaque(item, inputs, reason)
             return
-        at = made.at if isinstance(made, Placed) else flows[0].at
-        whole = made.key if isinstance(made, Placed) else made
+        at = made.at if isinstance(made, Relocated) else flows[0].at
+        whole = made.key if isinstance(made, Relocated) else made
         keys = (whole,) if isinstance(whole, str) else whole
         for name, key in zip(item.outputs, keys, strict=False):
             if name and key is not None:

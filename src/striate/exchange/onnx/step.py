@@ -47,14 +47,14 @@ class Flow:
 
 
 @dataclass(frozen=True)
-class Placed:
+class Relocated:
     """What a row made, where the axis of the pictures is not where it was."""
 
     key: str
     at: int
 
 
-Given: TypeAlias = Known | Array
+Numbers: TypeAlias = Known | Array
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ class Step:
         first = self.drafts.spec(x or self.x).axes[0] in ("channel", "unit")
         return "channel" if axis == 0 and first else axis
 
-    def without(self, gone: tuple[int, ...], x: str = "") -> Placed:
+    def without(self, gone: tuple[int, ...], x: str = "") -> Relocated:
         """A value without some axes of length 1, numbered as ours are."""
         x = x or self.x
         shape = self.drafts.spec(x).shape
@@ -166,23 +166,23 @@ class Step:
         if not left:
             raise NotOurs("it leaves no axis beside that of the pictures")
         made = x if left == shape else self.add(Flatten() if len(left) == 1 else Reshape(left), x)
-        return Placed(made, self.at - sum(k < self.at for k in gone))
+        return Relocated(made, self.at - sum(k < self.at for k in gone))
 
     def axes(self, axes: Iterable[int], rank: int | None = None) -> tuple[int, ...]:
         """Several of them, in order."""
         return tuple(sorted({self.axis(each, rank) for each in axes}))
 
-    def add(self, operator: Operator, *inputs: str, **weights: Given) -> str:
+    def add(self, operator: Operator, *inputs: str, **weights: Numbers) -> str:
         """A node of ours; without inputs it reads the first of this one's."""
         read = inputs or ((self.x,) if operator.arity[0] else ())
         return self.drafts.add(self.item, operator, read, weights)
 
 
-Made: TypeAlias = str | Placed | tuple[str | None, ...]
+Made: TypeAlias = str | Relocated | tuple[str | None, ...]
 Row: TypeAlias = Callable[[Step], Made]
 Rows: TypeAlias = Mapping[str, Row]
 
 
-def array(given: Given) -> Array:
+def array(given: Numbers) -> Array:
     """Its numbers."""
     return given.array if isinstance(given, Known) else given

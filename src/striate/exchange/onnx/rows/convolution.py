@@ -6,14 +6,14 @@ import numpy as np
 
 from striate.exchange.onnx.constants import Known
 from striate.exchange.onnx.rows.windows import padding, spatial
-from striate.exchange.onnx.step import Given, Made, MixesError, NotOurs, Rows, Step
+from striate.exchange.onnx.step import Made, MixesError, NotOurs, Numbers, Rows, Step
 from striate.graph import Padding
 from striate.ops import Constant, Conv, Dense, MatMul, TransposedConv
 from striate.ops.arrays import Array
 
 
-def _weights(step: Step) -> dict[str, Given]:
-    found: dict[str, Given] = {"weight": step.needed(1)}
+def _weights(step: Step) -> dict[str, Numbers]:
+    found: dict[str, Numbers] = {"weight": step.needed(1)}
     bias = step.known(2)
     return found if bias is None else {**found, "bias": bias}
 
@@ -92,11 +92,11 @@ def _gemm(step: Step) -> Made:
     return step.add(Dense(outputs), weight=weight, bias=added if whole else spread)
 
 
-def _scaled(matrix: Known, by: float) -> Given:
+def _scaled(matrix: Known, by: float) -> Numbers:
     return matrix if by == 1 else matrix.array * np.float32(by)
 
 
-def _turned(matrix: Known, by: float = 1.0) -> Given:
+def _turned(matrix: Known, by: float = 1.0) -> Numbers:
     turned = matrix.array.T if by == 1 else matrix.array.T * np.float32(by)
     return Known(turned, matrix.weight, matrix.shared)
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from striate import ops
 from striate.exchange.onnx.constants import Known
-from striate.exchange.onnx.step import Given, Made, NotOurs, Rows, Step
+from striate.exchange.onnx.step import Made, NotOurs, Numbers, Rows, Step
 from striate.ops.arrays import Array
 
 
@@ -16,7 +16,7 @@ def _batch_norm(step: Step) -> Made:
     if step.get("training_mode", 0):
         step.note("written as it trains; read as it predicts, with the statistics of the file")
     names = ("weight", "bias", "running_mean", "running_var")
-    weights: dict[str, Given] = {n: step.needed(k + 1) for k, n in enumerate(names)}
+    weights: dict[str, Numbers] = {n: step.needed(k + 1) for k, n in enumerate(names)}
     momentum = round(1 - step.get("momentum", 0.9), 6)
     operator = ops.BatchNorm(step.get("epsilon", 1e-5), min(max(momentum, 0.0), 1.0))
     return step.add(operator, **weights)
@@ -44,7 +44,7 @@ def _layer_norm(step: Step) -> Made:
     )
 
 
-def _fitting(given: Known, shape: tuple[int, ...]) -> Given:
+def _fitting(given: Known, shape: tuple[int, ...]) -> Numbers:
     return given if given.array.shape == shape else np.broadcast_to(given.array, shape)
 
 
@@ -55,7 +55,7 @@ def _group_norm(step: Step) -> Made:
     return step.add(operator, weight=weight, bias=bias)
 
 
-def _per_channel(given: Known, channels: int) -> Given:
+def _per_channel(given: Known, channels: int) -> Numbers:
     """Version 18 has one number for each group."""
     if given.array.size in (0, channels):
         return given

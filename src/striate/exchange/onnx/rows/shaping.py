@@ -10,7 +10,7 @@ import numpy as np
 from striate import ops
 from striate.errors import OnnxError
 from striate.exchange.onnx.constants import Known, reshaped
-from striate.exchange.onnx.step import Flow, Made, MixesError, NotOurs, Placed, Rows, Step
+from striate.exchange.onnx.step import Flow, Made, MixesError, NotOurs, Relocated, Rows, Step
 from striate.ops.arrays import Array
 
 
@@ -68,7 +68,7 @@ def _transpose(step: Step) -> Made:
         raise OnnxError(f"{step.item.title} has the order {order} for {rank} axes")
     rest = tuple(k - (k > step.at) for k in order if k != step.at)
     made = step.x if rest == tuple(sorted(rest)) else step.add(ops.Permute(rest))
-    return Placed(made, order.index(step.at))
+    return Relocated(made, order.index(step.at))
 
 
 def _concat(step: Step) -> Made:
