@@ -2,7 +2,8 @@
 
     python benchmarks/capture_zoo.py [MODEL ...] [--out FILE]
 
-Each model is drawn, its normalizations given statistics that are not 0 and 1, and captured. The
+Each model is drawn, its normalizations given statistics that are not 0 and 1 (and heads of
+zeros other numbers), and captured. The
 graph is lowered in float64 and compared with the module in float64 on a drawn picture. Nothing is
 downloaded; a model whose library is not installed is skipped.
 """
@@ -57,6 +58,9 @@ def drawn(name: str) -> nn.Module | None:
         if isinstance(each, nn.BatchNorm2d):
             each.running_mean.normal_(0, 0.1)  # type: ignore[union-attr]
             each.running_var.uniform_(0.5, 1.5)  # type: ignore[union-attr]
+    for parameter in made.parameters():
+        if not parameter.any():  # a head of zeros answers zero, whatever is in front of it
+            parameter.data.normal_(0, 0.02)
     return made.eval()
 
 
@@ -103,7 +107,7 @@ def main() -> None:
         lines.append(" | ".join(("", *cells, "")).strip())
         print(lines[-1], flush=True)
     if given.out:
-        versions = f"torch {torch.__version__}, one thread per `OMP_NUM_THREADS`"
+        versions = f"torch {torch.__version__}, {torch.get_num_threads()} thread(s)"
         given.out.write_text(f"# Captured models\n\n{versions}\n\n" + "\n".join(lines) + "\n")
 
 

@@ -42,6 +42,7 @@ class Assembled:
 
     graph: Graph
     weights: dict[str, dict[str, NDArray[Any]]]
+    names: dict[Step, str]
     folded: list[str] = field(default_factory=list)
     opaque: list[str] = field(default_factory=list)
     read: set[str] = field(default_factory=set)
@@ -61,7 +62,7 @@ def assembled(answer: Step, inputs: Mapping[str, Step]) -> Assembled:
         weights[name] = {key: _array(each) for key, each in step.weights.items()}
     graph = Graph(tuple(nodes))
     own = {n.name: {k: weights[n.name][k] for k in graph.own_weights(n)} for n in graph}
-    found = Assembled(graph, {name: each for name, each in own.items() if each})
+    found = Assembled(graph, {name: each for name, each in own.items() if each}, named)
     for step in steps:
         _note(found, named[step], step)
     return found

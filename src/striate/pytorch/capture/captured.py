@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from striate.display import Block, Displayed, Line
@@ -20,9 +19,6 @@ from striate.pytorch.foreign import TorchFunction
 from striate.pytorch.network import Network, fill, recipes
 from striate.pytorch.plan import planned
 from striate.pytorch.weights import load_weights
-
-if TYPE_CHECKING:
-    from striate.data.preprocess import Preprocessing
 
 SHOWN = 5
 """Notes of a kind that are shown."""
@@ -52,7 +48,7 @@ class Captured(Displayed):
         return ()
 
     @property
-    def preprocessing(self) -> Preprocessing | None:
+    def preprocessing(self) -> None:
         """None: a question is asked with the input itself."""
         return None
 
@@ -64,14 +60,6 @@ class Captured(Displayed):
         network.to(self.dtype)
         load_weights(network, self.weights)
         return network.eval()
-
-    def answers(self, pictures: Sequence[Tensor]) -> Tensor:
-        """What the graph answers, given the arguments of the module."""
-        given = dict(zip(self.inputs, pictures, strict=True))
-        entering = [given[node.name] for node in self.graph.inputs]
-        dtype, device = self.dtype, pictures[0].device
-        answer = self.module().to(device)(*(each.to(dtype) for each in entering))
-        return answer[0] if isinstance(answer, tuple) else answer
 
     @cached_property
     def native(self) -> dict[str, float]:

@@ -13,11 +13,12 @@ from torch import Tensor, nn
 from striate.errors import CaptureError
 from striate.pytorch.capture.assembled import Notes, assembled
 from striate.pytorch.capture.captured import Captured
-from striate.pytorch.capture.checking import apart, checked
-from striate.pytorch.capture.layout import LARGE, SMALL, layout_of
+from striate.pytorch.capture.checking import Check, apart
+from striate.pytorch.capture.layout import LARGE, SMALL, Layout, layout_of
 from striate.pytorch.capture.naming import legal
 from striate.pytorch.capture.pairing import Made, paired
 from striate.pytorch.capture.recorder import Recorder, Recording
+from striate.pytorch.capture.steps import Value
 from striate.pytorch.capture.translation import Translation, first_tensor
 
 Example: TypeAlias = "Tensor | Sequence[Tensor] | Sequence[int] | str"
@@ -48,28 +49,35 @@ def capture(module: nn.Module, example: Example) -> Captured:
     examples = _examples(module, example)
     with _left_as_it_was(module):
         module.eval()
-        runs = [_recorded(module, _pictures(examples, n, turn)) for n, turn in _RUNS]
-        (small, entered, _), (large, larger, wanted) = runs
-        inputs = {
-            name: Made(number, tuple(a.shape), layout_of(tuple(a.shape), tuple(b.shape)), a.dtype)
-            for name, number, a, b in zip(
-                _input_names(module, len(examples)), small.inputs, entered, larger, strict=True
-            )
-        }
-        translation = Translation(inputs, paired(small, large), _dtype(module))
-        ref, answers = first_tensor(small.answer)
-        value = translation.step_of(ref)
-        found = assembled(value.step, translation.inputs)
-        remarks = tuple(_remarks(small, answers, [n for n in inputs if n not in found.graph]))
-        unused = tuple(n for n, p in module.named_parameters() if n not in found.read)
-        notes = Notes(tuple(found.folded), tuple(found.opaque), unused, remarks)
-        dtype = torch.float64 if _dtype(module) == torch.float64 else torch.float32
-        captured = Captured(found.graph, found.weights, notes, tuple(inputs), dtype)
-        single = [each[:1] for each in larger]
-        alone = _answered(module, single)
-        for pictures, answer, count in ((larger, wanted, LARGE), (single, alone, 1)):
-            checked(captured, pictures, answer, value.layout, count, small)
-        apart(alone, wanted, value.layout, len(value.shape))
+        return _captured(module, examples)
+
+
+def _captured(module: nn.Module, examples: Sequence[Tensor]) -> Captured:
+    (small, entered, _), (large, larger, wanted) = (
+        _recorded(module, _pictures(examples, count, turn), turn) for count, turn in _RUNS
+    )
+    names = _input_names(module, len(examples))
+    inputs = {
+        name: Made(number, tuple(a.shape), layout_of(tuple(a.shape), tuple(b.shape)), a.dtype)
+        for name, number, a, b in zip(names, small.inputs, entered, larger, strict=True)
+    }
+    translation = Translation(inputs, paired(small, large), _dtype(module))
+    ref, answers = first_tensor(small.answer)
+    value = translation.step_of(ref)
+    found = assembled(value.step, translation.inputs)
+    unread = [name for name in names if name not in found.graph]
+    remarks = tuple(_remarks(small, answers, value, unread))
+    unused = tuple(name for name, _ in module.named_parameters() if name not in found.read)
+    notes = Notes(tuple(found.folded), tuple(found.opaque), unused, remarks)
+    dtype = torch.float64 if _dtype(module) == torch.float64 else torch.float32
+    captured = Captured(found.graph, found.weights, notes, tuple(names), dtype)
+    check = Check(captured, translation, found.names, large, _device(module))
+    check.nodes(larger)
+    check.answer(larger, wanted, value, LARGE)
+    single = [each[:1] for each in larger]
+    alone = _answered(module, single)
+    check.answer(single, alone, value, 1)
+    apart(alone, wanted, value)
     return captured
 
 
@@ -88,14 +96,16 @@ def _examples(module: nn.Module, example: Example) -> list[Tensor]:
     if isinstance(example, str):
         example = [int(n) if n.isdecimal() else 0 for n in example.split("x")]
     given = list(example)
-    if given and all(isinstance(each, Tensor) and each.ndim and len(each) for each in given):
-        return [each.detach() for each in given if isinstance(each, Tensor)]
-    if not given or not all(type(n) is int and n > 0 for n in given):
+    tensors = [each for each in given if isinstance(each, Tensor) and each.ndim and len(each)]
+    shape = [each for each in given if type(each) is int and each > 0]
+    if given and len(tensors) == len(given):
+        return [each.detach() for each in tensors]
+    if not given or len(shape) < len(given):
         raise CaptureError(
             "an example is a batch of pictures, or the shape of one",
             remedy="Pass a tensor (N, C, H, W), a tuple of tensors, or (3, 224, 224).",
         )
-    return [_drawn((1, *given), 7, _dtype(module), _device(module))]  # type: ignore[list-item]
+    return [_drawn((1, *shape), 7, _dtype(module), _device(module))]
 
 
 def _drawn(shape: Sequence[int], seed: int, dtype: torch.dtype, device: torch.device) -> Tensor:
@@ -122,26 +132,28 @@ def _spread(x: Tensor) -> float:
     return deviation or 1.0
 
 
-def _recorded(module: nn.Module, inputs: list[Tensor]) -> tuple[Recording, list[Tensor], Any]:
+def _recorded(
+    module: nn.Module, inputs: list[Tensor], seed: int
+) -> tuple[Recording, list[Tensor], Any]:
     given = [each.clone() for each in inputs]
     recorder = Recorder(module, given)
-    with _quiet(), recorder.listening() as recording:
+    with _apart(seed), recorder.listening() as recording:
         output = module(*given)
         recorder.answer(output)
     return recording, inputs, output
 
 
 def _answered(module: nn.Module, inputs: list[Tensor]) -> Any:
-    with _quiet(), torch.inference_mode():
+    with _apart(SMALL), torch.inference_mode():
         return module(*(each.clone() for each in inputs))
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """The same random numbers in every run, and attention taken apart."""
+def _apart(seed: int) -> Iterator[None]:
+    """Other random numbers in each run, so that noise shows, and attention taken apart."""
     fast = torch.backends.mha.get_fastpath_enabled()
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        torch.manual_seed(seed)
         torch.backends.mha.set_fastpath_enabled(False)
         try:
             yield
@@ -152,10 +164,12 @@ def _quiet() -> Iterator[None]:
 @contextmanager
 def _left_as_it_was(module: nn.Module) -> Iterator[None]:
     """Whatever runs inside, a module has afterwards the attributes and numbers it had before."""
+    modules = [each for each in module.modules() if not isinstance(each, torch.jit.ScriptModule)]
     kept = [
         (each, dict(each.__dict__), {n: dict(each.__dict__[n]) for n in _TABLES})
-        for each in module.modules()
+        for each in modules
     ]
+    modes = [(each, each.training) for each in module.modules()]
     buffers = [(each, each.detach().clone()) for each in module.buffers()]
     try:
         yield
@@ -166,6 +180,9 @@ def _left_as_it_was(module: nn.Module) -> Iterator[None]:
             for name, table in tables.items():
                 each.__dict__[name].clear()
                 each.__dict__[name].update(table)
+        for each, training in modes:
+            if each.training != training:  # a scripted module keeps it elsewhere
+                each.training = training
         for buffer, before in buffers:
             if not torch.equal(buffer, before):
                 buffer.data.copy_(before)
@@ -183,11 +200,13 @@ def _input_names(module: nn.Module, count: int) -> list[str]:
     return plain[:count] if len(plain) >= count else [f"input{k + 1}" for k in range(count)]
 
 
-def _remarks(small: Recording, answers: int, unread: list[str]) -> Iterator[str]:
+def _remarks(small: Recording, answers: int, value: Value, unread: list[str]) -> Iterator[str]:
     for place in dict.fromkeys(small.reads):
         yield f"captured as it ran for these pictures; it reads a number of them: {place}"
     if answers > 1:
         yield f"the module returns {answers} values; this is the first"
+    if value.layout != Layout():
+        yield f"the module answers with the batch along axis {value.layout.batch}; here it is first"
     for name in unread:
         yield f"the answer does not depend on the input {name}"
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import TypeAlias
 
+import torch
 from torch import Tensor
 
 Shape: TypeAlias = tuple[int, ...]
@@ -68,13 +69,13 @@ class Layout:
             return value.reshape(len(value))
         if not self.folded:
             return value.movedim(0, self.batch)
-        split = value.unflatten(self.batch + 1, (self.major, -1))
+        split = torch.unflatten(value, self.batch + 1, (self.major, -1))
         return split.movedim(0, self.batch + 1).flatten(self.batch, self.batch + 2)
 
     def value(self, tensor: Tensor, pictures: int) -> Tensor:
         """Such a tensor as a value (N, …)."""
         if self.folded:
-            split = tensor.unflatten(self.batch, (self.major, pictures, -1))
+            split = torch.unflatten(tensor, self.batch, (self.major, pictures, -1))
             return split.movedim(self.batch + 1, 0).flatten(self.batch + 1, self.batch + 2)
         moved = tensor.movedim(self.batch, 0)
         return moved[:, None] if moved.ndim == 1 else moved

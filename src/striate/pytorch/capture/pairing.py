@@ -124,13 +124,13 @@ def _constant(a: Constant, b: Constant, call: Call) -> Constant:
     if layout is None:
         raise _hidden(call)
     blocks = [
-        each.unflatten(layout.batch, (count, -1)).unbind(layout.batch)
+        block
         for each, count in ((a.tensor, SMALL), (b.tensor, LARGE))
+        for block in torch.unflatten(each, layout.batch, (count, -1)).unbind(layout.batch)
     ]
-    first, *others = (*blocks[0], *blocks[1])
-    if not all(_same(first, each) for each in others):
+    if not all(_same(blocks[0], each) for each in blocks):
         raise _hidden(call)
-    return replace(a, tensor=first.clone(), batch=layout.batch)
+    return replace(a, tensor=blocks[0].clone(), batch=layout.batch)
 
 
 def _same(a: torch.Tensor, b: torch.Tensor) -> bool:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from os import sep
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -106,12 +107,14 @@ class Recording:
     Args:
         calls: those that depend on the input, in order.
         reads: the lines at which a number of such a value became a number of Python.
+        values: what was computed, by number, but for what was written over.
     """
 
     calls: list[Call] = field(default_factory=list)
     reads: list[Place] = field(default_factory=list)
     inputs: list[int] = field(default_factory=list)
     answer: Any = None
+    values: dict[int, Tensor] = field(default_factory=dict)
 
 
 class _Known(NamedTuple):
@@ -172,16 +175,17 @@ SIZED = frozenset(
 """Calls that read the size of a value, and no number."""
 
 
-class Recorder(TorchDispatchMode):
+class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Listens to every call while a module runs."""
 
     def __init__(self, module: nn.Module, inputs: Sequence[Tensor]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.found = Recording()
         self._paths = {id(each): path for path, each in module.named_modules()}
         self._scopes = [Scope("", 0)]
         self._modules = 0
         self._numbers: dict[int, int] = {}
+        self._counted = count()
         self._known: dict[int, _Known] = {}
         self._alive: list[Tensor] = []
         self._sharing: dict[int, list[Tensor]] = {}
@@ -207,6 +211,9 @@ class Recorder(TorchDispatchMode):
 
     def answer(self, output: Any) -> None:
         """Keep what the module returned, with numbers in place of tensors."""
+        for each in trees.tree_leaves(output):
+            if isinstance(each, Tensor):
+                self._fresh(each, "read: what the module returns")
         self.found.answer = trees.tree_map_only(Tensor, self._argument, output)
 
     def _entered(self, module: nn.Module, args: object) -> None:
@@ -255,13 +262,22 @@ class Recorder(TorchDispatchMode):
                 self._known[id(made)] = _Known(weight, trainable, origins, recipe)
                 self._keep(made)
 
-    def _argument(self, tensor: Tensor) -> Ref | Constant:
+    def _fresh(self, tensor: Tensor, reader: str) -> None:
+        """Whether a value still is what was recorded of it.
+
+        Raises:
+            CaptureError: a part of it was written over.
+        """
         if id(tensor) in self._stale:
             raise CaptureError(
                 "a value is read after a part of it, or what it is a part of, was written over",
-                where=f"written: {self._stale[id(tensor)]}\nread: {_place()}",
+                where=f"written: {self._stale[id(tensor)]}\n{reader}",
                 remedy="Write the whole value, or make a new one: torch.cat, y + x, y.clone().",
             )
+
+    def _argument(self, tensor: Tensor) -> Ref | Constant:
+        if id(tensor) in self._stale:
+            self._fresh(tensor, f"read: {_place()}")
         if id(tensor) in self._numbers:
             return Ref(self._numbers[id(tensor)])
         known = self._known.get(id(tensor), _Known())
@@ -273,8 +289,10 @@ class Recorder(TorchDispatchMode):
         self._keep(tensor)
         self._stale.pop(id(tensor), None)
         self._known.pop(id(tensor), None)
-        self._numbers[id(tensor)] = self._count = getattr(self, "_count", -1) + 1
-        return self._count
+        self.found.values.pop(self._numbers.get(id(tensor), -1), None)
+        number = self._numbers[id(tensor)] = next(self._counted)
+        self.found.values[number] = tensor
+        return number
 
     def _keep(self, tensor: Tensor) -> None:
         """Keep a tensor, so that no other gets its identity, and know what shares its memory."""
@@ -297,6 +315,7 @@ class Recorder(TorchDispatchMode):
                         self._overwritten(written, other, place)
 
     def _overwritten(self, written: Tensor, other: Tensor, place: Place) -> None:
+        self.found.values.pop(self._numbers.get(id(other), -1), None)
         if _geometry(written) == _geometry(other):
             self._numbers[id(other)] = self._numbers[id(written)]
             self._stale.pop(id(other), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +70,14 @@ class Translation:
             where=str(call.place),
             remedy="A network answers with numbers for each picture.",
         )
+
+    def made(self) -> Iterator[tuple[int, Value, PairedCall]]:
+        """The values that steps compute, each with its number and the call that it is of."""
+        for call in self._calls:
+            for each in call.outputs:
+                found = self._values[each.number]
+                if isinstance(found, Value):
+                    yield each.number, found, call
 
     def _translate(self, k: int) -> None:
         call = self._calls[k]

@@ -54,8 +54,8 @@ def _hardtanh(a: Asked) -> Step:
 def _clipped(a: Asked, low: object, high: object) -> Step:
     if not isinstance(low, int | float) or not isinstance(high, int | float):
         raise Unsuitable
-    known = {(0, INFINITE): ops.ReLU, (0, 6): ops.ReLU6}
-    kind = known.get((low, high))
+    known = {(0.0, INFINITE): ops.ReLU, (0.0, 6.0): ops.ReLU6}
+    kind = known.get((float(low), float(high)))
     operator = kind() if kind else ops.Clip(float(low), float(high))
     return a.step(operator, a.value("self").step)
 

@@ -65,6 +65,11 @@ def _transposed(a: Asked) -> Step:
     return a.step(operator, x.step, **own)
 
 
+def _either(a: Asked) -> Step:
+    """convolution, as traced modules call it."""
+    return _transposed(a) if a["transposed"] else _conv(a)
+
+
 def _linear(a: Asked) -> Step:
     return _dense(a, a.value("input"), a.weights(weight="weight", bias="bias"))
 
@@ -109,6 +114,8 @@ ROWS: Mapping[str, Callable[[Asked], Step]] = {
     "conv2d": _conv,
     "conv_transpose1d": _transposed,
     "conv_transpose2d": _transposed,
+    "convolution": _either,
+    "_convolution": _either,
     "linear": _linear,
     "matmul": _product,
     "mm": _product,

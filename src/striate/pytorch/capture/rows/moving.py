@@ -163,6 +163,16 @@ def _enlarged(a: Asked) -> Step:
     return a.step(ops.PixelShuffle(a["upscale_factor"]), a.plain("self").step)
 
 
+def _reduced(a: Asked) -> Step:
+    """pixel_unshuffle: blocks of pixels as channels."""
+    x, side = a.plain("self"), a["downscale_factor"]
+    if len(x.own) != 3:
+        raise Unsuitable
+    channels, height, width = x.own
+    blocks = a.shaped(x.step, (channels, height // side, side, width // side, side))
+    return a.shaped(a.step(ops.Permute((0, 2, 4, 1, 3)), blocks), a.own)
+
+
 def _unfolded(a: Asked) -> Step:
     operator = ops.Unfold(
         sizes(a["kernel_size"]), sizes(a["stride"]), padding(a["padding"]), sizes(a["dilation"])
@@ -196,6 +206,7 @@ _FOUND: Mapping[str, Callable[[Asked], Any]] = {
     "tile": _repeated,
     "channel_shuffle": _shuffled,
     "pixel_shuffle": _enlarged,
+    "pixel_unshuffle": _reduced,
     "im2col": _unfolded,
 }
 
