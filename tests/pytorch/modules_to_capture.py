@@ -90,6 +90,11 @@ def windowed(s: Any, x: Tensor) -> Tensor:
     return y.view(n, h * w // 4, 4, c).mean(1)
 
 
+def summed_by_letters(s: Any, x: Tensor) -> Tensor:
+    shares = torch.einsum("nchw, nchv -> ncwv", x, s.conv(x)).softmax(-1)
+    return torch.einsum("ncwv,nchv->ncwh", shares, x)
+
+
 def layer_scaled(s: Any, x: Tensor) -> Tensor:
     y = s.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
     return x + s.gamma * s.conv(y) - s.shift
@@ -161,6 +166,7 @@ MODULES: dict[str, Callable[[], tuple[nn.Module, Any]]] = {
         PICTURE,
     ),
     "windowed": lambda: (Written(windowed, fc=nn.Linear(3, 3)), PICTURE),
+    "summed_by_letters": lambda: (Written(summed_by_letters, conv=conv(3, 3)), PICTURE),
     "layer_scaled": lambda: (
         Written(
             layer_scaled,

@@ -12,7 +12,7 @@ from striate.errors import ShapeError, StriateError
 from striate.graph import Operator, Spec
 from striate.ops import Constant as ConstantValue
 from striate.ops import Expand, Learned, Reshape
-from striate.ops.shaping.given import Given
+from striate.ops.shaping.kept_value import KeptValue
 from striate.pytorch.capture.layout import SMALL, Layout, Shape, Unsuitable
 from striate.pytorch.capture.pairing import Made, PairedCall
 from striate.pytorch.capture.recorder import Constant, Scope
@@ -224,7 +224,7 @@ class Asked:
     def given(self, given: Constant) -> Step:
         """A constant as a step of its own: LEARNED where it is trained, else CONSTANT."""
         own = self.spread(given)
-        kind: type[Given] = Learned if given.trainable else ConstantValue
+        kind: type[KeptValue] = Learned if given.trainable else ConstantValue
         return self.step(kind(own), value=reshaped(given, own))
 
 

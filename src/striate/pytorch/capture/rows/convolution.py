@@ -109,6 +109,36 @@ def _add_product(a: Asked) -> Step:
     return _dense(a, a.value("mat1"), {"weight": _turned(matrix), "bias": bias})
 
 
+def _summed(a: Asked) -> Step:
+    """einsum of two values that sums one letter: MATMUL between axes put in order."""
+    left, _, out = a["equation"].replace(" ", "").partition("->")
+    terms, values = left.split(","), a["tensors"]
+    if len(terms) != 2 or not out or not all(isinstance(each, Value) for each in values):
+        raise Unsuitable
+    x, y = terms
+    summed = [c for c in x if c in y and c not in out]
+    heads = [c for c in out if c in x and c in y]
+    rows, columns = ([c for c in t if c not in u and c in out] for t, u in ((x, y), (y, x)))
+    counts = (len(summed), len(rows), len(columns))
+    ordered = [[*heads, *rows, *summed], [*heads, *summed, *columns]]
+    if counts != (1, 1, 1) or "".join([*heads, *rows, *columns]) != out:
+        raise Unsuitable
+    if [len(x), len(y)] != [len(each) for each in ordered] or a.layout.folded:
+        raise Unsuitable
+    steps = [_in_order(a, *each) for each in zip(values, terms, ordered, strict=True)]
+    return a.step(ops.MatMul(), *steps)
+
+
+def _in_order(a: Asked, value: Value, letters: str, wanted: list[str]) -> Step:
+    """A value with its axes in the order of letters; the batch must stay the same letter."""
+    if value.layout != a.layout or letters[value.layout.batch] != wanted[value.layout.batch]:
+        raise Unsuitable
+    places = [letters.index(c) for c in wanted]
+    order = tuple(value.axis(k) for k in places if k != value.layout.batch)
+    plain = order == tuple(range(len(order)))
+    return value.step if plain else a.step(ops.Permute(order), value.step)
+
+
 ROWS: Mapping[str, Callable[[Asked], Step]] = {
     "conv1d": _conv,
     "conv2d": _conv,
@@ -120,5 +150,6 @@ ROWS: Mapping[str, Callable[[Asked], Step]] = {
     "matmul": _product,
     "mm": _product,
     "bmm": _product,
+    "einsum": _summed,
     "addmm": _add_product,
 }
