@@ -42,9 +42,7 @@ def capture(module: nn.Module, example: Example) -> Captured:
 
     >>> captured = capture(nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU()), (1, 8, 8))
     >>> print(captured.graph)
-    INPUT 1x8x8
-    layers.0: CONV 2 3x3
-    layers.1: RELU
+    INPUT 1x8x8 -> layers.0: CONV 2 3x3 -> layers.1: RELU
     """
     examples = _examples(module, example)
     with _left_as_it_was(module):

@@ -85,7 +85,7 @@ def layout_of(small: Shape, large: Shape) -> Layout | None:
     """The place of the batch, from the shapes of both runs; None where it has none.
 
     >>> layout_of((2, 8), (3, 8)), layout_of((5, 8), (5, 8))
-    (Layout(batch=0, folded=False), None)
+    (Layout(batch=0, folded=False, major=1), None)
     """
     if len(small) != len(large):
         return None
