@@ -34,6 +34,7 @@ TESTS = (
     "tests/graph/test_sharing.py",
     "tests/pytorch/test_one_definition.py",
     "tests/pytorch/test_shared_weights.py",
+    "tests/pytorch/test_capture.py",
 )
 
 

@@ -13,11 +13,13 @@ from striate import functions
 
 def test_every_public_name_loads() -> None:
     assert sorted(striate.__all__) == [
+        "Captured",
         "Explanation",
         "Graph",
         "Model",
         "Recipe",
         "StriateError",
+        "capture",
         "evaluate",
         "parse",
         "read_onnx",

@@ -24,17 +24,20 @@ if TYPE_CHECKING:
     from striate.graph import Graph
     from striate.model import Model
     from striate.notation import parse, text
+    from striate.pytorch.capture import Captured, capture
     from striate.training import Recipe, resume, train
     from striate.training.evaluate import evaluate
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Captured": "striate.pytorch.capture",
     "Explanation": "striate.analysis.why.explanation",
     "Graph": "striate.graph",
     "Model": "striate.model",
     "Recipe": "striate.training",
     "StriateError": "striate.errors",
+    "capture": "striate.pytorch.capture",
     "evaluate": "striate.training",
     "parse": "striate.notation",
     "read_onnx": "striate.exchange.onnx",
@@ -47,11 +50,13 @@ _HOMES = {
 }
 
 __all__ = [
+    "Captured",
     "Explanation",
     "Graph",
     "Model",
     "Recipe",
     "StriateError",
+    "capture",
     "evaluate",
     "parse",
     "read_onnx",

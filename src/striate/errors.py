@@ -94,6 +94,10 @@ class RunError(StriateError):
     """A run folder that cannot be made, read or resumed."""
 
 
+class CaptureError(StriateError):
+    """A module whose computation cannot be written as a graph; `where` has the line of its code."""
+
+
 class ExplanationError(StriateError):
     """A question about a number that cannot be answered exactly."""
 

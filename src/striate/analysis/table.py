@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from striate.analysis.memory import memory
 from striate.analysis.receptive_field import ReceptiveField, receptive_fields
+from striate.analysis.subject import Explainable
 from striate.analysis.training_memory import BATCH, TrainingMemory, training_memory
 from striate.display import Block, Column, Displayed, Grid, Line, count, shape_text
 from striate.graph import Graph, Node, Spec
@@ -176,21 +177,21 @@ def _by_axis(numbers: list[int]) -> str:
     return shape_text(numbers[:1] if len(set(numbers)) == 1 else numbers, "")
 
 
-def table(network: NetworkLike, *, batch: int = BATCH) -> Table:
+def table(network: Explainable | NetworkLike, *, batch: int = BATCH) -> Table:
     """Shapes, parameters, connections, work, memory and receptive field of every layer.
 
     No weight is made and no number of the network is computed.
 
     Args:
-        network: a graph or a model; or a text, a name of the catalog, a .net file, a model file or
-            a run folder.
+        network: a graph, a model or a capture; or a text, a name of the catalog, a .net file, a
+            model file or a run folder.
         batch: pictures a training step takes, for its memory.
 
     Raises:
         UnknownNameError, NotationError, ModelFileError: it stands for no network.
         SettingError: a batch has no pictures.
     """
-    graph = graph_of(network)
+    graph = network.graph if isinstance(network, Explainable) else graph_of(network)
     fields = receptive_fields(graph)
     used = memory(graph)
     rows = tuple(

@@ -1,0 +1,123 @@
+"""Sums, products and quotients of values, weights, constants and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from striate import ops
+from striate.graph import Operator
+from striate.ops.normalization.spread_weight import SpreadWeight
+from striate.pytorch.capture.layout import Unsuitable
+from striate.pytorch.capture.recorder import Constant
+from striate.pytorch.capture.steps import Asked, Step, Value, reshaped
+
+
+def _number(operand: Any) -> float | None:
+    """An operand that is one number and no weight; None where it is none."""
+    if isinstance(operand, bool | int | float):
+        return float(operand)
+    if isinstance(operand, Constant) and operand.tensor.numel() == 1 and not operand.trainable:
+        return float(operand.tensor.item())
+    return None
+
+
+def _is_lone(a: Asked, operand: Any) -> bool:
+    """Whether the other operand alone has the shape of the result."""
+    return isinstance(operand, Value) and a.aligned(operand).spec.shape == a.own
+
+
+def _affine(a: Asked, x: Value, scale: float, shift: float) -> Step:
+    step = a.aligned(x, grown=True)
+    return step if (scale, shift) == (1, 0) else a.step(ops.Affine(scale, shift), step)
+
+
+def _weighted(a: Asked, kind: type[SpreadWeight], x: Any, weight: Any) -> Step | None:
+    """SCALE or SHIFT, where one operand is a trained weight that does not spread the other."""
+    if isinstance(x, Constant):
+        x, weight = weight, x
+    if not isinstance(weight, Constant) or not weight.trainable or not _is_lone(a, x):
+        return None
+    size = a.spread(weight)
+    channels = size[0] == a.own[0] and not any(n != 1 for n in size[1:])
+    operator = kind(None if channels else size)
+    return a.step(operator, a.aligned(x), weight=reshaped(weight, size))
+
+
+def _merged(a: Asked, operator: Operator, x: Any, y: Any) -> Step:
+    return a.step(operator, *(a.aligned(_tensor(each)) for each in (x, y)))
+
+
+def _tensor(operand: Any) -> Value | Constant:
+    if isinstance(operand, Value | Constant):
+        return operand
+    import torch
+
+    if not isinstance(operand, bool | int | float):
+        raise Unsuitable
+    return Constant(torch.tensor(float(operand), dtype=torch.float64))
+
+
+def _add(a: Asked) -> Step:
+    x, y, alpha = a["self"], a["other"], a.get("alpha", 1)
+    if isinstance(x, Value) and (number := _number(y)) is not None:
+        return _affine(a, x, 1.0, alpha * number)
+    if isinstance(y, Value) and (number := _number(x)) is not None:
+        return _affine(a, y, float(alpha), number)
+    if alpha != 1:
+        if not isinstance(y, Value):
+            raise Unsuitable
+        scaled = a.step(ops.Affine(float(alpha)), y.step)
+        y = Value(scaled, y.shape, y.layout)
+    return _weighted(a, ops.Shift, x, y) or _merged(a, ops.Add(), x, y)
+
+
+def _less(a: Asked, x: Any, y: Any) -> Step:
+    if a.get("alpha", 1) != 1:
+        raise Unsuitable
+    if isinstance(x, Value) and (number := _number(y)) is not None:
+        return _affine(a, x, 1.0, -number)
+    if isinstance(y, Value) and (number := _number(x)) is not None:
+        return _affine(a, y, -1.0, number)
+    return _merged(a, ops.Subtract(), x, y)
+
+
+def _times(a: Asked) -> Step:
+    x, y = a["self"], a["other"]
+    if isinstance(x, Value) and (number := _number(y)) is not None:
+        return _affine(a, x, number, 0.0)
+    if isinstance(y, Value) and (number := _number(x)) is not None:
+        return _affine(a, y, number, 0.0)
+    return _weighted(a, ops.Scale, x, y) or _merged(a, ops.Multiply(), x, y)
+
+
+def _over(a: Asked) -> Step:
+    x, y = a["self"], a["other"]
+    if a.get("rounding_mode") is not None:
+        raise Unsuitable
+    if isinstance(x, Value) and (number := _number(y)):
+        return _affine(a, x, 1 / number, 0.0)
+    return _merged(a, ops.Divide(), x, y)
+
+
+def _multiply_added(a: Asked) -> Step:
+    """addcmul: self + value · tensor1 · tensor2."""
+    step = _merged(a, ops.Multiply(), a["tensor1"], a["tensor2"])
+    if a.get("value", 1) != 1:
+        step = a.step(ops.Affine(float(a["value"])), step)
+    return a.step(ops.Add(), a.aligned(a["self"]), step)
+
+
+ROWS: Mapping[str, Callable[[Asked], Step]] = {
+    "add": _add,
+    "sub": lambda a: _less(a, a["self"], a["other"]),
+    "subtract": lambda a: _less(a, a["self"], a["other"]),
+    "rsub": lambda a: _less(a, a["other"], a["self"]),
+    "mul": _times,
+    "multiply": _times,
+    "div": _over,
+    "divide": _over,
+    "true_divide": _over,
+    "neg": lambda a: _affine(a, a.value("self"), -1.0, 0.0),
+    "addcmul": _multiply_added,
+}

@@ -1,0 +1,155 @@
+"""Layers that weigh: convolutions and fully connected ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from striate import ops
+from striate.errors import SettingError
+from striate.pytorch.capture.layout import Unsuitable
+from striate.pytorch.capture.recorder import Constant
+from striate.pytorch.capture.steps import Asked, Step, Value
+
+
+def sizes(given: Any) -> Any:
+    """Sizes of axes: one number where all are equal."""
+    if isinstance(given, int | str):
+        return given
+    return given[0] if len(set(given)) == 1 else tuple(given)
+
+
+def padding(given: Any) -> Any:
+    """Cells on each side, or a word."""
+    found = sizes(given)
+    return "valid" if found == 0 else found
+
+
+def _conv(a: Asked) -> Step:
+    x, own = a.plain("input"), a.weights(weight="weight", bias="bias")
+    kernel = own["weight"].tensor.shape
+    if x.rank != len(kernel):
+        raise Unsuitable
+    try:
+        operator = ops.Conv(
+            kernel[0],
+            sizes(kernel[2:]),
+            sizes(a["stride"]),
+            padding(a["padding"]),
+            sizes(a["dilation"]),
+            a["groups"],
+            "bias" in own,
+        )
+    except SettingError:
+        raise Unsuitable from None
+    return a.step(operator, x.step, **own)
+
+
+def _transposed(a: Asked) -> Step:
+    x, own = a.plain("input"), a.weights(weight="weight", bias="bias")
+    kernel = own["weight"].tensor.shape
+    try:
+        operator = ops.TransposedConv(
+            kernel[1] * a["groups"],
+            sizes(kernel[2:]),
+            stride=sizes(a["stride"]),
+            padding=padding(a["padding"]),
+            output_padding=sizes(a["output_padding"]),
+            dilation=sizes(a["dilation"]),
+            groups=a["groups"],
+            bias="bias" in own,
+        )
+    except SettingError:
+        raise Unsuitable from None
+    return a.step(operator, x.step, **own)
+
+
+def _either(a: Asked) -> Step:
+    """convolution, as traced modules call it."""
+    return _transposed(a) if a["transposed"] else _conv(a)
+
+
+def _linear(a: Asked) -> Step:
+    return _dense(a, a.value("input"), a.weights(weight="weight", bias="bias"))
+
+
+def _dense(a: Asked, x: Value, own: dict[str, Constant]) -> Step:
+    if x.axis(-1) != len(x.own) - 1 or own["weight"].tensor.ndim != 2:
+        raise Unsuitable
+    flat = len(x.own) == 1
+    units = own["weight"].tensor.shape[0]
+    operator = ops.Dense(units, "bias" in own, None if flat else "last")
+    return a.step(operator, x.step, **own)
+
+
+def _product(a: Asked) -> Step:
+    """A matrix product: of two values MATMUL, of a value and a matrix FC."""
+    x, y = a["self"], a.get("other", a.get("mat2"))
+    if isinstance(x, Value) and isinstance(y, Constant) and y.tensor.ndim == 2:
+        return _dense(a, x, {"weight": _turned(y)})
+    if not isinstance(x, Value) or not isinstance(y, Value):
+        raise Unsuitable
+    if x.rank != y.rank or x.layout != y.layout or x.layout.batch >= x.rank - 2:
+        raise Unsuitable
+    return a.step(ops.MatMul(), x.step, y.step)
+
+
+def _turned(matrix: Constant) -> Constant:
+    recipe = (*matrix.recipe, "t")
+    return replace(matrix, tensor=matrix.tensor.detach().t().contiguous(), recipe=recipe)
+
+
+def _add_product(a: Asked) -> Step:
+    """addmm: beta · self + alpha · mat1 @ mat2."""
+    bias, matrix = a["self"], a["mat2"]
+    plain = a.get("beta", 1) == a.get("alpha", 1) == 1
+    if not plain or not isinstance(bias, Constant) or not isinstance(matrix, Constant):
+        raise Unsuitable
+    return _dense(a, a.value("mat1"), {"weight": _turned(matrix), "bias": bias})
+
+
+def _summed(a: Asked) -> Step:
+    """einsum of two values that sums one letter: MATMUL between axes put in order."""
+    left, _, out = a["equation"].replace(" ", "").partition("->")
+    terms, values = left.split(","), a["tensors"]
+    if len(terms) != 2 or not out or not all(isinstance(each, Value) for each in values):
+        raise Unsuitable
+    x, y = terms
+    summed = [c for c in x if c in y and c not in out]
+    heads = [c for c in out if c in x and c in y]
+    rows, columns = ([c for c in t if c not in u and c in out] for t, u in ((x, y), (y, x)))
+    counts = (len(summed), len(rows), len(columns))
+    ordered = [[*heads, *rows, *summed], [*heads, *summed, *columns]]
+    if counts != (1, 1, 1) or "".join([*heads, *rows, *columns]) != out:
+        raise Unsuitable
+    if [len(x), len(y)] != [len(each) for each in ordered] or a.layout.folded:
+        raise Unsuitable
+    steps = [_in_order(a, *each) for each in zip(values, terms, ordered, strict=True)]
+    return a.step(ops.MatMul(), *steps)
+
+
+def _in_order(a: Asked, value: Value, letters: str, wanted: list[str]) -> Step:
+    """A value with its axes in the order of letters; the batch must stay the same letter."""
+    if value.layout != a.layout or letters[value.layout.batch] != wanted[value.layout.batch]:
+        raise Unsuitable
+    places = [letters.index(c) for c in wanted]
+    order = tuple(value.axis(k) for k in places if k != value.layout.batch)
+    plain = order == tuple(range(len(order)))
+    return value.step if plain else a.step(ops.Permute(order), value.step)
+
+
+ROWS: Mapping[str, Callable[[Asked], Step]] = {
+    "conv1d": _conv,
+    "conv2d": _conv,
+    "conv_transpose1d": _transposed,
+    "conv_transpose2d": _transposed,
+    "convolution": _either,
+    "_convolution": _either,
+    "linear": _linear,
+    "matmul": _product,
+    "mm": _product,
+    "bmm": _product,
+    "einsum": _summed,
+    "addmm": _add_product,
+}

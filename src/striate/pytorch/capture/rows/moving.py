@@ -1,0 +1,213 @@
+"""Calls that only move numbers: other shapes, orders and parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from striate import ops
+from striate.pytorch.capture.layout import Layout, Unsuitable
+from striate.pytorch.capture.rows.convolution import padding, sizes
+from striate.pytorch.capture.rows.pooling import checked
+from striate.pytorch.capture.steps import RESHAPES, Asked, Step, Value, axis_name
+
+
+def _reshaped(a: Asked) -> Step:
+    x = a.value("self")
+    if x.layout.before(x.shape) != a.layout.before(a.shape):
+        raise Unsuitable
+    flat = len(a.own) == 1 and len(x.own) > 1
+    return a.step(ops.Flatten(), x.step) if flat else a.shaped(x.step, a.own)
+
+
+def _permuted(a: Asked, x: Value, order: Sequence[int]) -> Step:
+    """The axes in another order; that of the batch follows by itself."""
+    folded = x.layout.folded
+    own = (
+        tuple(x.axis(k) if k != x.layout.batch else k for k in order)
+        if folded
+        else tuple(x.axis(k) for k in order if k != x.layout.batch)
+    )
+    return x.step if own == tuple(range(len(own))) else a.step(ops.Permute(own), x.step)
+
+
+def _ordered(a: Asked) -> Step:
+    x = a.value("self")
+    return _permuted(a, x, [k % x.rank for k in a["dims"]])
+
+
+def _swapped(a: Asked) -> Step:
+    x = a.value("self")
+    names = ("dim0", "dim1") if "dim0" in a.args else ("axis0", "axis1")
+    first, second = (a.get(name, k) % x.rank for k, name in enumerate(names))
+    order = list(range(x.rank))
+    order[first], order[second] = second, first
+    return _permuted(a, x, order)
+
+
+def _moved(a: Asked) -> Step:
+    x = a.value("self")
+    sources, goals = (
+        [k % x.rank for k in ([each] if isinstance(each, int) else each)]
+        for each in (a["source"], a["destination"])
+    )
+    order = [k for k in range(x.rank) if k not in sources]
+    for goal, source in sorted(zip(goals, sources, strict=True)):
+        order.insert(goal, source)
+    return _permuted(a, x, order)
+
+
+def _expanded(a: Asked) -> Step:
+    return a.aligned(a.value("self"), grown=True)
+
+
+def _cut(a: Asked, x: Value, axis: int, start: int, stop: int, step: int = 1) -> Step:
+    length = x.own[axis]
+    if (start, step) == (0, 1) and stop >= length:
+        return x.step
+    end = None if stop >= length else stop
+    return a.step(ops.Slice(start, end, axis_name(x.step.spec, axis), step), x.step)
+
+
+def _sliced(a: Asked) -> Step:
+    x = a.value("self")
+    axis = x.axis(a["dim"])
+    length = x.own[axis]
+    start, stop, step = slice(a.get("start"), a.get("end"), a["step"]).indices(length)
+    return _cut(a, x, axis, start, stop, step)
+
+
+def _narrowed(a: Asked) -> Step:
+    x, start = a.value("self"), a["start"]
+    axis = x.axis(a["dim"])
+    start = start % x.own[axis]
+    return _cut(a, x, axis, start, start + a["length"])
+
+
+def _selected(a: Asked) -> Step:
+    x = a.value("self")
+    axis = x.axis(a["dim"])
+    index = a["index"] % x.own[axis]
+    return a.shaped(_cut(a, x, axis, index, index + 1), a.own)
+
+
+def _parts(a: Asked) -> list[Step]:
+    """chunk, split, unbind: a part of the axis for each value that is made."""
+    x = a.value("self")
+    axis, found, start = x.axis(a["dim"]), list[Step](), 0
+    for made in a.made:
+        layout = made.layout or Layout()
+        own = layout.of_picture(made.shape)
+        length = 1 if len(own) < len(x.own) or a.call.name == "unbind" else own[axis]
+        found.append(a.shaped(_cut(a, x, axis, start, start + length), own))
+        start += length
+    return found
+
+
+def _padded(a: Asked) -> Step:
+    x, mode = a.value("self"), a.get("mode", "constant")
+    given = list(a["pad"])
+    pairs = [tuple(given[k : k + 2]) for k in range(0, len(given), 2)]
+    sides = {x.axis(x.rank - 1 - k): pair for k, pair in enumerate(pairs) if pair != (0, 0)}
+    if any(min(pair) < 0 for pair in sides.values()):
+        raise Unsuitable
+    filled = float(a.get("value", 0.0)) if mode == "constant" else mode
+    whole = tuple(sides.get(k, (0, 0)) for k in range(len(x.own)))
+    spatial = whole[1:] if len(whole) > 1 and whole[0] == (0, 0) else whole
+    short = spatial[0] if len(set(spatial)) == 1 and len(set(spatial[0])) == 1 else spatial
+    return a.step(ops.Pad(short[0] if isinstance(short[0], int) else short, filled), x.step)
+
+
+def _rolled(a: Asked) -> Step:
+    x = a.value("self")
+    step = x.step
+    shifts, dims = a["shifts"], a["dims"]
+    for shift, dim in zip(shifts, dims, strict=True):
+        step = a.step(ops.Roll(shift, x.named(dim)), step)
+    return step
+
+
+def _flipped(a: Asked) -> Step:
+    x = a.value("self")
+    step = x.step
+    for dim in a["dims"]:
+        step = a.step(ops.Flip(x.named(dim)), step)
+    return step
+
+
+def _repeated(a: Asked) -> Step:
+    x, times = a.value("self"), a.get("repeats", a.get("dims"))
+    missing = len(a.shape) - x.rank
+    layout = replace(x.layout, batch=x.layout.batch + missing)
+    times = [*[1] * (len(a.shape) - len(times)), *times]
+    if layout != a.layout or times[layout.batch] != 1:
+        raise Unsuitable
+    step = a.shaped(x.step, layout.of_picture((*[1] * missing, *x.shape)))
+    for dim, count in enumerate(times):
+        if count != 1:
+            step = a.step(ops.Repeat(count, layout.axis(dim, len(a.shape))), step)
+    return step
+
+
+def _shuffled(a: Asked) -> Step:
+    """channel_shuffle: the channels as a table of groups, read the other way."""
+    x, groups = a.plain("self"), a["groups"]
+    channels, *rest = x.own
+    table = a.shaped(x.step, (groups, channels // groups, *rest))
+    turned = a.step(ops.Permute((1, 0, *range(2, len(rest) + 2))), table)
+    return a.shaped(turned, x.own)
+
+
+def _enlarged(a: Asked) -> Step:
+    return a.step(ops.PixelShuffle(a["upscale_factor"]), a.plain("self").step)
+
+
+def _reduced(a: Asked) -> Step:
+    """pixel_unshuffle: blocks of pixels as channels."""
+    x, side = a.plain("self"), a["downscale_factor"]
+    if len(x.own) != 3:
+        raise Unsuitable
+    channels, height, width = x.own
+    blocks = a.shaped(x.step, (channels, height // side, side, width // side, side))
+    return a.shaped(a.step(ops.Permute((0, 2, 4, 1, 3)), blocks), a.own)
+
+
+def _unfolded(a: Asked) -> Step:
+    operator = ops.Unfold(
+        sizes(a["kernel_size"]), sizes(a["stride"]), padding(a["padding"]), sizes(a["dilation"])
+    )
+    return a.step(operator, a.plain("self").step)
+
+
+_FOUND: Mapping[str, Callable[[Asked], Any]] = {
+    **dict.fromkeys(RESHAPES, _reshaped),
+    "permute": _ordered,
+    "transpose": _swapped,
+    "swapaxes": _swapped,
+    "t": _swapped,
+    "movedim": _moved,
+    "expand": _expanded,
+    "expand_as": _expanded,
+    "broadcast_to": _expanded,
+    "slice": _sliced,
+    "narrow": _narrowed,
+    "select": _selected,
+    "chunk": _parts,
+    "split": _parts,
+    "split_with_sizes": _parts,
+    "tensor_split": _parts,
+    "unbind": _parts,
+    "pad": _padded,
+    "constant_pad_nd": _padded,
+    "roll": _rolled,
+    "flip": _flipped,
+    "repeat": _repeated,
+    "tile": _repeated,
+    "channel_shuffle": _shuffled,
+    "pixel_shuffle": _enlarged,
+    "pixel_unshuffle": _reduced,
+    "im2col": _unfolded,
+}
+
+ROWS: Mapping[str, Callable[[Asked], Any]] = {name: checked(row) for name, row in _FOUND.items()}

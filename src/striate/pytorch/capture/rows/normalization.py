@@ -1,0 +1,63 @@
+"""Normalizations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+from striate import ops
+from striate.pytorch.capture.layout import Unsuitable
+from striate.pytorch.capture.rows.pooling import checked
+from striate.pytorch.capture.steps import Asked, Step, axis_name, reshaped
+
+
+def _batch(a: Asked) -> Step:
+    own = a.weights(
+        weight="weight", bias="bias", running_mean="running_mean", running_var="running_var"
+    )
+    if a["training"] or "running_mean" not in own:
+        raise Unsuitable
+    operator = ops.BatchNorm(float(a["eps"]), float(a["momentum"]), "weight" in own)
+    return a.step(operator, a.plain("input").step, **own)
+
+
+def _over_axes(kind: Callable[..., Any], usual: float) -> Callable[[Asked], Step]:
+    def row(a: Asked) -> Step:
+        x, own = a.value("input"), a.weights(weight="weight", bias="bias")
+        count = len(a["normalized_shape"])
+        axes = tuple(x.axis(k) for k in range(x.rank - count, x.rank))
+        named = tuple(axis_name(x.step.spec, k) for k in axes)
+        where = None if len(axes) == len(x.own) else named
+        shape = tuple(x.own[k] for k in axes)
+        kept = {name: reshaped(each, shape) for name, each in own.items()}
+        operator = kind(axis=where, affine="weight" in own, epsilon=float(a.get("eps", usual)))
+        return a.step(operator, x.step, **kept)
+
+    return row
+
+
+def _group(a: Asked) -> Step:
+    own = a.weights(weight="weight", bias="bias")
+    operator = ops.GroupNorm(a["num_groups"], affine="weight" in own, epsilon=float(a["eps"]))
+    return a.step(operator, a.plain("input").step, **own)
+
+
+def _instance(a: Asked) -> Step:
+    own = a.weights(weight="weight", bias="bias")
+    if not a["use_input_stats"]:
+        raise Unsuitable
+    operator = ops.InstanceNorm(affine="weight" in own, epsilon=float(a["eps"]))
+    return a.step(operator, a.plain("input").step, **own)
+
+
+_FOUND: Mapping[str, Callable[[Asked], Step]] = {
+    "batch_norm": _batch,
+    "layer_norm": _over_axes(ops.LayerNorm, 1e-5),
+    "rms_norm": _over_axes(ops.RMSNorm, torch.finfo(torch.float32).eps),
+    "group_norm": _group,
+    "instance_norm": _instance,
+}
+
+ROWS: Mapping[str, Callable[[Asked], Any]] = {name: checked(row) for name, row in _FOUND.items()}
