@@ -132,6 +132,20 @@ def test_what_cancels_to_nothing_agrees(layers: str) -> None:
     assert answer.ok, answer.headline
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "INPUT 1x2x3 -> PERMUTE 2x1x0 -> BN -> FC 3",
+        "INPUT 3x2x1 -> PERMUTE 1x0x2 -> SCALE -> BN -> FC 3",
+        "INPUT 1x2x3x1 -> PERMUTE 2x0x3x1 -> RELU -> BN -> FC 3",
+    ],
+)
+def test_permuted_maps_of_one_row_or_column_are_normalized_alike(text: str) -> None:
+    """Their strides fit two layouts; PyTorch's batch normalization confuses them backward."""
+    answer = verify(text)
+    assert answer.ok, answer.headline
+
+
 def test_a_wrong_weight_gradient_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     wrong_weight_gradient(BatchNorm, monkeypatch)
     found = verify(GRAPHS["residual"])
