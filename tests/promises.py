@@ -34,7 +34,7 @@ from drawn_specs import (
 )
 from specimens import Lines
 from striate import ops
-from striate.graph import Call, Operator, Ref, Spec, Weight
+from striate.graph import Call, Operator, Reach, Ref, Routes, Spec, Weight
 from striate.graph.window import windows
 
 Array: TypeAlias = NDArray[Any]
@@ -56,6 +56,14 @@ class Case:
     def trainable(self) -> list[str]:
         """Names of the weights that a gradient reaches."""
         return [name for name, w in self.operator.weights(*self.specs).items() if w.trainable]
+
+    @property
+    def stays(self) -> bool:
+        """Whether an output sees its own position alone, and of the channels no more than a few."""
+        field = self.operator.field(*self.specs)
+        if isinstance(field, Routes):
+            return field.in_place and field.goes[0] is not None
+        return field is Reach.POINT
 
     def value(self, ref: Ref) -> float:
         """The number that `ref` means."""

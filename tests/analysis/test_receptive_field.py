@@ -86,6 +86,38 @@ def test_only_the_field_moves_a_unit_and_its_corners_do(text: str) -> None:
             assert (where.min(), where.max()) == (inside[0], inside[-1])
 
 
+@pytest.mark.parametrize(
+    "after",
+    [
+        "LRN 3",
+        "MAXOUT 3",
+        "SLICE 0 2 axis=0 -> GLU axis=0",
+        "{ PASS | FC 3 axis=1 } CONCAT axis=0",
+        "LAYERNORM axis=0 affine=no",
+        "L2NORM axis=0",
+    ],
+)
+def test_where_the_steps_stand_first_what_reads_several_channels_sees_several_steps(
+    after: str,
+) -> None:
+    graph = parse(f"INPUT 3x9 -> PERMUTE 1x0 -> {after}")
+    weights, x = initialize(graph), np.random.default_rng(3).normal(size=(1, 3, 9))
+    name = graph.scores.name
+    (span,) = receptive_fields(graph)[name].spans
+    before = run(graph, weights, x).values[name][0]
+    for step in range(9):
+        changed = x.copy()
+        changed[..., step] += (9, -5, 7)
+        moved = (run(graph, weights, changed).values[name][0] != before).any(axis=1)
+        seen = [step in span.of(unit) for unit in range(len(moved))]
+        if span.axis is None:
+            assert moved.all() == (span.size == 9)
+        elif span.even:
+            assert moved.tolist() == seen
+        else:
+            assert moved.sum() > 1 == span.size
+
+
 def test_behind_a_gate_every_unit_sees_the_picture_and_no_more() -> None:
     gate = "{ PASS | GLOBALAVGPOOL -> CONV 2 1x1 -> SIGMOID } MUL"
     fields = receptive_fields(parse(f"INPUT 1x6x6 -> CONV 2 3x3 -> [{gate} -> RELU]*3 -> FC 2"))

@@ -117,6 +117,35 @@ def test_a_wrong_operator_is_caught_and_named(
     assert found.suspects == (*shared, name)
 
 
+@pytest.mark.parametrize(
+    "layers",
+    [
+        "INSTANCENORM affine=no -> GLOBALAVGPOOL",
+        "GROUPNORM 4 -> GLOBALAVGPOOL -> FC 3 -> RELU",
+        "{ PASS | PASS } SUB -> FC 4",
+        "L2NORM axis=row -> SLICE 0 1 axis=row -> L2NORM axis=row",
+    ],
+)
+def test_what_cancels_to_nothing_agrees(layers: str) -> None:
+    """All that is left, through the layers before and behind, is rounding."""
+    answer = verify(f"INPUT 3x6x6 -> CONV 4 3x3 -> TANH -> {layers} -> FC 3")
+    assert answer.ok, answer.headline
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "INPUT 1x2x3 -> PERMUTE 2x1x0 -> BN -> FC 3",
+        "INPUT 3x2x1 -> PERMUTE 1x0x2 -> SCALE -> BN -> FC 3",
+        "INPUT 1x2x3x1 -> PERMUTE 2x0x3x1 -> RELU -> BN -> FC 3",
+    ],
+)
+def test_permuted_maps_of_one_row_or_column_are_normalized_alike(text: str) -> None:
+    """Their strides fit two layouts; PyTorch's batch normalization confuses them backward."""
+    answer = verify(text)
+    assert answer.ok, answer.headline
+
+
 def test_a_wrong_weight_gradient_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     wrong_weight_gradient(BatchNorm, monkeypatch)
     found = verify(GRAPHS["residual"])

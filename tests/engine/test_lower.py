@@ -13,6 +13,7 @@ from nets import branching, chain, lenet, with_side_exit
 from striate.engine import lower
 from striate.errors import GraphError
 from striate.graph import Call, Graph, Node
+from striate.notation import parse
 from striate.ops import Add, BatchNorm, Conv, Dense, Dropout, Input, ReLU
 from striate.pytorch import load_weights
 
@@ -184,3 +185,20 @@ def test_dropout_is_off_in_evaluation() -> None:
     x = torch.ones(2, 50)
     assert torch.equal(module.eval()(x), x)
     assert not torch.equal(module.train()(x), x)
+
+
+@pytest.mark.parametrize("merge", ["ADD", "MUL", "SUB", "CONCAT", "STACK"])
+def test_a_network_of_one_call_that_reads_its_picture_twice(merge: str) -> None:
+    graph = parse(f"INPUT 2x5x4 -> {{ PASS | PASS }} {merge}")
+    x = pictures(graph)
+    module = lower(graph).eval()
+    wanted = graph.nodes[-1].operator.forward(Call((x, x)))
+    for y in (module(torch.from_numpy(x).float()), module.train()(torch.from_numpy(x).float())):
+        np.testing.assert_allclose(y.detach().numpy(), wanted, rtol=1e-6, atol=1e-6)
+
+
+def test_a_network_of_one_call_answers_with_a_side_exit_at_its_picture() -> None:
+    module, x = lower(parse("INPUT 4 -> { PASS } AUX 0.5 -> FC 4")).train(), torch.randn(2, 4)
+    scores, side = module(x)
+    torch.testing.assert_close(scores, module.eval()(x))
+    assert side.equal(x)

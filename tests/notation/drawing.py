@@ -16,6 +16,7 @@ from striate.ops import (
     Dropout,
     Flatten,
     Input,
+    Learned,
     MaxPool,
     Multiply,
     ReLU,
@@ -52,7 +53,7 @@ NAMES = (
 
 @st.composite
 def graphs(draw: st.DrawFn, most: int = 14) -> Graph:
-    """Graphs of any structure: not series-parallel, several inputs, side exits, odd names."""
+    """Graphs of any structure: not series-parallel, several inputs or learned values, odd names."""
     nodes = [Node("input", Input(SIZE))]
     names = draw(st.permutations(NAMES))
     for number in range(draw(st.integers(0, most))):
@@ -80,7 +81,7 @@ def _node(draw: st.DrawFn, nodes: list[Node], name: str) -> Node:
     near = st.integers(max(0, len(nodes) - 4), len(nodes) - 1)
     kind = draw(st.sampled_from(("step", "step", "merge", "input")))
     if kind == "input" and draw(st.integers(0, 3)) == 0:
-        return Node(name, Input(SIZE))
+        return Node(name, draw(st.sampled_from((Input, Learned)))(SIZE))
     if kind == "merge":
         inputs = draw(st.lists(near, min_size=2, max_size=3))
         operator = draw(st.sampled_from((Add(), Multiply())))

@@ -146,7 +146,7 @@ def test_cost_is_what_is_counted(kind: type[Operator], data: st.DataObject) -> N
     assert all(type(n) is int and n >= 0 for n in dataclasses.astuple(cost))
     # What treats each number by itself connects nothing; neither do losses, normalization,
     # shares and what only moves numbers.
-    connects = case.operator.field(*case.specs) is not Reach.POINT and not kind.is_loss
+    connects = not case.stays and not kind.is_loss
     connects = connects and not kind.is_foreign and not kind.only_moves
     connects = connects and ".normalization." not in kind.__module__
     connects = connects and not issubclass(kind, NormalizedExponential)

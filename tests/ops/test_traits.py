@@ -17,7 +17,7 @@ from test_promises import quickly
 
 from promises import Case, cases, suitable
 from specimens import specimen
-from striate.graph import Call, Operator, Reach, Spec
+from striate.graph import Call, Operator, Spec
 from striate.initialize import STARTS
 from striate.ops import OPERATORS
 
@@ -51,7 +51,7 @@ def rises(case: Case) -> bool:
 def treats_numbers_apart(case: Case) -> bool:
     """Each input number goes into one output at most, which stands at its position."""
     operator = case.operator
-    if len(case.specs) > 1 or operator.is_loss or operator.field(*case.specs) is not Reach.POINT:
+    if len(case.specs) > 1 or operator.is_loss or not case.stays:
         return False
     return all(
         (operator.forward(case.changed(0, _with(case.call.x, cell, 7.0))) != case.call.y).sum() <= 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +17,7 @@ from striate.analysis.table import table
 from striate.analysis.verify import verify
 from striate.analysis.why.inquiry import why
 from striate.engine import freeze, lower
-from striate.errors import GraphError, StriateError
+from striate.errors import GraphError, SettingError, StriateError
 from striate.exchange.json import from_json, to_json
 from striate.graph import Graph, Index
 from striate.initialize import initialize
@@ -126,6 +127,55 @@ def test_what_computes_on_arrays_is_bridged() -> None:
     assert verify(Graph(nodes)).ok
 
 
+def _fails(x: Tensor) -> Tensor:
+    raise ValueError("inside")
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (_fails, "torch.cumsum failed: ValueError: inside"),
+        (lambda: 1, "torch.cumsum failed: TypeError"),
+        (lambda x: (x, x), "but made a tuple"),
+        (lambda x: None, "but made a NoneType"),
+        (lambda x: x.to(torch.complex64), "but made one of torch.complex64"),
+        (lambda x: x.to("meta"), "on meta"),
+        (lambda x: x.flatten(1), "made 3x48"),
+        (lambda x: x[:1], "was to make 3x3x4x4, pictures first, but made 1x3x4x4"),
+        (nn.LazyConv2d(3, 1), "uninitialized parameter"),
+    ],
+)
+def test_a_function_that_fails_or_makes_something_else_is_said_by_both_engines(
+    function: Callable[..., Tensor], said: str
+) -> None:
+    graph = attach(parse(WRITTEN), {"sums": function})
+    weights, x = initialize(graph), np.repeat(X[None], 3, 0)
+    with pytest.raises(StriateError, match=said):
+        run(graph, weights, x)
+    with pytest.raises(StriateError, match=said):
+        lower(graph)(torch.from_numpy(x).float())
+
+
+@pytest.mark.parametrize("function", [nn.ReLU(inplace=True), lambda x: x.clamp_(0).float()])
+def test_a_function_may_write_into_what_it_is_given_and_answer_in_another_type(
+    function: Callable[..., Tensor],
+) -> None:
+    text = "INPUT 2x6x6 -> CONV 3 3x3 -> { own: OPAQUE relu 3x4x4 | PASS } ADD -> FC 3"
+    graph = attach(parse(text), {"own": function})
+    plain = parse(text.replace("own: OPAQUE relu 3x4x4", "RELU"))
+    assert verify(graph, bound=1e-5).ok
+    module, other = lower(graph).double(), lower(plain).double()
+    other.load_state_dict(module.state_dict())
+    x = torch.from_numpy(X)[None]
+    torch.testing.assert_close(copy.deepcopy(module)(x), other(x), atol=1e-6, rtol=1e-6)
+    torch.testing.assert_close(module(x), other(x), atol=1e-6, rtol=1e-6)
+
+
+def test_what_is_no_function_is_refused() -> None:
+    with pytest.raises(SettingError, match="sums cannot be computed by 3"):
+        attach(parse(WRITTEN), {"sums": 3})  # type: ignore[dict-item]
+
+
 @pytest.mark.parametrize(
     ("functions", "said"),
     [({"sum": abs}, "sum is no opaque node"), ({"relu1": abs}, "relu1 is no opaque node")],
@@ -137,7 +187,9 @@ def test_a_function_for_no_opaque_node_is_refused(functions: dict[str, object], 
 
 def test_what_goes_wrong_is_said() -> None:
     wrong = attach(parse(WRITTEN), {"sums": lambda x: x[:, :, :2]})
-    with pytest.raises(StriateError, match=r"was to make 3x4x4, but made 3x2x4"):
+    with pytest.raises(
+        StriateError, match=r"was to make 1x3x4x4, pictures first, but made 1x3x2x4"
+    ):
         run(wrong, initialize(wrong), X)
     still = attach(parse(WRITTEN), {"sums": lambda x: x.detach().round()})
     with pytest.raises(StriateError, match="PyTorch has no derivative"):

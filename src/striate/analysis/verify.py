@@ -7,15 +7,16 @@ picture and target. The error of a node is
     forward   max |reference - PyTorch| / max |PyTorch|   of its output
     backward  the same of the gradients of its inputs and of its weights, the largest
 
-so a wrong formula shows at its own node, and from there at all that comes after it. A gradient
-may cancel to nothing, as that of a bias in front of a batch normalization does; rounding is all
-that is left of it, so nothing is measured against less than 1/1000 of the gradient that arrives
-at the node.
+so a wrong formula shows at its own node, and from there at all that comes after it. A number may
+cancel to nothing, as the gradient of a bias in front of a batch normalization does, or the mean of
+what was normalized; rounding is all that is left of it. So no value is measured against less than
+1/1000 of the largest that it is made of, and no gradient against less than that of the largest
+behind it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -43,7 +44,7 @@ Array = NDArray[Any]
 
 BOUND = 1e-9
 CANCELED = 1e-3
-"""The share of the arriving gradient below which a gradient counts as canceled."""
+"""The share of what it is made of, however far away, below which a number counts as canceled."""
 SCHEMA_VERSION = 1
 
 COLUMNS = (
@@ -270,11 +271,34 @@ def _compared(
     second = values_and_gradients(
         graph, weights, inputs, target, training=training, noise=trace.noise
     )
-    return {node.name: _errors(node, trace, backward, second) for node in graph}
+    values = _largest(second.values, graph, lambda name: graph[name].inputs)
+    slopes = _largest(second.gradients, reversed(tuple(graph)), graph.consumers.__getitem__)
+    return {
+        node.name: _errors(node, trace, backward, second, values[node.name], slopes)
+        for node in graph
+    }
 
 
-def _errors(node: Node, trace: Trace, backward: Backward, second: NodeValues) -> _Errors:
-    least = CANCELED * float(np.abs(second.gradients[node.name]).max(initial=0.0))
+def _largest(
+    numbers: Mapping[str, Array], nodes: Iterable[Node], made_of: Callable[[str], Sequence[str]]
+) -> dict[str, float]:
+    """The largest of every node's numbers, and of those they are made of."""
+    found: dict[str, float] = {}
+    for node in nodes:
+        own = float(np.abs(numbers[node.name]).max(initial=0.0))
+        found[node.name] = max(own, *(found[each] for each in made_of(node.name)), 0.0)
+    return found
+
+
+def _errors(
+    node: Node,
+    trace: Trace,
+    backward: Backward,
+    second: NodeValues,
+    value: float,
+    slopes: Mapping[str, float],
+) -> _Errors:
+    least = CANCELED * slopes[node.name]
     found, wanted = backward.weights.get(node.name, {}), second.weight_gradients.get(node.name, {})
     by_weight = [
         distance(found[key], wanted[key], least) if key in found and key in wanted else float("inf")
@@ -282,8 +306,8 @@ def _errors(node: Node, trace: Trace, backward: Backward, second: NodeValues) ->
     ]
     return _Errors(
         node,
-        distance(trace.values[node.name], second.values[node.name]),
-        distance(backward.nodes[node.name], second.gradients[node.name]),
+        distance(trace.values[node.name], second.values[node.name], CANCELED * value),
+        distance(backward.nodes[node.name], second.gradients[node.name], least),
         {
             name: distance(backward.nodes[name], second.gradients[name], least)
             for name in node.inputs

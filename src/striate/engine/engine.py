@@ -81,9 +81,9 @@ class Engine:
         calls = self.calls(network, inputs)
         if calls is None:
             return None
-        if len(calls) == 1 == len(inputs):
-            return calls[0].run(*inputs)
         plan = self._plans[network.training]
+        if len(calls) == 1 == len(inputs) == len(calls[0].reads) == len(plan.results):
+            return calls[0].run(*inputs)
         if not self._guard.copied:
             return _run(calls, plan, inputs)
         with torch.no_grad():

@@ -61,6 +61,11 @@ class Routes:
         """
         return cls(tuple(but.get(k, Along(k)) for k in range(rank)))
 
+    @property
+    def in_place(self) -> bool:
+        """Whether every position keeps its place and sees no other, whatever the channels do."""
+        return all(along == Along(axis) for axis, along in enumerate(self.goes[1:], 1))
+
 
 Field: TypeAlias = tuple[Window, ...] | Routes | Reach
 """What one output sees of an input: a window for each spatial axis, along which the same axis of

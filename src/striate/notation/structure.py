@@ -35,9 +35,10 @@ class Structure:
         self.main = graph.sources([graph.nodes[-1].name])
 
     def _place(self, node: Node) -> None:
-        above = self._common(tuple(name for name in node.inputs if name not in self._free))
-        if not node.operator.is_input and self._free.issuperset(node.inputs):
+        reached_by = tuple(name for name in node.inputs if name not in self._free)
+        if not node.operator.is_input and not reached_by:
             self._free.add(node.name)
+        above = self._common(reached_by or node.inputs)
         self.dominator[node.name] = above
         self._depth[node.name] = 0 if above is None else self._depth[above] + 1
         nesting = 0

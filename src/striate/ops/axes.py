@@ -53,8 +53,6 @@ def field_of(x: Spec, over: tuple[int, ...]) -> Field:
     """What an output sees that every cell along the axes `over` moves."""
     if len(over) == x.rank:
         return Reach.EVERYTHING
-    if over == (0,):
-        return Reach.POINT
     return Routes.straight(x.rank, dict.fromkeys(over))
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from striate.display import shape_text
 from striate.errors import GraphError, ShapeError
-from striate.graph import Along, Graph, Node, Reach, Routes, Spec
+from striate.graph import Graph, Node, Reach, Routes, Spec
 from striate.ops import Conv, Dense, Flatten, Input
 from striate.ops.arrays import Array
 from striate.passes.unshare import unshared
@@ -104,7 +104,7 @@ def _check(graph: Graph, node: Node, before: Sequence[tuple[int, ...]]) -> None:
     specs = [Spec((*graph.specs[each].shape, *around)) for each in node.inputs]
     field = node.operator.field(*specs)
     if isinstance(field, Routes):
-        if not _stays(field, specs):
+        if not (field.in_place and {len(field.goes)} == {spec.rank for spec in specs}):
             raise _refusal(node, "moves positions or reads a whole axis", WHOLE)
     elif isinstance(field, Reach):
         if field is not Reach.POINT:
@@ -118,13 +118,6 @@ def _check(graph: Graph, node: Node, before: Sequence[tuple[int, ...]]) -> None:
     if spread and not node.operator.elementwise:
         remedy = "Between FLATTEN and FC only activations and DROPOUT may stand."
         raise _refusal(node, "works on the units of a flattened map", remedy)
-
-
-def _stays(field: Routes, specs: Sequence[Spec]) -> bool:
-    """Whether every position is left in its place and sees no other, whatever the channels do."""
-    spatial = field.goes[1:]
-    same = {len(field.goes)} == {spec.rank for spec in specs}
-    return same and all(along == Along(axis) for axis, along in enumerate(spatial, 1))
 
 
 def _larger(spec: Spec) -> Spec:

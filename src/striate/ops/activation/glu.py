@@ -29,11 +29,9 @@ from striate.graph import (
     Call,
     Cost,
     Factor,
-    Field,
     Gradients,
     Index,
     Operator,
-    Reach,
     Ref,
     Routes,
     Spec,
@@ -74,14 +72,12 @@ class GLU(Operator):
 
     def cost(self, *inputs: Spec) -> Cost:
         both = 2 * self.shape(*inputs).size
-        at_one_place = self.field(*inputs) is Reach.POINT
+        at_one_place = inputs[0].axis(self.axis) == 0
         return Cost(connections=0 if at_one_place else both, other=both)
 
-    def field(self, *inputs: Spec) -> Field:
+    def field(self, *inputs: Spec) -> Routes:
         (x,), half = inputs, self.shape(*inputs)
         axis = x.axis(self.axis)
-        if axis == 0:
-            return Reach.POINT
         both = Along(axis, Window(2, dilation=half.shape[axis]))
         return Routes.straight(x.rank, {axis: both})
 

@@ -29,18 +29,20 @@ import numpy as np
 
 from striate.errors import ShapeError
 from striate.graph import (
+    Along,
     Call,
     Cost,
     Factor,
     Gradients,
     Index,
     Operator,
-    Reach,
     Ref,
+    Routes,
     Saves,
     Spec,
     Term,
     Use,
+    Window,
 )
 from striate.graph.saves import INDEX
 from striate.ops import checked
@@ -81,8 +83,9 @@ class Maxout(Operator):
     def cost(self, *inputs: Spec) -> Cost:
         return Cost(other=inputs[0].size - self.shape(*inputs).size)
 
-    def field(self, *inputs: Spec) -> Reach:
-        return Reach.POINT
+    def field(self, *inputs: Spec) -> Routes:
+        group = Along(0, Window(self.pieces, stride=self.pieces))
+        return Routes((group, *map(Along, range(1, inputs[0].rank))))
 
     def forward(self, call: Call) -> Array:
         return self._grouped(call.x).max(axis=2)

@@ -16,6 +16,7 @@ derivative by one number is a forward sweep along it, exact up to rounding).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol, final
 
@@ -109,9 +110,7 @@ class Opaque(Operator):
 
     def forward(self, call: Call) -> Array:
         found = np.asarray(self.computed_by.value(*call.inputs), dtype=call.x.dtype)
-        if found.shape != (len(call.x), *self.size):
-            wanted, given = (shape_text(s) for s in (self.size, found.shape[1:]))
-            raise StriateError(f"{self.name} was to make {wanted}, but made {given}")
+        self.check(found.shape, len(call.x))
         return found
 
     def backward(self, call: Call, error: Array) -> Gradients:
@@ -143,6 +142,19 @@ class Opaque(Operator):
                 remedy="Attach it: striate.pytorch.foreign.attach(graph, {node: function}).",
             )
         return self.function
+
+    def check(self, made: Sequence[int], pictures: int) -> None:
+        """Refuse a value of another shape than was said.
+
+        Raises:
+            StriateError: the shape that was made is another.
+        """
+        if tuple(made) != (pictures, *self.size):
+            wanted, given = (shape_text(tuple(s)) for s in ((pictures, *self.size), made))
+            raise StriateError(
+                f"{self.name} was to make {wanted}, pictures first, but made {given or 'a number'}",
+                remedy="Write its size as it is, or attach another function.",
+            )
 
     def formula(self, index: Index, *inputs: Spec) -> str:
         read = ", ".join(f"{{{k}}}" for k in range(max(1, len(inputs))))

@@ -22,7 +22,7 @@ from typing import ClassVar, final
 import numpy as np
 
 from striate.errors import ShapeError
-from striate.graph import Along, Reach, Routes, Saves, Spec
+from striate.graph import Along, Routes, Saves, Spec
 from striate.ops.arrays import Array
 from striate.ops.shaping.rearrangement import Rearrangement
 
@@ -57,10 +57,8 @@ class Concat(Rearrangement):
         total = sum(x.shape[axis] for x in inputs)
         return first.with_length(axis, total)
 
-    def field(self, *inputs: Spec) -> Reach | Routes:
+    def field(self, *inputs: Spec) -> Routes:
         axis = inputs[0].axis(self.axis)
-        if axis == 0:
-            return Reach.POINT
         return Routes.straight(inputs[0].rank, {axis: Along(axis, even=False)})
 
     def kept(self, *inputs: Spec) -> Saves:

@@ -30,18 +30,20 @@ import numpy as np
 
 from striate.errors import ShapeError
 from striate.graph import (
+    Along,
     Call,
     Cost,
     Factor,
     Gradients,
     Index,
     Operator,
-    Reach,
     Ref,
+    Routes,
     Saves,
     Spec,
     Term,
     Use,
+    Window,
 )
 from striate.graph.saves import NUMBER
 from striate.ops import checked
@@ -84,8 +86,10 @@ class LocalResponseNorm(Operator):
     def cost(self, *inputs: Spec) -> Cost:
         return Cost(other=(self.size + 3) * inputs[0].size)
 
-    def field(self, *inputs: Spec) -> Reach:
-        return Reach.POINT
+    def field(self, *inputs: Spec) -> Routes:
+        before, after = self._reach
+        near = Along(0, Window(self.size, before=before, after=after))
+        return Routes((near, *map(Along, range(1, inputs[0].rank))))
 
     def kept(self, *inputs: Spec) -> Saves:
         (x,) = inputs

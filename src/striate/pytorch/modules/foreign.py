@@ -33,7 +33,12 @@ class Attached(nn.Module):
         world = inputs[0].dtype, inputs[0].device
         if world not in self._made:
             self._made[world] = function.at(*world)
-        return self._made[world](*inputs)
+        found = self._made[world](*inputs)
+        self.operator.check(found.shape, len(inputs[0]))
+        return found
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_made": {}}
 
     def extra_repr(self) -> str:
         return self.operator.name

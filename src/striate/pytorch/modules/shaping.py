@@ -28,14 +28,20 @@ class Reshape(nn.Module):
 
 
 class Permute(nn.Module):
-    """The axes in another order, the batch being axis 0."""
+    """The axes in another order, the batch being axis 0.
+
+    With an axis of length 1 the numbers are laid out anew: PyTorch's batch normalization (2.13,
+    2.14) reads strides that fit two layouts in one way forward and in the other backward, and its
+    gradients are wrong.
+    """
 
     def __init__(self, *order: int) -> None:
         super().__init__()
         self.order = order
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.permute(self.order)
+        turned = x.permute(self.order)
+        return turned.contiguous() if 1 in x.shape[1:] else turned
 
 
 class Slice(nn.Module):
