@@ -26,6 +26,7 @@ from striate.notation import parse
 if TYPE_CHECKING:
     from striate.data import DataSet, Preprocessing
     from striate.data.given import Given
+    from striate.data.sources import Source
     from striate.model import Model
     from striate.ops.arrays import Array
 
@@ -238,7 +239,7 @@ def explainable_of(
     return Weighted(subject, merged, "" if weights is not None else drawn)
 
 
-def data_of(model: Model, data: str, data_dir: Path | None, *, judging: bool = False) -> DataSet:
+def data_of(model: Model, data: Source, data_dir: Path | None, *, judging: bool = False) -> DataSet:
     """The pictures called `data`, or those the model was trained on, as the model takes them.
 
     Args:
@@ -249,10 +250,11 @@ def data_of(model: Model, data: str, data_dir: Path | None, *, judging: bool = F
     """
     from striate.data import load
     from striate.data.catalog import kept_place
+    from striate.data.sources import called, kept_as_it_is
 
     own, place = model.learned_from
-    source = data or own
-    if not source:
+    source = own if isinstance(data, str) and not data else kept_as_it_is(data)
+    if isinstance(source, str) and not source:
         raise StriateError("which pictures?", remedy="Name them: --data mnist, or a folder.")
     recipe = model.about.get("recipe", {})
     channels, height, width = model.preprocessing.shape
@@ -263,15 +265,16 @@ def data_of(model: Model, data: str, data_dir: Path | None, *, judging: bool = F
         channels=channels,
         validation=recipe.get("validation"),
         seed=recipe.get("seed", 0),
-        judging=judging and not _is_same(source, own),
+        judging=judging and not _is_same(called(source), own),
     )
 
 
 def _is_same(source: str, other: str) -> bool:
     """Whether two names, or two folders, are one."""
-    from striate.data.catalog import expanded, named
+    from striate.data.catalog import named
+    from striate.data.sources import expanded
 
-    if named(source) or named(other) or not other:
+    if named(source) or named(other) or not other or source.startswith("<"):
         return source == other
     return expanded(source).resolve() == expanded(other).resolve()
 

@@ -17,6 +17,7 @@ from PIL import Image
 
 from striate import memory
 from striate.data.given import Given, read
+from striate.data.paired import is_one_picture, picture_of, plain
 from striate.data.preprocess import Preprocessing
 from striate.display import Block, Column, Displayed, Grid, Line, shape_text
 from striate.errors import ModelFileError, NumbersError, StriateError
@@ -234,8 +235,10 @@ class Model(Displayed):
         """Class and probability for pictures of any size and color, in order.
 
         Args:
-            pictures: files or what else `read` takes, the bytes of files, Pillow images, or uint8
-                arrays; a single one of them counts as one picture, an array where it has two axes.
+            pictures: files or what else `read` takes, the bytes of files, Pillow images, or
+                arrays and tensors of uint8 or of numbers in 0..1 or 0..255. A single one of them
+                is one picture: an array of H x W, H x W x C or, for a network that takes so many
+                channels, C x H x W; N x H x W are several.
             ink: "auto" takes them for photographs of ink (`Preprocessing.picture`).
 
         Raises:
@@ -243,7 +246,9 @@ class Model(Displayed):
             NumbersError: the scores of one are not finite.
             NotEnoughMemoryError: a batch needs more than there is.
         """
-        waiting: list[Any] = [pictures] if _is_one(pictures) else [*pictures]  # type: ignore[misc]
+        pictures = plain(pictures)
+        is_one = _is_one(pictures, self.preprocessing.channels)
+        waiting: list[Any] = [pictures] if is_one else [*pictures]  # type: ignore[misc]
         with memory.enough(self.graph, min(batch_size, len(waiting))):
             return self._predictions(waiting, batch_size, ink)
 
@@ -271,6 +276,9 @@ class Model(Displayed):
     def _input(self, picture: Given | Source, ink: str) -> Array:
         if isinstance(picture, str | Path):
             picture = self.read(picture, ink=ink)
+        picture = plain(picture)
+        if isinstance(picture, np.ndarray):
+            picture = picture_of(picture)
         if not isinstance(picture, Given):
             picture = Given(self.preprocessing.picture(picture, ink=ink))
         return picture.input(self.preprocessing)
@@ -290,9 +298,9 @@ class Model(Displayed):
             )
 
 
-def _is_one(pictures: object) -> bool:
+def _is_one(pictures: object, channels: int) -> bool:
     if isinstance(pictures, np.ndarray):
-        return pictures.ndim == 2
+        return is_one_picture(pictures, channels)
     return isinstance(pictures, str | bytes | Path | Given | Image.Image)
 
 

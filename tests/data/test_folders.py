@@ -132,7 +132,7 @@ def test_sizes_that_differ_are_resized_and_said(tmp_path: Path) -> None:
         ({"1.png": gray(1), "2.png": gray(2)}, "no pictures in class folders"),
         ({"a/1.png": gray(1)}, "has only class a; a classifier needs two"),
         ({"a/1.png": b"", "b/1.png": b"x"}, "no class with readable pictures"),
-        ({"test/a/1.png": gray(1), "val/b/1.png": gray(2)}, "has no train folder"),
+        ({"test/a/1.png": gray(1), "val/b/1.png": gray(2)}, "no pictures to learn from: train"),
     ],
 )
 def test_a_folder_that_cannot_be_used_shows_the_layout(tmp_path: Path, files, says: str) -> None:
@@ -142,9 +142,9 @@ def test_a_folder_that_cannot_be_used_shows_the_layout(tmp_path: Path, files, sa
 
 
 def test_a_file_or_nothing_instead_of_a_folder_shows_the_layout(tmp_path: Path) -> None:
-    (tmp_path / "x.csv").write_text("1,2")
-    with pytest.raises(DataError, match=r"x\.csv is a file, not a folder") as caught:
-        load(tmp_path / "x.csv")
+    (tmp_path / "x.txt").write_text("1,2")
+    with pytest.raises(DataError, match=r"x\.txt is a file, not a folder") as caught:
+        load(tmp_path / "x.txt")
     assert LAYOUT in str(caught.value)
     with pytest.raises(DataError, match="there is no folder"):
         load(tmp_path / "none" / "such")

@@ -88,6 +88,6 @@ def _next(network: str, data: str, data_dir: Path | None, target: Path) -> str:
 
 
 def _absolute(path: Path | str) -> str:
-    from striate.data.catalog import expanded
+    from striate.data.sources import expanded
 
     return shlex.quote(str(expanded(path).resolve()))

@@ -1,4 +1,4 @@
-"""Data sets by name, and anything else as a folder of pictures."""
+"""Data sets by name, and anything else by what it is (`sources.py`)."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
-from striate.data.archive import ARCHIVE_SUFFIXES, scan_archive
 from striate.data.cifar10 import load_cifar10
 from striate.data.dataset import DataSet, Share
 from striate.data.digits import load_digits
 from striate.data.mnist import FASHION_MNIST, MNIST, load_idx_set
-from striate.data.names import written
 from striate.data.pictures import IN_MEMORY, Progress, from_tree
-from striate.data.tree import LAYOUT, Tree, scan
-from striate.errors import DataError, IdleSettingError, UnknownNameError, did_you_mean
+from striate.data.sources import NAMED, Source, called, expanded, kept_as_it_is, tree_of
+from striate.errors import DataError, IdleSettingError
 
 
 def _digits(
@@ -25,12 +23,18 @@ def _digits(
 
 
 NAMES: Mapping[str, Callable[..., DataSet]] = MappingProxyType(
-    {
-        "digits": _digits,
-        "mnist": partial(load_idx_set, MNIST),
-        "fashion_mnist": partial(load_idx_set, FASHION_MNIST),
-        "cifar10": load_cifar10,
-    }
+    dict(
+        zip(
+            NAMED,
+            (
+                _digits,
+                partial(load_idx_set, MNIST),
+                partial(load_idx_set, FASHION_MNIST),
+                load_cifar10,
+            ),
+            strict=True,
+        )
+    )
 )
 
 DOWNLOADED = tuple(name for name in NAMES if name != "digits")
@@ -38,7 +42,7 @@ DOWNLOADED = tuple(name for name in NAMES if name != "digits")
 
 
 def load(
-    name_or_folder: str | Path,
+    source: Source,
     *,
     data_dir: Path | str | None = None,
     size: tuple[int, int] | None = None,
@@ -49,10 +53,12 @@ def load(
     progress: Progress | None = None,
     in_memory: int = IN_MEMORY,
 ) -> DataSet:
-    """A data set by name (`NAMES`), or a folder (or tar archive) of pictures in class folders.
+    """A data set by name (`NAMES`), or pictures of your own.
 
     Args:
-        name_or_folder: `mnist`; or a folder with `<class>/*` or `{train,val,test}/<class>/*`.
+        source: `mnist`; a folder (or tar archive) with `<class>/*` or
+            `{train,val,test}/<class>/*`; arrays (x, y), or a table of such pairs by split
+            (`striate.data.paired`).
         data_dir: where the files of named data sets lie; `STRIATE_DATA` is looked at next.
         size: (height, width) to resize to; None keeps the set's own.
         channels: 1 or 3; None keeps the set's own.
@@ -81,10 +87,11 @@ def load(
         "validation": validation,
         "seed": seed,
     }
-    text = str(name_or_folder)
-    name = named(name_or_folder)
-    tree = None if name else tree_of(text)
-    if data_dir is not None and kept_place(name_or_folder, data_dir) is None:
+    name = named(source)
+    source = kept_as_it_is(source)
+    tree = None if name else tree_of(source)
+    text = called(source)
+    if data_dir is not None and kept_place(source, data_dir) is None:
         raise IdleSettingError(
             f"data_dir is {data_dir}, which does nothing where the pictures are {text}",
             setting="data_dir",
@@ -103,56 +110,15 @@ def load(
     )
 
 
-def kept_place(name_or_folder: str | Path, place: Path | str | None) -> Path | str | None:
+def kept_place(source: Source, place: Path | str | None) -> Path | str | None:
     """Where a data set lies, as it was once named; None for one that is not looked for there."""
-    return place if named(name_or_folder) in DOWNLOADED else None
+    return place if named(source) in DOWNLOADED else None
 
 
-def named(name_or_folder: str | Path) -> str:
-    """The data set's name in `NAMES`, or an empty text when a folder is meant."""
-    name = str(name_or_folder).lower().replace("-", "_")
-    return name if name in NAMES and isinstance(name_or_folder, str) else ""
-
-
-def tree_of(text: str) -> Tree:
-    """The pictures in a folder or archive, by the names of folders.
-
-    Raises:
-        DataError: no pictures where they belong.
-        UnknownNameError: there is no such folder.
-    """
-    folder = expanded(text)
-    if not text.strip() or (len(folder.parts) == 1 and not exists(folder)):
-        raise UnknownNameError(
-            f"no data set or folder is called {text!r}",
-            remedy=f"{did_you_mean(text, NAMES)} Data sets: {', '.join(NAMES)}.\n{LAYOUT}".strip(),
-        )
-    written(text, "data folder")  # the run that learns from it writes it down
-    packed = folder.is_file() and folder.name.lower().endswith(ARCHIVE_SUFFIXES)
-    return scan_archive(folder) if packed else scan(folder)
-
-
-def expanded(place: str | Path) -> Path:
-    """A path whose ~ is the home folder.
-
-    Raises:
-        DataError: there is no such user.
-    """
-    try:
-        return Path(place).expanduser()
-    except RuntimeError:
-        raise DataError(
-            f"{place} names a home folder that does not exist",
-            remedy="Write the path out, or ./ before a folder whose name begins with ~.",
-        ) from None
-
-
-def exists(path: Path) -> bool:
-    """Whether there is such a file or folder; a name longer than any has none."""
-    try:
-        return path.exists()
-    except OSError:  # a name too long for any file
-        return False
+def named(source: Source) -> str:
+    """The data set's name in `NAMES`, or an empty text when something else is meant."""
+    name = source.lower().replace("-", "_") if isinstance(source, str) else ""
+    return name if name in NAMES else ""
 
 
 def _check(size: tuple[int, int] | None, channels: int | None, seed: int) -> None:

@@ -163,8 +163,10 @@ def _unidentified(source: Source) -> str:
     return "not a picture that can be read"
 
 
-def file_length(source: str | Path | bytes) -> int:
+def file_length(source: str | Path | bytes | Bytes) -> int:
     """Bytes of a file, of a path or in memory; 0 for one that is gone."""
+    if isinstance(source, np.ndarray):
+        return source.nbytes
     if isinstance(source, bytes):
         return len(source)
     path = Path(source)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from striate.data.catalog import exists, kept_place, load, named
+from striate.data.catalog import kept_place, load, named
 from striate.data.decode import Bytes, Source, measure, resized
+from striate.data.sources import exists
 from striate.data.survey import survey
 from striate.display import shape_text
 from striate.errors import DataError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 
 from striate.errors import DataError
 
@@ -45,3 +46,15 @@ def written(name: str, what: str) -> str:
             "neither can stand in a model file or a table.",
         )
     return unicodedata.normalize("NFC", name)
+
+
+def in_order(labels: Iterable[str]) -> tuple[str, ...]:
+    """Names of classes, each once: by value where all are numbers, else by letters.
+
+    >>> in_order(["10", "9", "10"]), in_order(["b10", "b9"])
+    (('9', '10'), ('b10', 'b9'))
+    """
+    names = set(labels)
+    if all(name.removeprefix("-").isdecimal() for name in names):
+        return tuple(sorted(names, key=lambda name: (int(name), name)))
+    return tuple(sorted(names))

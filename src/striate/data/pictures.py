@@ -24,9 +24,9 @@ from striate.data.dataset import (
     stratified,
 )
 from striate.data.decode import Bytes, ReadPicture, file_length, measure, picture, read
-from striate.data.names import printable
+from striate.data.names import in_order, printable
 from striate.data.stream import Labels, Pictures, Stream
-from striate.data.tree import LAYOUT, Entry, Tree
+from striate.data.tree import Entry, Tree
 from striate.errors import DataError
 
 Progress: TypeAlias = Callable[[int, int, str], None]
@@ -174,7 +174,7 @@ def _judged(
 def _judged_classes(tree: Tree, alive: Sequence[Entry], problems: list[str]) -> tuple[str, ...]:
     if not alive:
         raise DataError(f"{tree.root} has no readable picture", remedy="\n".join(problems[:8]))
-    return tuple(sorted({entry.label for entry in alive}))
+    return in_order(entry.label for entry in alive)
 
 
 def _judged_places(alive: Sequence[Entry]) -> Mapping[str, NDArray[np.integer]]:
@@ -287,21 +287,22 @@ def _classes(tree: Tree, alive: Sequence[Entry], problems: list[str]) -> tuple[s
     every = {entry.label for entry in tree.entries}
     learned = {entry.label for entry in alive if entry.split in ("train", "")}
     if tree.is_split and not any(entry.split == "train" for entry in tree.entries):
-        raise DataError(f"{tree.root} has no train folder with pictures", remedy=LAYOUT)
+        raise DataError(f"{tree.root} has no pictures to learn from: train", remedy=tree.expected)
     elsewhere = {entry.label for entry in alive} - learned
     if elsewhere:
         raise DataError(
             f"{tree.root}: no training picture of class {', '.join(sorted(elsewhere))}, which "
-            "the validation or test folder has",
-            remedy="Class folders are matched by name: add pictures under train, or rename.",
+            "those for validation or testing have",
+            remedy="Classes are matched by name: add pictures to train, or rename.",
         )
     problems += [
         f"class {name} has no readable picture: left out" for name in sorted(every - learned)
     ]
     if len(learned) < 2:
         have = f"only class {next(iter(learned))}" if learned else "no class with readable pictures"
-        raise DataError(f"{tree.root} has {have}; a classifier needs two", remedy=LAYOUT)
-    return tuple(sorted(learned))
+        remedy = "\n".join([*problems[:SHOWN], tree.expected])
+        raise DataError(f"{tree.root} has {have}; a classifier needs two", remedy=remedy)
+    return in_order(learned)
 
 
 def _places(
@@ -317,15 +318,16 @@ def _places(
     # By a hash of the file's name and no seed: every run, and `evaluate`, hold out the same
     # pictures, and a picture added later moves few others.
     hashes = [
-        hashlib.sha256(alive[row].name.encode("utf-8", "replace")).digest()
+        alive[row].key or hashlib.sha256(alive[row].name.encode("utf-8", "replace")).digest()
         for row in train.tolist()
     ]
     rank = np.argsort(np.argsort(np.array([digest.hex() for digest in hashes])))
     taken = stratified(labels[train], round(TEST_SHARE * len(train)), rank)
     rows["train"], rows["test"] = train[~taken], train[taken]
+    chosen_by = "contents" if alive[0].key else "names"
     notes.append(
-        f"no test folder: {taken.sum():,} of {len(train):,} pictures are held out as test, "
-        "chosen by the hash of their names"
+        f"no test {'pictures' if alive[0].key else 'folder'}: {taken.sum():,} of {len(train):,} "
+        f"pictures are held out as test, chosen by the hash of their {chosen_by}"
     )
     return rows
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from striate.data import cifar10, digits
-from striate.data.catalog import named, tree_of
+from striate.data.catalog import named
 from striate.data.mnist import FASHION_MNIST, MNIST
+from striate.data.names import in_order
 from striate.data.pictures import usual_size
+from striate.data.sources import Source, tree_of
 
 Size = tuple[int, int]
 
@@ -39,22 +40,22 @@ _NAMED: Mapping[str, Survey] = {
 }
 
 
-def survey(name_or_folder: str | Path) -> Survey:
+def survey(source: Source) -> Survey:
     """What `load` would answer with, but for the pictures.
 
     Raises:
-        DataError: a folder that cannot be used.
+        DataError: a folder, file or arrays that cannot be used.
         UnknownNameError: neither a name nor a folder.
 
     >>> survey("cifar10").size
     (32, 32)
     """
-    if name := named(name_or_folder):
+    if name := named(source):
         return _NAMED[name]
-    tree = tree_of(str(name_or_folder))
+    tree = tree_of(source)
     learned = {entry.label for entry in tree.entries if entry.split in ("train", "")}
     return Survey(
-        tuple(sorted(learned)),
+        in_order(learned),
         usual_size(tree.entries),
         has_validation=any(entry.split == "validation" for entry in tree.entries),
     )

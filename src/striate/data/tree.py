@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from striate.data.decode import Bytes
 from striate.data.formats import SUFFIXES
 from striate.data.names import printable, written
 from striate.errors import DataError
@@ -35,23 +36,26 @@ class Entry:
         split: "train", "validation", "test", or "" when the folder is not split.
         label: the name of its class, in Unicode's composed form.
         name: its path inside the root, for people.
-        source: a path, or the bytes of the file.
+        source: a path, the bytes of the file, or the picture: uint8, C x H x W.
+        key: what decides whether it is held out for testing; empty for its name.
     """
 
     split: str
     label: str
     name: str
-    source: Path | bytes
+    source: Path | bytes | Bytes
+    key: bytes = b""
 
 
 @dataclass
 class Tree:
-    """What was found under a root: picture files, what was passed over, what was decided."""
+    """What was found: pictures, what was passed over, what was decided, and what is expected."""
 
     root: str
     entries: list[Entry] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    expected: str = LAYOUT
 
     @property
     def is_split(self) -> bool:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from striate.data import Batches, DataSet, Preprocessing
 from striate.data.names import printable
+from striate.data.sources import Source
 from striate.display import Block, Column, Displayed, Grid, Line, count
 from striate.engine import pays
 from striate.errors import DataError
@@ -149,7 +150,7 @@ def _share(right: int, pictures: int) -> str:
 
 def evaluate(
     model: Model | Path | str,
-    data: DataSet | Path | str = "",
+    data: DataSet | Source = "",
     *,
     split: str = "test",
     module: nn.Module | None = None,
@@ -158,7 +159,8 @@ def evaluate(
 
     Args:
         model: a model, or its file or run folder.
-        data: a data set, its name, or a folder of pictures; else what the model was trained on.
+        data: a data set, its name, a folder of pictures, or arrays (x, y); else what the model
+            was trained on.
         module: the model, where it has already been made ready to run.
 
     Raises:
@@ -166,7 +168,7 @@ def evaluate(
         DataError: the split is missing, or the pictures or classes are not the model's.
     """
     judged = model_of(model)
-    pictures = data if isinstance(data, DataSet) else data_of(judged, str(data), None, judging=True)
+    pictures = data if isinstance(data, DataSet) else data_of(judged, data, None, judging=True)
     return _evaluated(judged, pictures, split, module)
 
 

@@ -7,6 +7,8 @@ from math import prod
 from pathlib import Path
 
 from striate.data import DataSet, Survey, load, survey
+from striate.data.sources import Source, called
+from striate.data.tree import Tree
 from striate.display import shape_text
 from striate.errors import DataError, IdleSettingError, SettingError, StriateError
 from striate.graph import Graph
@@ -31,7 +33,7 @@ def suited(graph: Graph, known: Survey) -> Graph:
 
 def loaded(
     graph: Graph,
-    data: str | Path,
+    data: Source,
     data_dir: Path | str | None,
     recipe: Recipe,
     *,
@@ -75,7 +77,7 @@ def picture_shape(graph: Graph) -> tuple[int, int, int]:
     return size[0], size[1], size[2]
 
 
-def surveyed(data: DataSet | str | Path) -> Survey:
+def surveyed(data: DataSet | Source) -> Survey:
     """Classes and size of pictures that need not be loaded yet."""
     if not isinstance(data, DataSet):
         return survey(data)
@@ -83,7 +85,7 @@ def surveyed(data: DataSet | str | Path) -> Survey:
     return Survey(data.classes, (height, width), channels, data.validation is not None)
 
 
-def check_validation(recipe: Recipe, data: DataSet | str | Path, known: Survey) -> None:
+def check_validation(recipe: Recipe, data: DataSet | str | Path | Tree, known: Survey) -> None:
     """Refuse a share of pictures to set aside where that is settled already.
 
     Raises:
@@ -92,13 +94,17 @@ def check_validation(recipe: Recipe, data: DataSet | str | Path, known: Survey) 
     settled = isinstance(data, DataSet) or known.has_validation
     if recipe.validation is None or not settled:
         return
-    why = "the data set is already loaded" if isinstance(data, DataSet) else f"{data} has its own"
+    why = (
+        "the data set is already loaded"
+        if isinstance(data, DataSet)
+        else f"{called(data)} has its own"
+    )
     raise IdleSettingError(
         f"validation is {recipe.validation}, which does nothing where {why}",
         setting="validation",
         remedy="Set pictures aside while loading: striate.data.load(…, validation=0.2)."
         if isinstance(data, DataSet)
-        else "Leave it out: the pictures of the folder's validation part are used.",
+        else "Leave it out: its own pictures for validation are used.",
     )
 
 

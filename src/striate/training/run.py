@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from striate.data import DataSet, Preprocessing
-from striate.data.catalog import expanded, kept_place, named
+from striate.data.catalog import kept_place, named
+from striate.data.sources import Source, called, expanded, kept_as_it_is
+from striate.data.tree import Tree
 from striate.errors import RunError
 from striate.exchange import fields
 from striate.graph import Graph
@@ -40,7 +42,7 @@ from striate.training.subject import Subject, matched, started, subject_of
 
 def train(
     graph: NetworkLike,
-    data: DataSet | str | Path = "",
+    data: DataSet | Source = "",
     recipe: Recipe | None = None,
     *,
     data_dir: Path | str | None = None,
@@ -58,7 +60,8 @@ def train(
             where its layers allow it. A model, model file or run folder starts from its weights,
             with its recipe and data where none are given; so does a network of the catalog, from
             first weights.
-        data: a data set, its name, or a folder of pictures; digits, if a network has no other.
+        data: a data set, its name, a folder of pictures, or arrays: (x, y), or a table of such
+            pairs by split (`striate.data.load`); digits, if a network has no other.
         recipe: how; `settings` change single entries of it (epochs=3).
         data_dir: where named data sets lie.
         run: the run folder, new or empty; else the next free runs/<name>-<data>-N.
@@ -76,13 +79,15 @@ def train(
     2
     """
     subject = subject_of(graph, name)
+    if not isinstance(data, DataSet):
+        data = kept_as_it_is(data)
     base = subject.recipe(data) if recipe is None else recipe.to_dict()
     chosen = started(subject, _with_start(Recipe.changed(base, settings)))
     if isinstance(data, str) and not data:
         data, data_dir = _own_data(subject, data_dir)
     with shown(on_event, quiet) as listen:
         session = _prepared(subject, data, data_dir, chosen, listen)
-        kind = Path(session.data.name).name
+        kind = Path(session.data.name.strip("<>")).name
         folder = RunFolder.create(None if run is None else expanded(run), f"{subject.name}-{kind}")
         session.folder = folder
         try:
@@ -96,7 +101,7 @@ def train(
 
 def _prepared(
     subject: Subject,
-    data: DataSet | str | Path,
+    data: DataSet | str | Path | Tree,
     data_dir: Path | str | None,
     recipe: Recipe,
     listen: Listener,
@@ -107,7 +112,7 @@ def _prepared(
     network = suited(subject.graph, known) if subject.fits else subject.graph
     # Before the pictures are loaded, which can take minutes.
     check_trainable(network)
-    check_classes(network, known.classes, str(data.name if isinstance(data, DataSet) else data))
+    check_classes(network, known.classes, called(data))
     check_validation(recipe, data, known)
     check_network(recipe, network)
     pictures = (
@@ -182,7 +187,7 @@ def _config_of(subject: Subject) -> dict[str, Any]:
 def resume(
     run: Path | str,
     *,
-    data: DataSet | None = None,
+    data: DataSet | Source | None = None,
     data_dir: Path | str | None = None,
     on_event: Listener | None = None,
     quiet: bool = False,
@@ -192,6 +197,7 @@ def resume(
     A run that is finished is judged again.
 
     Args:
+        data: the pictures, where they were handed over as arrays; else those that the run names.
         quiet: show nothing; without it and without `on_event`, progress is shown.
 
     Raises:
@@ -203,12 +209,16 @@ def resume(
         network, recipe, source = read_config(config, folder.config)
         network = ended(network, recipe)
         where = data_dir or kept_place(source, config.get("data_dir"))
-        pictures = data or loaded(
-            network,
-            source,
-            where,
-            recipe,
-            progress=lambda done, total, what: listen(Loading(done, total, what)),
+        pictures = (
+            data
+            if isinstance(data, DataSet)
+            else loaded(
+                network,
+                source if data is None else data,
+                where,
+                recipe,
+                progress=lambda done, total, what: listen(Loading(done, total, what)),
+            )
         )
         if pictures.sha256 != config.get("data_sha256"):
             raise RunError(
@@ -309,17 +319,17 @@ def _adapted(subject: Subject, network: Graph) -> tuple[str, ...]:
     return (f"{subject.name} is fitted to the data: INPUT {now[0]}, {now[1]} classes",)
 
 
-def _place(data: DataSet | str | Path, data_dir: Path | str | None) -> str | None:
+def _place(data: DataSet | str | Path | Tree, data_dir: Path | str | None) -> str | None:
     """Where named data sets lie, so that it is known in any folder; None for the user's cache."""
     usual = os.environ.get("STRIATE_DATA") if isinstance(data, str) else None
     place = kept_place(data.name if isinstance(data, DataSet) else data, data_dir or usual)
     return str(expanded(place).resolve()) if place else None
 
 
-def _source(data: DataSet | str | Path) -> str:
+def _source(data: DataSet | str | Path | Tree) -> str:
     """What finds the pictures again: a name, or a folder's whole path."""
-    where = data.name if isinstance(data, DataSet) else data
-    name = named(where)
-    if name or not expanded(where).exists():
-        return name or str(where)
+    where = called(data)
+    name = named(where) if not isinstance(data, Path) else ""
+    if name or isinstance(data, Tree) or not expanded(where).exists():
+        return name or where
     return str(expanded(where).resolve())
