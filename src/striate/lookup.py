@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -35,6 +36,10 @@ HELP = (
     "(.safetensors), a run folder, or an ONNX file."
 )
 FILE_HELP = "A model file (.safetensors) or a run folder."
+DATA_HELP = (
+    "Pictures: digits, mnist, fashion_mnist or cifar10; a folder with a folder per class, or a tar "
+    "of it; a .csv table of paths and labels; or a .npz file of arrays x and y."
+)
 PICTURE_HELP = (
     "A picture file of any size; a test picture by number: digits#7; or the network's input as "
     "numbers: a .csv or .txt file of rows, or nested lists in a .yaml file."
@@ -251,6 +256,7 @@ def data_of(model: Model, data: Source, data_dir: Path | None, *, judging: bool 
     from striate.data import load
     from striate.data.catalog import kept_place
     from striate.data.sources import called, kept_as_it_is
+    from striate.data.tree import Tree
 
     own, place = model.learned_from
     source = own if isinstance(data, str) and not data else kept_as_it_is(data)
@@ -258,15 +264,31 @@ def data_of(model: Model, data: Source, data_dir: Path | None, *, judging: bool 
         raise StriateError("which pictures?", remedy="Name them: --data mnist, or a folder.")
     recipe = model.about.get("recipe", {})
     channels, height, width = model.preprocessing.shape
-    return load(
+    whole = partial(
+        load,
         source,
         data_dir=data_dir or kept_place(source, place),
         size=(height, width),
         channels=channels,
         validation=recipe.get("validation"),
         seed=recipe.get("seed", 0),
-        judging=judging and not _is_same(called(source), own),
     )
+    if not judging:
+        return whole()
+    if isinstance(source, Tree):  # arrays have no name to know them by
+        return _learned_from(model, whole) or whole(judging=True)
+    return whole(judging=not _is_same(called(source), own))
+
+
+def _learned_from(model: Model, whole: Callable[[], DataSet]) -> DataSet | None:
+    """The pictures, if the model has learned from them; None for others."""
+    try:
+        found = whole()
+    except StriateError:  # nothing can be learned from them
+        return None
+    about = model.about.get("data")
+    is_known = isinstance(about, Mapping) and found.sha256 == about.get("sha256")
+    return found if is_known else None
 
 
 def _is_same(source: str, other: str) -> bool:
@@ -274,7 +296,7 @@ def _is_same(source: str, other: str) -> bool:
     from striate.data.catalog import named
     from striate.data.sources import expanded
 
-    if named(source) or named(other) or not other or source.startswith("<"):
+    if named(source) or named(other) or not other:
         return source == other
     return expanded(source).resolve() == expanded(other).resolve()
 

@@ -15,6 +15,7 @@ from striate.cli import (
     INTERRUPTED,
     WRONG,
     bench,
+    data,
     evaluate,
     export,
     networks,
@@ -40,7 +41,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # it takes [channel,row,column] for markup, and breaks paragraphs
 )
-for verb in (train, show, why, predict, evaluate, verify, networks, export, pretrain, svm, bench):
+VERBS = (
+    train,
+    show,
+    why,
+    predict,
+    evaluate,
+    verify,
+    data,
+    networks,
+    export,
+    pretrain,
+    svm,
+    bench,
+)
+for verb in VERBS:
     app.command(name=verb.__name__.rpartition(".")[2])(verb.run)
 
 _UsageError: type[Any] = typer.BadParameter.__mro__[2]

@@ -19,7 +19,7 @@ def run(
     data: Annotated[
         str,
         typer.Option(
-            help="A data set's name or a folder, all of it where it is not split; else the test "
+            help=f"{networks.DATA_HELP} All of them where they are not split. Else the test "
             "pictures of what it was trained on."
         ),
     ] = "",

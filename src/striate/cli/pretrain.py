@@ -16,7 +16,7 @@ from striate.networks import NETWORKS
 def run(
     network: Annotated[str, typer.Argument(help=networks.HELP)],
     output: Annotated[Path, typer.Option("--output", "-o", help="The new file for --start.")],
-    data: Annotated[str, typer.Option(help="A data set's name or a folder.")] = "digits",
+    data: Annotated[str, typer.Option(help=networks.DATA_HELP)] = "digits",
     data_dir: Annotated[
         Path | None, typer.Option(help="Where named data sets lie; else STRIATE_DATA.")
     ] = None,

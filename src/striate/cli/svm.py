@@ -15,7 +15,7 @@ def run(
     file: Annotated[str, typer.Argument(help=networks.FILE_HELP)],
     output: Annotated[Path, typer.Option("--output", "-o", help="The new model file.")],
     data: Annotated[
-        str, typer.Option(help="A data set's name or a folder; else what it was trained on.")
+        str, typer.Option(help=f"{networks.DATA_HELP} Else what it was trained on.")
     ] = "",
     data_dir: Annotated[
         Path | None, typer.Option(help="Where named data sets lie; else STRIATE_DATA.")

@@ -29,9 +29,7 @@ def run(
         list[str] | None,
         typer.Argument(help=f"{networks.HELP} Settings may follow: epochs=5 optimizer=sgd."),
     ] = None,
-    data: Annotated[
-        str, typer.Option(help="digits, mnist, fashion_mnist, cifar10, or a folder of pictures.")
-    ] = "",
+    data: Annotated[str, typer.Option(help=networks.DATA_HELP)] = "",
     data_dir: Annotated[
         Path | None, typer.Option(help="Where named data sets lie; else STRIATE_DATA.")
     ] = None,

@@ -1,7 +1,8 @@
 """Pictures and labels: where they come from, and how they reach a network.
 
-`load` answers with a `DataSet`; `Batches` walks through it; `Augment` distorts a batch;
-`Preprocessing` turns any picture into the input of a network. Loading a picture loads no torch.
+`load` answers with a `DataSet`, `inspect` with what to know of one; `Batches` walks through it;
+`Augment` distorts a batch; `Preprocessing` turns any picture into the input of a network. Loading a
+picture loads no torch.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from striate.data.catalog import NAMES, load
 from striate.data.dataset import DataSet, Split
 from striate.data.distort import Augment, suited_fill
+from striate.data.inspection import Inspection, inspect
 from striate.data.preprocess import Preprocessing
 from striate.data.stream import Stream
 from striate.data.survey import Survey, survey
@@ -23,10 +25,12 @@ __all__ = [
     "Augment",
     "Batches",
     "DataSet",
+    "Inspection",
     "Preprocessing",
     "Split",
     "Stream",
     "Survey",
+    "inspect",
     "load",
     "suited_fill",
     "survey",

@@ -98,8 +98,7 @@ class DataSet(Displayed):
 
     def display(self) -> Iterator[Block]:
         """How many pictures each class has in each split."""
-        splits = {"train": self.train, "validation": self.validation, "test": self.test}
-        there = {name: split for name, split in splits.items() if split is not None}
+        there = self.splits
         counts = [np.bincount(each.labels, minlength=len(self.classes)) for each in there.values()]
         totals = [f"{len(split):,}" for split in there.values()]
         columns = [Column("class", text=True, wide=60, total="total")]
@@ -112,14 +111,19 @@ class DataSet(Displayed):
         yield from (Line(f"not used: {problem}", "warning") for problem in self.problems)
         yield from (Line(note, "quiet") for note in self.notes)
 
+    @property
+    def splits(self) -> dict[str, AnySplit]:
+        """The splits that there are, by name."""
+        every = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: split for name, split in every.items() if split is not None}
+
     def split(self, name: str) -> AnySplit:
         """The split called "train", "validation" or "test", or "all": every picture there is.
 
         Raises:
             DataError: there is no such split.
         """
-        splits = {"train": self.train, "validation": self.validation, "test": self.test}
-        there = {key: split for key, split in splits.items() if split is not None and len(split)}
+        there = {key: split for key, split in self.splits.items() if len(split)}
         if name == "all":
             return _joined(list(there.values()))
         chosen = there.get(name)
@@ -278,7 +282,7 @@ def summary_of(split: AnySplit, classes: Sequence[str]) -> Summary:
     channels = split.images.shape[1]
     histogram = np.zeros((channels, 256), dtype=np.int64)
     digest = hashlib.sha256(repr((split.images.shape, tuple(classes))).encode())
-    for part in _parts(split):
+    for part in parts(split):
         digest.update(np.ascontiguousarray(part).data)
         for channel in range(channels):
             histogram[channel] += np.bincount(part[:, channel].ravel(), minlength=256)
@@ -302,6 +306,7 @@ def moments(
     return tuple(means), tuple(stds)
 
 
-def _parts(split: AnySplit, size: int = 4096) -> Iterator[Bytes]:
+def parts(split: AnySplit, size: int = 4096) -> Iterator[Bytes]:
+    """The pictures of a split, so many at a time."""
     for start in range(0, len(split), size):
         yield split.images[start : start + size]

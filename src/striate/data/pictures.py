@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
@@ -24,6 +24,7 @@ from striate.data.dataset import (
     stratified,
 )
 from striate.data.decode import Bytes, ReadPicture, file_length, measure, picture, read
+from striate.data.leaks import digests_of, twins
 from striate.data.names import in_order, printable
 from striate.data.stream import Labels, Pictures, Stream
 from striate.data.tree import Entry, Tree
@@ -103,7 +104,7 @@ def from_tree(
     held_out = splits.get("validation")
     summarize = None if decoded.images is not None else _from_sums(alive, decoded, channels, size)
     share = VALIDATION_SHARE if validation is None else validation
-    return make(
+    made = make(
         name,
         classes,
         splits["train"],  # type: ignore[type-var]  # all splits are of one kind
@@ -111,9 +112,10 @@ def from_tree(
         validation=share if held_out is None else held_out,
         seed=seed,
         problems=problems,
-        notes=notes,
         summarize=summarize,
     )
+    seen = digests_of if decoded.images is not None else _digests_by_path(alive, decoded)
+    return replace(made, notes=(*notes, *twins(made.splits, classes, seen).notes()))
 
 
 def _several(names: Sequence[str]) -> str:
@@ -348,6 +350,14 @@ def _whole(
         str(entry.source) if isinstance(entry.source, Path) else entry.name for entry in alive
     )
     return Split(images, labels, paths)
+
+
+def _digests_by_path(
+    alive: Sequence[Entry], decoded: _Decoded
+) -> Callable[[AnySplit], list[bytes]]:
+    known = (decoded.digests[row] for row in np.flatnonzero(decoded.readable).tolist())
+    of = {str(entry.source): digest for entry, digest in zip(alive, known, strict=True)}
+    return lambda split: [of[path] for path in split.paths or ()]
 
 
 def _from_sums(

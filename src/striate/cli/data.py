@@ -1,0 +1,34 @@
+"""`striate data`: what there is before training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from striate import lookup as networks
+from striate.cli import terminal
+
+
+def run(
+    source: Annotated[str, typer.Argument(metavar="DATA", help=networks.DATA_HELP)],
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where named data sets lie; else STRIATE_DATA.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Look pictures over before training: classes, sizes, colors, leaks, what cannot be used.
+
+    Counts are those that a run has, with the pictures that it would hold out. A leak is a picture
+    to judge by that equals one to learn from.
+
+    Example: striate data digits
+    """
+    from striate.data import inspect
+
+    found = inspect(source, data_dir=data_dir)
+    if as_json:
+        terminal.print_json(found.to_json())
+    else:
+        terminal.show(found.display())
