@@ -9,6 +9,7 @@ from pathlib import Path
 from planted_arranging_bugs import ARRANGING_BUGS
 from planted_axis_bugs import AXIS_BUGS
 from planted_capture_bugs import CAPTURE_BUGS
+from planted_data_bugs import DATA_BUGS
 from planted_loss_bugs import LOSS_BUGS
 from planted_memory_bugs import MEMORY_BUGS
 from planted_norm_bugs import NORM_BUGS
@@ -335,4 +336,5 @@ BUGS = (
     *(Bug(*each) for each in CAPTURE_BUGS),
     *(Bug(*each) for each in AXIS_BUGS),
     *(Bug(*each) for each in NORM_BUGS),
+    *(Bug(*each) for each in DATA_BUGS),
 )

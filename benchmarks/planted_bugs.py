@@ -35,6 +35,8 @@ TESTS = (
     "tests/pytorch/test_one_definition.py",
     "tests/pytorch/test_shared_weights.py",
     "tests/pytorch/test_capture.py",
+    "tests/data/test_own_data.py",
+    "tests/data/test_inspection.py",
 )
 
 

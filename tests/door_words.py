@@ -88,6 +88,7 @@ VERBS: tuple[tuple[str, ...], ...] = (
     ("train", "INPUT 1x8x8 -> FC 10", "--data", "nowhere", "--epochs", "1", "--lr", "0.1"),
     ("train", "INPUT 1x8x8 -> FC 10", "--config", "CONFIG", "--run", "/dev/null/run", "seed=4"),
     ("evaluate", "MODEL", "--data", "nowhere", "--split", "test"),
+    ("data", "nowhere", "--data-dir", "nowhere"),
     ("svm", "MODEL", "-o", "/nowhere/svm.safetensors", "--penalty", "1"),
 )
 ARGUMENTS = (

@@ -11,10 +11,8 @@ import io
 import json
 import os
 import shutil
-import struct
 import sys
 import tarfile
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -23,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from array_doors import folder, idx, npz, table
 from damage import Random, bytes_damaged, safetensors_damaged, text_damaged, value_damaged
 from door_words import (
     ARGUMENTS,
@@ -38,16 +37,6 @@ from onnx_door import onnx_file
 from striate.errors import StriateError
 
 Door = Callable[[Random], object]
-
-
-def folder() -> Path:
-    """Where this process keeps its damaged files."""
-    return Path(_folder().name)
-
-
-@cache
-def _folder() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="doors-")
 
 
 def notation(rng: Random) -> object:
@@ -255,18 +244,6 @@ def archive(rng: Random) -> object:
     return scan_archive(path)
 
 
-def idx(rng: Random) -> object:
-    """An IDX file, gzipped or not."""
-    import gzip
-
-    from striate.data.idx import read_idx
-
-    whole = bytes((0, 0, 8, 3)) + struct.pack(">3I", 4, 5, 6) + bytes(range(120))
-    path = folder() / "images-idx3"
-    path.write_bytes(bytes_damaged(rng, gzip.compress(whole) if rng.random() < 0.5 else whole))
-    return read_idx(path, 3)
-
-
 def choices(rng: Random) -> object:
     """What was measured on this machine."""
     from striate.fused import choose
@@ -384,6 +361,8 @@ DOORS: dict[str, tuple[Door, int]] = {
     "picture": (picture, 30_000),
     "archive": (archive, 8_000),
     "idx": (idx, 10_000),
+    "npz": (npz, 4_000),
+    "table": (table, 8_000),
     "choices": (choices, 8_000),
     "library": (library, 3_000),
     "question": (question, 8_000),

@@ -89,6 +89,9 @@ FORMS: dict[str, Callable[[Arrays, Path], Any]] = {
     "arrays": lambda arrays, root: arrays,
     "two pairs": lambda arrays, root: (arrays["train"], arrays["test"]),
     "floats": lambda arrays, root: {s: (x / 255, y.tolist()) for s, (x, y) in arrays.items()},
+    "half floats": lambda arrays, root: {
+        s: ((x / 255).astype(np.float16), y) for s, (x, y) in arrays.items()
+    },
     "a list": lambda arrays, root: {s: ([*x], y) for s, (x, y) in arrays.items()},
     "Dataset": lambda arrays, root: {s: OwnSet(*pair, tensor) for s, pair in arrays.items()},
     "DataLoader": lambda arrays, root: tuple(

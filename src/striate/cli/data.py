@@ -12,16 +12,17 @@ from striate.cli import terminal
 
 
 def run(
-    source: Annotated[str, typer.Argument(metavar="DATA", help=networks.DATA_HELP)],
+    source: Annotated[str, typer.Argument(metavar="data", help=networks.DATA_HELP)],
     data_dir: Annotated[
         Path | None, typer.Option(help="Where named data sets lie; else STRIATE_DATA.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Look pictures over before training: classes, sizes, colors, leaks, what cannot be used.
+    """Look pictures over before training.
 
-    Counts are those that a run has, with the pictures that it would hold out. A leak is a picture
-    to judge by that equals one to learn from.
+    Said are classes, counts, sizes, colors, equal pictures and files that cannot be used. Counts
+    are those that a run has, with the pictures that it would hold out. A leak is a picture to
+    judge by that equals one to learn from.
 
     Example: striate data digits
     """

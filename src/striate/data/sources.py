@@ -95,16 +95,16 @@ def _tree_in(text: str) -> Tree:
             f"the pictures were handed over in Python as {text}, and no file holds them",
             remedy="Hand them over again: data=(x, y).",
         )
+    kind = next((each for each in FILES if path.name.lower().endswith(each.suffixes)), None)
+    if kind is not None and not path.is_dir():
+        written(text, "data file")  # the run that learns from it writes it down
+        return kind.scan(path)
     if not text.strip() or (len(path.parts) == 1 and not exists(path)):
         raise UnknownNameError(
             f"no data set or folder is called {text!r}",
             remedy=f"{did_you_mean(text, NAMED)} Data sets: {', '.join(NAMED)}.\n{LAYOUT}".strip(),
         )
-    written(text, "data folder")  # the run that learns from it writes it down
-    if not path.is_dir():
-        for kind in FILES:
-            if path.name.lower().endswith(kind.suffixes):
-                return kind.scan(path)
+    written(text, "data folder")
     return scan(path)
 
 
