@@ -247,7 +247,7 @@ class Model(Displayed):
             NotEnoughMemoryError: a batch needs more than there is.
         """
         pictures = plain(pictures)
-        is_one = _is_one(pictures, self.preprocessing.channels)
+        is_one = _is_one(pictures, self.preprocessing.shape)
         waiting: list[Any] = [pictures] if is_one else [*pictures]  # type: ignore[misc]
         with memory.enough(self.graph, min(batch_size, len(waiting))):
             return self._predictions(waiting, batch_size, ink)
@@ -298,9 +298,9 @@ class Model(Displayed):
             )
 
 
-def _is_one(pictures: object, channels: int) -> bool:
+def _is_one(pictures: object, takes: tuple[int, int, int]) -> bool:
     if isinstance(pictures, np.ndarray):
-        return is_one_picture(pictures, channels)
+        return is_one_picture(pictures, takes)
     return isinstance(pictures, str | bytes | Path | Given | Image.Image)
 
 

@@ -67,15 +67,21 @@ def tree_of_pairs(given: Any, *, name: str = IN_MEMORY, expected: str = PAIRS) -
     return tree
 
 
-def is_one_picture(array: Rows, channels: int) -> bool:
+def is_one_picture(array: Rows, takes: tuple[int, int, int]) -> bool:
     """Whether an array is one picture rather than several gray ones, N x H x W.
 
     Args:
-        channels: of the network; one that takes color takes 3 x H x W for one picture.
+        takes: channels, height and width of the network; one that takes color takes 3 x H x W for
+            one picture, and N x H x W of its own height and width are several, however narrow.
+
+    >>> three_wide = np.zeros((9, 3, 3))
+    >>> is_one_picture(three_wide, (1, 9, 9)), is_one_picture(three_wide, (1, 3, 3))
+    (True, False)
     """
     if array.ndim != 3:
         return array.ndim == 2
-    return array.shape[-1] in (1, 3, 4) or array.shape[0] in (1, channels)
+    is_deep = array.shape[-1] in (1, 3, 4) and array.shape[1:] != takes[1:]
+    return is_deep or array.shape[0] in (1, takes[0])
 
 
 def picture_of(array: Rows) -> Bytes:
