@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from striate.data.download import offline
 from striate.display import Block, Displayed, Line
 from striate.errors import OnnxError, StriateError
 from striate.exchange.onnx_out import onnx_bytes
@@ -108,7 +109,7 @@ def check_onnx(file: Path | str, subject: Written, *, raw: bool = False) -> Onnx
     found = _run(str(file), feed, [SCORES if raw else PROBABILITIES])[0]
     largest = distance(found, wanted)
     first = "" if largest <= BOUND else _first(subject, raw, feed, numbers)
-    return OnnxCheck(called, largest, first)
+    return OnnxCheck(called, largest, first, BOUND)
 
 
 def distance(found: Array, wanted: Array) -> float:
@@ -170,7 +171,8 @@ def _pictures(subject: Written) -> tuple[str, list[Array]]:
         drawn = [rng.standard_normal((PICTURES, *size)).astype(np.float32) for size in sizes]
         return f"{PICTURES} drawn inputs", drawn
     try:
-        data = data_of(subject, "", None)
+        with offline():
+            data = data_of(subject, "", None)
         split: AnySplit = data.test or data.validation or data.train
         pictures = np.asarray(split.images[:PICTURES])
         if len(pictures):

@@ -44,7 +44,7 @@ def run(
         bool, typer.Option("--json", help="Print what was written where, as JSON.")
     ] = False,
 ) -> None:
-    """Write a network as plain PyTorch source, as text or JSON, or with its weights as ONNX.
+    """Write a network as plain PyTorch source, text, JSON or ONNX.
 
     The source runs without Striate. An ONNX file of a model takes uint8 pictures of the network's
     size and answers with probabilities. It is run by onnxruntime and compared with PyTorch; the

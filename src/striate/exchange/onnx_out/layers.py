@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -159,7 +160,7 @@ def _stochastic_pool(pool: ops.StochasticPool, at: Place) -> str:
     nothing = [(0, 0)] * len(axes)
     total = _window_sum(at, strength, axes, nothing)
     squares = _window_sum(at, at.put("Mul", strength, strength), axes, nothing)
-    return at.put("Div", squares, at.put("Max", total, at.number(np.finfo(np.float32).tiny)))
+    return at.put("Div", squares, at.put("Max", total, at.number(float(np.finfo(np.float32).tiny))))
 
 
 def _histogram_pool(pool: ops.HistogramPool, at: Place) -> str:
@@ -179,7 +180,7 @@ def _subsample(pool: ops.Subsample, at: Place) -> str:
     spread_out = (at.spec.channels, *[1] * len(axes))
     pooled = _mean(at, at.x, axes)
     if not pool.mean:
-        pooled = at.put("Mul", pooled, at.number(np.prod([w.kernel for w in axes])))
+        pooled = at.put("Mul", pooled, at.number(prod(w.kernel for w in axes)))
     scaled = at.put("Mul", pooled, at.shaped("weight", *spread_out))
     return at.put("Add", scaled, at.shaped("bias", *spread_out))
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from typing import Any, TypeAlias
 
 import numpy as np
 
-import striate
 from striate.errors import OnnxError
 from striate.exchange.onnx_out import arithmetic, layers, shaping
 from striate.exchange.onnx_out.package import package
@@ -87,9 +87,9 @@ def onnx_model(
     model = helper.make_model(
         made, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
     )
-    model.producer_name, model.producer_version = "striate", striate.__version__
+    model.producer_name, model.producer_version = "striate", version("striate")
     listed = {"classes": json.dumps(list(classes), ensure_ascii=False)} if classes else {}
-    helper.set_model_props(model, {"striate": striate.__version__, **listed, **(metadata or {})})
+    helper.set_model_props(model, {"striate": version("striate"), **listed, **(metadata or {})})
     return model
 
 
