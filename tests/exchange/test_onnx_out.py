@@ -191,6 +191,17 @@ def test_the_first_node_that_parts_is_named(
         assert "pictures of digits" in checked.pictures
 
 
+@pytest.mark.parametrize(("counts", "first"), [(True, 1.0), (False, 1.5)])
+def test_what_a_mean_counts_at_a_border(counts: bool, first: float) -> None:
+    """Of 0 | 1 2 3 4 by threes: (0 + 1 + 2) / 3, or (1 + 2) / 2."""
+    pool = ops.AveragePool(3, 2, 1, include_padding=counts)
+    graph = Graph((Node("x", ops.Input((1, 4))), Node("pool", pool, ("x",))))
+    made = onnx_model(graph, {})
+    assert [node.op_type for node in made.graph.node] == ["AveragePool", "Identity"]
+    x = np.array([[[1, 2, 3, 4]]], dtype=np.float32)
+    assert _run(made, {"x": x}).tolist() == [[[first, 3.0]]]
+
+
 def _alone(case: Case) -> tuple[Graph, dict[str, Any]]:
     """The network of one operator, and what enters it; a value that reads nothing is added to 0."""
     inputs = [Node(f"x{k}", ops.Input(spec.shape)) for k, spec in enumerate(case.specs)]
