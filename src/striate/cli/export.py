@@ -38,7 +38,7 @@ def run(
     ] = None,
     raw: Annotated[
         bool,
-        typer.Option(help="ONNX of the bare network: normalized numbers in, scores out."),
+        typer.Option("--raw", help="ONNX of the bare network: normalized numbers in, scores out."),
     ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print what was written where, as JSON.")

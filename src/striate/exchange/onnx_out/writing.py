@@ -68,7 +68,7 @@ def onnx_model(
     """
     helper = package("onnx.helper")
     _check(graph, weights)
-    names = _names(graph, weights)
+    names = value_names(graph, weights)
     sheet, entering = _entered(graph, names, scaling)
     read = reached([graph.scores.name], lambda name: graph[name].inputs)
     for node in graph:
@@ -98,11 +98,6 @@ def onnx_bytes(model: Any) -> bytes:
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def value_names(graph: Graph, weights: Weights) -> dict[str, str]:
-    """For each node the name of its value in the file."""
-    return _names(graph, weights)
-
-
 def _check(graph: Graph, weights: Weights) -> None:
     if not graph.inputs:
         raise OnnxError("a network without an input has no batch", remedy="Start with INPUT.")
@@ -123,8 +118,11 @@ def _check(graph: Graph, weights: Weights) -> None:
         )
 
 
-def _names(graph: Graph, weights: Weights) -> dict[str, str]:
-    """The name of each node's value: its own, but for one that is an array's or the file's."""
+def value_names(graph: Graph, weights: Weights) -> dict[str, str]:
+    """For each node the name of its value in the file.
+
+    It is the node's own, but for one that is an array's or the file's.
+    """
     taken = {PICTURE, PROBABILITIES, SCORES}
     taken |= {f"{node}.{name}" for node, own in weights.items() for name in own}
     return {node.name: node.name + "/" * (node.name in taken) for node in graph}
