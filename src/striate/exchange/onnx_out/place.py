@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from striate.display import shape_text
 from striate.exchange.onnx_out.package import package
 from striate.graph import Graph, Node, Spec
 from striate.ops.arrays import Array
@@ -121,7 +122,7 @@ class Place:
 
     def shaped(self, name: str, *shape: int) -> str:
         """A weight with other axes, which spread over a value."""
-        return self.weight(name, "/" + "x".join(map(str, shape)), lambda w: w.reshape(shape))
+        return self.weight(name, f"/{shape_text(shape)}", lambda w: w.reshape(shape))
 
     def moved_last(self, value: str, axes: tuple[int, ...], rank: int) -> tuple[str, list[int]]:
         """A value with some axes (the batch is 0) made the last, and the order to turn it back."""

@@ -66,7 +66,7 @@ def _repeat(repeat: ops.Repeat, at: Place) -> str:
 
 
 def _pad(pad: ops.Pad, at: Place) -> str:
-    pairs = pad.pairs(at.spec)
+    pairs = [(w.before, w.after) for w in pad.windows(at.spec)]
     if pad.mode == "circular":
         value = at.x
         for axis, (n, sides) in enumerate(zip(at.spec.shape, pairs, strict=True)):

@@ -20,7 +20,6 @@ from striate.exchange.onnx_out import arithmetic, layers, shaping
 from striate.exchange.onnx_out.package import package
 from striate.exchange.onnx_out.place import Place, Row, Sheet
 from striate.graph import Graph, Operator
-from striate.graph.walk import reached
 from striate.ops.arrays import Weights
 
 OPSET = 17
@@ -70,7 +69,7 @@ def onnx_model(
     _check(graph, weights)
     names = value_names(graph, weights)
     sheet, entering = _entered(graph, names, scaling)
-    read = reached([graph.scores.name], lambda name: graph[name].inputs)
+    read = graph.sources([graph.scores.name])
     for node in graph:
         if node.name in read and not node.operator.is_input:
             values = tuple(names[each] for each in node.inputs)
