@@ -24,6 +24,7 @@ from striate import ops
 from striate.analysis.onnx_check import check_onnx
 from striate.data import Preprocessing, load
 from striate.errors import OnnxError
+from striate.exchange.onnx import read_onnx
 from striate.exchange.onnx_out import onnx_bytes, onnx_model, writing
 from striate.exchange.onnx_out.writing import ROWS
 from striate.graph import Graph, Node, Operator
@@ -161,6 +162,14 @@ def test_shared_weights_are_one_array_and_names_do_not_meet() -> None:
     wanted = run(graph, weights, [x]).values["scores"]
     found = _run(onnx_model(graph, weights), {"picture/": x}, "scores")
     np.testing.assert_allclose(found, wanted, atol=1e-6)
+
+
+def test_what_is_written_is_read_again_with_its_names(tmp_path: Path) -> None:
+    graph = parse(NETWORKS["shufflenet_v2_x1_0"].small)
+    (tmp_path / "net.onnx").write_bytes(onnx_bytes(onnx_model(graph, initialize(graph))))
+    again = read_onnx(tmp_path / "net.onnx").graph
+    assert {node.name for node in again} == {node.name for node in graph}
+    assert (again.parameters, again.multiply_adds) == (graph.parameters, graph.multiply_adds)
 
 
 def test_what_has_no_form_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
