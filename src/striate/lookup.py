@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from striate.errors import (
     ModelFileError,
@@ -73,6 +73,12 @@ class Weighted:
             return None
         channels, height, width = takes.shape
         return Preprocessing(channels, height, width, (0.0,) * channels, (1.0,) * channels)
+
+    def onnx(self, *, raw: bool = True, every: bool = False) -> Any:
+        """The bare network as an `onnx.ModelProto`; see `Model.onnx`."""
+        from striate.exchange.onnx_out import onnx_model
+
+        return onnx_model(self.graph, self.weights, classes=self.classes, every=every)
 
     def read(
         self, picture: Path | str, *, data_dir: Path | str | None = None, ink: str = "keep"

@@ -22,7 +22,7 @@ from striate.data.preprocess import Preprocessing
 from striate.display import Block, Column, Displayed, Grid, Line, shape_text
 from striate.errors import ModelFileError, NumbersError, StriateError
 from striate.exchange import fields
-from striate.exchange.arrays import flat, read_arrays, write_arrays
+from striate.exchange.arrays import flat, read_arrays, write_arrays, write_file
 from striate.graph import Graph
 from striate.notation import parse, text
 from striate.ops.arrays import Array
@@ -175,6 +175,41 @@ class Model(Displayed):
             "about": dict(self.about),
         }
         write_arrays(Path(path), flat(self.weights), metadata)
+
+    def to_onnx(self, path: Path | str, *, raw: bool = False) -> None:
+        """Write the model as an ONNX file, for other runtimes; it replaces what was there.
+
+        The file takes a batch "picture" (N, C, H, W) of uint8, of the size of the network's input,
+        and answers with "probabilities" (N, classes). `striate.analysis.onnx_check` compares what a
+        runtime computes from it.
+
+        Args:
+            raw: the bare network instead: normalized float32 pictures in, "scores" out.
+
+        Raises:
+            OnnxError: the package `onnx` is not installed, or an operator has no form in ONNX.
+            ModelFileError: the file cannot be written.
+        """
+        from striate.exchange.onnx_out import onnx_bytes
+
+        write_file(Path(path), onnx_bytes(self.onnx(raw=raw)))
+
+    def onnx(self, *, raw: bool = False, every: bool = False) -> Any:
+        """The model as an `onnx.ModelProto`; `every` makes the value of each node an output."""
+        from striate.exchange.onnx_out import onnx_model
+
+        metadata = {
+            "network": text(self.graph),
+            "preprocessing": fields.written_json(self.preprocessing.to_dict()),
+        }
+        return onnx_model(
+            self.graph,
+            self.weights,
+            scaling=None if raw else self.preprocessing.scaling,
+            classes=self.classes,
+            metadata=metadata,
+            every=every,
+        )
 
     def module(self, *, fused: bool = True) -> Network:
         """The network as a `torch.nn.Module` in evaluation mode; it takes normalized pictures.

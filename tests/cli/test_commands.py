@@ -179,6 +179,30 @@ def test_export_writes_source_that_stands_alone(striate: Striate) -> None:
     assert striate("export", SMALL, "--to", "notation").out.strip() == SMALL
 
 
+def test_export_writes_onnx_and_says_how_far_it_is_from_pytorch(
+    striate: Striate, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnxruntime")
+    done = striate("export", str(trained), "--to", "onnx", "--out", "net.onnx")
+    assert done.code == 0
+    assert "wrote net.onnx: picture Nx1x8x8 -> probabilities Nx10" in done.out
+    assert "onnxruntime and PyTorch on 32 pictures of digits: largest difference" in done.out
+    assert striate("export", str(trained), "--to", "onnx", "--out", "net.onnx").code == 2
+    form = json.loads(striate("export", SMALL, "--to", "onnx", "--json").out)
+    assert (form["file"], form["raw"], form["check"]["ok"]) == ("network.onnx", True, True)
+    assert form["notes"] == ["first weights of seed 0: the network is not trained"]
+    assert "raw does nothing beside --to python" in striate("export", SMALL, "--raw").err
+    from striate.analysis import onnx_check
+
+    monkeypatch.setattr(onnx_check, "BOUND", -1.0)
+    done = striate("export", str(trained), "--to", "onnx", "--raw")
+    assert (done.code, "first at input" in done.out) == (1, True)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    done = striate("export", str(trained), "--to", "onnx", "--out", "other.onnx")
+    assert (done.code, Path("other.onnx").exists()) == (2, False)
+    assert 'pip install "striate[onnx]"' in done.err
+
+
 def test_pretrained_kernels_start_a_run(striate: Striate) -> None:
     form = json.loads(striate("pretrain", SMALL, "-o", "k.safetensors", "--json").out)
     assert [each["name"] for each in form["layers"]] == ["conv1", "conv1"]

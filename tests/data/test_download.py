@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from striate.data import load, mnist
-from striate.data.download import Remote, fetch
+from striate.data.download import Remote, fetch, offline
 from striate.errors import DataError
 
 CONTENT = bytes(range(256)) * 5000
@@ -76,6 +76,16 @@ def test_a_file_that_is_there_is_not_fetched_again(server, tmp_path: Path) -> No
     (tmp_path / "file.gz").write_bytes(CONTENT)
     fetch(REMOTE, [f"{base}/good/"], tmp_path)
     assert seen == []
+
+
+def test_offline_only_what_is_there_is_found(server, tmp_path: Path) -> None:
+    base, seen = server
+    with offline(), pytest.raises(DataError, match=r"file\.gz could not be downloaded"):
+        fetch(REMOTE, [f"{base}/good/"], tmp_path)
+    assert seen == []
+    assert fetch(REMOTE, [f"{base}/good/"], tmp_path).read_bytes() == CONTENT
+    with offline():
+        fetch(REMOTE, [f"{base}/good/"], tmp_path)
 
 
 @pytest.mark.parametrize("then", ["good", "whole"])

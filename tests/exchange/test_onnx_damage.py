@@ -14,7 +14,8 @@ from onnx import TensorProto, helper  # noqa: E402
 from exchange.onnx_files import File, drawn, ints, model, one_node, saved  # noqa: E402
 from striate.analysis.why.inquiry import why  # noqa: E402
 from striate.errors import OnnxError, StriateError  # noqa: E402
-from striate.exchange.onnx import package, read_onnx  # noqa: E402
+from striate.exchange import onnx_package  # noqa: E402
+from striate.exchange.onnx import read_onnx  # noqa: E402
 from striate.reference import run  # noqa: E402
 
 NETWORK = File("Conv", 11, {}, (drawn(3, 4, 3, 3), drawn(3)))
@@ -156,7 +157,7 @@ def test_without_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     def absent(name: str) -> object:
         raise ImportError(name)
 
-    monkeypatch.setattr(package, "import_module", absent)
+    monkeypatch.setattr(onnx_package, "import_module", absent)
     with pytest.raises(OnnxError, match=r"pip install \"striate\[onnx\]\""):
         read_onnx(tmp_path / "network.onnx")
 

@@ -8,7 +8,9 @@ import os
 import shutil
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,19 @@ class Remote:
 
     name: str
     checksum: str
+
+
+_ALLOWED = ContextVar("downloads are allowed", default=True)
+
+
+@contextmanager
+def offline() -> Iterator[None]:
+    """Within it nothing is downloaded: a file that is not there is refused as without a network."""
+    token = _ALLOWED.set(False)
+    try:
+        yield
+    finally:
+        _ALLOWED.reset(token)
 
 
 def cache_folder(name: str) -> Path:
@@ -82,6 +97,8 @@ class _Resuming:
         self.progress = progress
 
     def __call__(self, url: str, output_file: str | os.PathLike[str], pooch: Any) -> None:
+        if not _ALLOWED.get():
+            raise ConnectionError("nothing is downloaded for this")
         have = self.part.stat().st_size if self.part.exists() else 0
         request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
         try:

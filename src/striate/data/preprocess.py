@@ -157,6 +157,12 @@ class Preprocessing:
         """
         return () if self.ink is None else differences(self.ink, image)
 
+    @property
+    def scaling(self) -> tuple[list[float], list[float]]:
+        """Factor and offset of each channel: a pixel p of 0..255 enters as p · factor + offset."""
+        factor = [1 / (255 * std) for std in self.std]
+        return factor, [-mean / std for mean, std in zip(self.mean, self.std, strict=True)]
+
     def normalize(self, x_nchw: torch.Tensor) -> torch.Tensor:
         """uint8 (or float, 0..255) pictures N x C x H x W as float32: (x / 255 - mean) / std.
 
@@ -174,8 +180,7 @@ class Preprocessing:
                 remedy="Give N x C x H x W.",
             )
         # The same two steps for every channel count: multiply, then add, in float32.
-        factor = [1 / (255 * std) for std in self.std]
-        offset = [-mean / std for mean, std in zip(self.mean, self.std, strict=True)]
+        factor, offset = self.scaling
         x = x_nchw.to(torch.float32, copy=True)
         if self.channels == 1:
             return x.mul_(factor[0]).add_(offset[0])

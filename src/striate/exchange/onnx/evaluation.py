@@ -12,7 +12,7 @@ import numpy as np
 
 from striate.errors import OnnxError, StriateError
 from striate.exchange.onnx.file import Item
-from striate.exchange.onnx.package import onnx
+from striate.exchange.onnx_package import package
 from striate.graph import Index
 from striate.ops.arrays import Array
 
@@ -77,7 +77,7 @@ def _split(x: Array) -> list[Array]:
 
 @lru_cache(maxsize=64)
 def _evaluator(content: bytes) -> Any:
-    return onnx("reference").ReferenceEvaluator(onnx().load_model_from_string(content))
+    return package("onnx.reference").ReferenceEvaluator(package().load_model_from_string(content))
 
 
 def alone(
@@ -88,7 +88,7 @@ def alone(
     Raises:
         OnnxError: the onnx package cannot say what comes out.
     """
-    helper, node = onnx("helper"), onnx().NodeProto()
+    helper, node = package("onnx.helper"), package().NodeProto()
     node.CopyFrom(item.proto)
     del node.input[:]
     coming, kept, count = [], [], 0
@@ -100,7 +100,7 @@ def alone(
             count += 1
         elif each is not None:
             name = f"constant{k}"
-            kept.append(onnx("numpy_helper").from_array(np.array(each, order="C"), name))
+            kept.append(package("onnx.numpy_helper").from_array(np.array(each, order="C"), name))
         node.input.append(name)
     names = [name for name in node.output if name]
     going = [helper.make_empty_tensor_value_info(name) for name in names]
@@ -110,9 +110,11 @@ def alone(
 
 
 def _inferred(model: Any, item: Item) -> list[Value]:
-    helper = onnx("helper")
+    helper = package("onnx.helper")
     try:
-        known = onnx("shape_inference").infer_shapes(model, strict_mode=True, data_prop=True)
+        known = package("onnx.shape_inference").infer_shapes(
+            model, strict_mode=True, data_prop=True
+        )
     except Exception as problem:  # its own kinds of error
         reason = str(problem).strip().splitlines() or [""]
         raise OnnxError(f"{item.title} does not fit what reaches it: {reason[-1][:200]}") from None
@@ -131,4 +133,7 @@ def evaluated(item: Item, arrays: Sequence[Array | None], version: int, most: in
     model, values = alone(item, arrays, version)
     if sum(prod(each.shape) for each in values) > most:
         raise OnnxError(f"{item.title} would make more than {most:,} numbers out of constants")
-    return [np.asarray(each) for each in onnx("reference").ReferenceEvaluator(model).run(None, {})]
+    return [
+        np.asarray(each)
+        for each in package("onnx.reference").ReferenceEvaluator(model).run(None, {})
+    ]

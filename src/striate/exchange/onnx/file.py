@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from striate.errors import OnnxError
-from striate.exchange.onnx.package import onnx
 from striate.exchange.onnx.tensors import array_of, type_name
+from striate.exchange.onnx_package import package
 from striate.files import read_bytes
 from striate.graph.check import MOST_NODES
 from striate.graph.settings import shown
@@ -88,11 +88,11 @@ def read(path: Path) -> Content:
 
 
 def _parsed(content: bytes, path: Path) -> Any:
-    model = onnx().ModelProto()
+    model = package().ModelProto()
     try:
         model.ParseFromString(content)
         if model.functions:
-            model = onnx("inliner").inline_local_functions(model)
+            model = package("onnx.inliner").inline_local_functions(model)
     except Exception as problem:  # the parser's own kinds of error differ by its version
         reason = str(problem).strip().splitlines()
         raise OnnxError(
@@ -106,7 +106,7 @@ def _parsed(content: bytes, path: Path) -> Any:
 def _version(model: Any) -> int:
     found = [each.version for each in model.opset_import if each.domain in ("", "ai.onnx")]
     version = found[0] if found else 1
-    newest = onnx("defs").onnx_opset_version()
+    newest = package("onnx.defs").onnx_opset_version()
     if not 1 <= version <= newest:
         raise OnnxError(
             f"the file was written for version {version} of ONNX's operators",
@@ -144,7 +144,7 @@ def _text(field: str | bytes) -> str:
 
 
 def _attributes(node: Any, folder: Path) -> Iterator[tuple[str, Any]]:
-    types = onnx().AttributeProto
+    types = package().AttributeProto
     for each in node.attribute:
         name = _text(each.name)
         if each.type in (types.GRAPH, types.GRAPHS):

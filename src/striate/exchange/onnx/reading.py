@@ -15,10 +15,10 @@ from striate.exchange.onnx.drafts import Draft, Drafts
 from striate.exchange.onnx.evaluation import OneNode, Value, alone
 from striate.exchange.onnx.file import Content, Item, read
 from striate.exchange.onnx.names import named
-from striate.exchange.onnx.package import onnx
 from striate.exchange.onnx.patterns import recognized
 from striate.exchange.onnx.rows import ROWS
 from striate.exchange.onnx.step import Flow, Made, MixesError, NotOurs, Relocated, Step
+from striate.exchange.onnx_package import package
 from striate.graph import Auxiliary, Graph, Node
 from striate.graph.check import is_name
 from striate.graph.imported import Imported
@@ -55,7 +55,7 @@ def read_onnx(path: Path | str, *, size: tuple[int, ...] | None = None) -> Impor
         OnnxError: the file is missing, damaged, or no network of ours; or the package onnx is not
             installed.
     """
-    onnx()
+    package()
     try:
         return _Reader(read(Path(path)), size).read()
     except OnnxError as error:
@@ -104,8 +104,8 @@ class _Reader:
                 f"the input {shown(name)} is {free}: its size is not known",
                 remedy="Give it, without the pictures: read_onnx(path, size=(3, 224, 224)).",
             )
-        number = onnx().TensorProto.DataType.Value(kind) if kind in _TYPES else 1
-        dtype = onnx("helper").tensor_dtype_to_np_dtype(number)
+        number = package().TensorProto.DataType.Value(kind) if kind in _TYPES else 1
+        dtype = package("onnx.helper").tensor_dtype_to_np_dtype(number)
         if max(whole) > LONGEST:
             raise OnnxError(
                 f"the input {shown(name)} is {max(whole):,} long, more than {LONGEST:,}"

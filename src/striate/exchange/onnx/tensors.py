@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from striate.errors import OnnxError
-from striate.exchange.onnx.package import onnx
+from striate.exchange.onnx_package import package
 from striate.files import opened
 from striate.graph.check import MOST_AXES
 from striate.graph.settings import shown
@@ -58,7 +58,7 @@ def array_of(tensor: Any, folder: Path) -> Array:
 
 def _converted(tensor: Any, what: str) -> Array:
     try:
-        found: Array = np.asarray(onnx("numpy_helper").to_array(tensor))
+        found: Array = np.asarray(package("onnx.numpy_helper").to_array(tensor))
     except (ValueError, TypeError, OverflowError) as problem:
         raise OnnxError(f"{what} cannot be read: {problem}") from None
     return found.astype(np.float32) if found.dtype.kind == "V" or found.itemsize == 2 else found
@@ -114,7 +114,7 @@ def _whole(text: str, what: str) -> int | None:
 
 def type_name(number: int) -> str:
     """The name of a type of numbers: FLOAT."""
-    known = {value: name for name, value in onnx().TensorProto.DataType.items()}
+    known = {value: name for name, value in package().TensorProto.DataType.items()}
     return known.get(number, f"number {number}")
 
 
