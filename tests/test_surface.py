@@ -50,7 +50,8 @@ def test_the_functions_of_plain_arrays() -> None:
     [
         ("import striate", ["numpy", "torch", "lark"]),
         ("import striate; striate.table(striate.parse('INPUT 1x8x8 -> CONV 2 3x3'))", ["torch"]),
-        ("import striate.cli", ["torch", "sklearn", "PIL"]),
+        ("import striate.cli", ["torch", "sklearn", "PIL", "matplotlib"]),
+        ("import striate.drawing", ["torch", "matplotlib"]),
         ("import striate.graph", ["numpy", "torch"]),
         ("import striate.ops", ["torch"]),
         ("import striate.functions", ["torch", "lark"]),

@@ -16,6 +16,7 @@ from striate.cli import (
     WRONG,
     bench,
     data,
+    draw,
     evaluate,
     export,
     networks,
@@ -44,6 +45,7 @@ app = typer.Typer(
 VERBS = (
     train,
     show,
+    draw,
     why,
     predict,
     evaluate,

@@ -1,0 +1,49 @@
+"""`striate draw`: what is written where, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from command import Striate
+
+NET = "INPUT 1x8x8 -> CONV 4 3x3 -> RELU -> MAXPOOL 2 -> FC 10"
+BEGINS = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
+
+
+@pytest.mark.parametrize("suffix", BEGINS)
+def test_a_network_is_drawn_into_a_new_file(striate: Striate, suffix: str) -> None:
+    words = ("draw", "network", NET, "--out", f"net.{suffix}")
+    done = striate(*words)
+    assert (done.code, done.out) == (0, f"wrote net.{suffix}\n")
+    before = Path(f"net.{suffix}").read_bytes()
+    assert before.startswith(BEGINS[suffix])
+    again = striate(*words)
+    assert (again.code, "exists already" in again.err) == (2, True)
+    assert Path(f"net.{suffix}").read_bytes() == before
+
+
+def test_a_network_is_printed_for_others_to_draw(striate: Striate) -> None:
+    assert striate("draw", "network", NET, "--to", "mermaid").out.startswith("flowchart TD\n")
+    assert striate("draw", "network", NET, "--to", "dot").out.startswith("digraph network {\n")
+    assert striate("draw", "network", NET, "--to", "dot", "--out", "net.dot").code == 0
+    assert Path("net.dot").read_text(encoding="utf-8").endswith("}\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("network", NET), "which file? Name a new one: --out network.png"),
+        (("network", NET, "-o", "net.bmp"), "cannot be written as 'net.bmp'"),
+        (("network", NET, "-o", "net"), "Its ending says how: PNG, SVG or PDF"),
+        (("network", NET, "-o", "nowhere/net.png"), "there is no folder nowhere"),
+        (("network", "lenet55", "-o", "net.png"), "there is no network called lenet55"),
+        (("networks", NET, "-o", "net.png"), "'networks' is not one of"),
+    ],
+)
+def test_what_cannot_be_drawn_is_said(striate: Striate, words: tuple[str, ...], said: str) -> None:
+    done = striate("draw", *words)
+    assert (done.code, done.out) == (2, "")
+    assert said in " ".join(done.err.split())
+    assert not list(Path().iterdir())
