@@ -39,6 +39,14 @@ def test_a_network_is_printed_for_others_to_draw(striate: Striate) -> None:
         (("network", NET, "-o", "net"), "Its ending says how: PNG, SVG or PDF"),
         (("network", NET, "-o", "nowhere/net.png"), "there is no folder nowhere"),
         (("network", "lenet55", "-o", "net.png"), "there is no network called lenet55"),
+        (("network", NET, "digits#7", "-o", "net.png"), "takes no picture It is for maps, errors"),
+        (("kernels", NET, "--target", "3", "-o", "net.png"), "draw kernels takes no --target"),
+        (("maps", NET, "digits#7", "--open", "-o", "net.png"), "takes no --open or --folded"),
+        (("maps", NET, "digits#7", "--to", "dot"), "takes no --to It is for network"),
+        (("maps", NET, "-o", "net.png"), "striate draw maps NETWORK digits#7"),
+        (("maps", NET, "digits#7", "--layer", "conv2", "-o", "a.png"), "Did you mean conv1?"),
+        (("maps", NET, "none.png", "-o", "a.png"), "none.png"),
+        (("errors", NET, "digits#7", "--target", "11", "-o", "a.png"), "names no class"),
         (("networks", NET, "-o", "net.png"), "'networks' is not one of"),
     ],
 )
@@ -47,3 +55,10 @@ def test_what_cannot_be_drawn_is_said(striate: Striate, words: tuple[str, ...], 
     assert (done.code, done.out) == (2, "")
     assert said in " ".join(done.err.split())
     assert not list(Path().iterdir())
+
+
+def test_what_a_model_computes_is_drawn(striate: Striate, trained: Path, picture: Path) -> None:
+    for words in (("kernels",), ("maps", str(picture)), ("errors", "digits#7", "--target", "3")):
+        kind, *more = words
+        assert striate("draw", kind, str(trained), *more, "--out", f"{kind}.png").code == 0
+        assert Path(f"{kind}.png").read_bytes().startswith(BEGINS["png"])

@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from striate import drawing
 from striate import lookup as networks
-from striate.cli import terminal
-from striate.errors import SettingError
+from striate.cli import photographs, terminal
+from striate.errors import IdleSettingError, SettingError
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-class Kind(StrEnum):
-    """What can be drawn."""
+Asked = Mapping[str, Any]
+"""What was given on the command line, by name."""
 
-    network = "network"
+PICTURED = ("picture", "data_dir", "ink", "seed", "weights")
+
+KINDS: dict[str, tuple[Callable[..., Figure], tuple[str, ...]]] = {
+    "network": (drawing.network, ("is_open",)),
+    "kernels": (drawing.kernels, ("layer", "seed", "weights")),
+    "maps": (drawing.maps, ("layer", *PICTURED)),
+    "errors": (drawing.errors, ("layer", "target", *PICTURED)),
+}
+"""Each kind: the function that draws it, and the settings that it takes."""
+
+Kind = StrEnum("Kind", list(KINDS))  # type: ignore[misc]
 
 
 class Language(StrEnum):
@@ -30,10 +44,19 @@ class Language(StrEnum):
 def run(
     what: Annotated[Kind, typer.Argument(help="The kind of figure.")],
     subject: Annotated[str, typer.Argument(help=networks.HELP, metavar="NETWORK")],
+    picture: Annotated[
+        str, typer.Argument(help=f"For maps and errors: {networks.PICTURE_HELP}")
+    ] = "",
     output: Annotated[
         Path | None,
         typer.Option("--out", "--output", "-o", help="A new .png, .svg or .pdf file."),
     ] = None,
+    layer: Annotated[
+        str, typer.Option(help="Of kernels, maps and errors: those of one layer, all of them.")
+    ] = "",
+    target: Annotated[
+        str, typer.Option(help="The right class, for gradients: a name or a number.")
+    ] = "",
     to: Annotated[
         Language | None, typer.Option(help="Print a network as text that others draw.")
     ] = None,
@@ -44,22 +67,73 @@ def run(
             help="Draw every branch of a network, or branches as lines of one box; else by size.",
         ),
     ] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where named data sets lie; else STRIATE_DATA.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Of first weights, where the network has none: 0.", min=0)
+    ] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(help="A YAML file with the network's weights: node: {name: nested lists}."),
+    ] = None,
+    ink: Annotated[str, typer.Option(help=photographs.HELP)] = "keep",
 ) -> None:
     """Draw a network, what it computes, or how it learned.
 
     Example: striate draw network resnet18 --out resnet18.png
     """
+    photographs.check_way(ink)
+    given = {
+        "picture": picture,
+        "layer": layer,
+        "target": target,
+        "to": to,
+        "is_open": is_open,
+        "data_dir": data_dir,
+        "seed": seed,
+        "weights": weights,
+        "ink": "" if ink == "keep" else ink,
+    }
+    asked = {name: value for name, value in given.items() if value not in (None, "")}
+    _check(what.value, asked)
     if to is not None:
         _print_text(subject, to, is_open, output)
         return
     if output is None:
         raise SettingError("which file?", remedy=f"Name a new one: --out {what.value}.png")
-    from striate import drawing
-    from striate.drawing.style import suffix_of
-
-    suffix_of(networks.checked_output(output))
-    drawing.save(drawing.network(subject, is_open=is_open), output)
+    drawing.suffix_of(networks.checked_output(output))
+    draw, _ = KINDS[what.value]
+    drawing.save(draw(subject, **asked), output)
     terminal.say(f"wrote {output}")
+
+
+def _check(kind: str, asked: Asked) -> None:
+    """Refuse what a kind of figure does not take, or lacks.
+
+    Raises:
+        SettingError: it says which.
+    """
+    _, takes = KINDS[kind]
+    known = (*takes, "to") if kind == "network" else takes
+    for name in asked:
+        if name not in known:
+            called = SAID.get(name, "--" + name.replace("_", "-"))
+            others = [other for other, (_, settings) in KINDS.items() if name in settings]
+            raise IdleSettingError(
+                f"draw {kind} takes no {called}",
+                setting=name,
+                remedy=f"It is for {', '.join(others or ['network'])}.",
+            )
+    if "picture" in takes and "picture" not in asked:
+        raise SettingError(
+            f"draw {kind} of which picture?",
+            remedy=f"Name it behind the network: striate draw {kind} NETWORK digits#7",
+        )
+
+
+SAID = {"picture": "picture", "is_open": "--open or --folded"}
+"""How settings are called whose option has another name."""
 
 
 def _print_text(subject: str, to: Language, is_open: bool | None, output: Path | None) -> None:

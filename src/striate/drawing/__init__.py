@@ -4,7 +4,8 @@ Each function returns a matplotlib figure, which `save` writes as PNG, SVG or PD
 loaded when the first figure is drawn.
 """
 
+from striate.drawing.maps import errors, kernels, maps
 from striate.drawing.network import network
-from striate.drawing.style import save
+from striate.drawing.style import save, suffix_of
 
-__all__ = ["network", "save"]
+__all__ = ["errors", "kernels", "maps", "network", "save", "suffix_of"]

@@ -92,8 +92,10 @@ def values_and_gradients(
 
 
 @torch.no_grad()
-def every_value(graph: Graph, weights: Weights, x: Sequence[Array]) -> dict[str, Array]:
-    """The output of each node of a network as it predicts, in float32, one module per node.
+def every_value(
+    graph: Graph, weights: Weights, x: Sequence[Array], dtype: torch.dtype = torch.float32
+) -> dict[str, Array]:
+    """The output of each node but a loss of a network as it predicts, one module per node.
 
     Args:
         x: one array (N, ...) for each input.
@@ -101,11 +103,11 @@ def every_value(graph: Graph, weights: Weights, x: Sequence[Array]) -> dict[str,
     Raises:
         WeightsError: the weights do not fit.
     """
-    modules = _modules(graph, weights, torch.float32, training=False)
-    entering = [torch.from_numpy(np.asarray(each, dtype=np.float32)) for each in x]
+    modules = _modules(graph, weights, dtype, training=False)
+    entering = [torch.from_numpy(np.asarray(each)).to(dtype) for each in x]
     values = dict(zip((node.name for node in graph.inputs), entering, strict=True))
     for node in graph:
-        if node.name not in values:
+        if node.name in modules and node.name not in values:
             read = [values[name] for name in node.inputs] or entering[:1]
             values[node.name] = modules[node.name](*read)
     return {name: value.numpy() for name, value in values.items()}
