@@ -39,7 +39,10 @@ def test_a_network_is_printed_for_others_to_draw(striate: Striate) -> None:
         (("network", NET, "-o", "net"), "Its ending says how: PNG, SVG or PDF"),
         (("network", NET, "-o", "nowhere/net.png"), "there is no folder nowhere"),
         (("network", "lenet55", "-o", "net.png"), "there is no network called lenet55"),
-        (("network", NET, "digits#7", "-o", "net.png"), "takes no picture It is for maps, errors"),
+        (
+            ("network", NET, "digits#7", "-o", "net.png"),
+            "takes no picture It is for maps, errors, why",
+        ),
         (("kernels", NET, "--target", "3", "-o", "net.png"), "draw kernels takes no --target"),
         (("maps", NET, "digits#7", "--open", "-o", "net.png"), "takes no --open or --folded"),
         (("maps", NET, "digits#7", "--to", "dot"), "takes no --to It is for network"),
@@ -47,6 +50,13 @@ def test_a_network_is_printed_for_others_to_draw(striate: Striate) -> None:
         (("maps", NET, "digits#7", "--layer", "conv2", "-o", "a.png"), "Did you mean conv1?"),
         (("maps", NET, "none.png", "-o", "a.png"), "none.png"),
         (("errors", NET, "digits#7", "--target", "11", "-o", "a.png"), "names no class"),
+        (("why", NET, "digits#7", "-o", "a.png"), "which number or layer?"),
+        (("why", NET, "digits#7", "conv9[0]", "-o", "a.png"), "nothing is called conv9"),
+        (("field", NET, "digits#7", "conv1[9,9,9]", "-o", "a.png"), "so it has no [9,9,9]"),
+        (("field", NET, "digits#7", "conv1.bias[0]", "-o", "a.png"), "names no unit"),
+        (("curves", "nowhere", "-o", "a.png"), "nowhere/metrics.csv is missing"),
+        (("confusion", NET, "-o", "a.png"), "a network without trained weights"),
+        (("mistakes", NET, "--seed", "3", "-o", "a.png"), "takes no --seed"),
         (("networks", NET, "-o", "net.png"), "'networks' is not one of"),
     ],
 )
@@ -57,8 +67,25 @@ def test_what_cannot_be_drawn_is_said(striate: Striate, words: tuple[str, ...], 
     assert not list(Path().iterdir())
 
 
-def test_what_a_model_computes_is_drawn(striate: Striate, trained: Path, picture: Path) -> None:
-    for words in (("kernels",), ("maps", str(picture)), ("errors", "digits#7", "--target", "3")):
-        kind, *more = words
-        assert striate("draw", kind, str(trained), *more, "--out", f"{kind}.png").code == 0
-        assert Path(f"{kind}.png").read_bytes().startswith(BEGINS["png"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("kernels",),
+        ("maps", "PICTURE"),
+        ("errors", "digits#7", "--target", "3", "--layer", "conv1"),
+        ("why", "PICTURE", "conv1[0,2,3]"),
+        ("why", "digits#7", "conv1.weight[0,0,1,1].grad", "--target", "3"),
+        ("field", "digits#7", "pool1"),
+        ("curves",),
+        ("confusion",),
+        ("mistakes", "--data", "digits"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_what_a_model_computes_is_drawn(
+    striate: Striate, trained: Path, picture: Path, words: tuple[str, ...]
+) -> None:
+    kind, *more = (str(picture) if each == "PICTURE" else each for each in words)
+    done = striate("draw", kind, str(trained), *more, "--out", "a.png")
+    assert (done.code, done.out) == (0, "wrote a.png\n")
+    assert Path("a.png").read_bytes().startswith(BEGINS["png"])

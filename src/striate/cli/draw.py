@@ -18,16 +18,53 @@ from striate.errors import IdleSettingError, SettingError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from striate.data import DataSet
+    from striate.training.evaluate import Evaluation
+
 Asked = Mapping[str, Any]
 """What was given on the command line, by name."""
 
 PICTURED = ("picture", "data_dir", "ink", "seed", "weights")
+
+
+def _why(subject: str, picture: str, number: str, **more: Any) -> Figure:
+    from striate.analysis.why.inquiry import why
+
+    return drawing.why(why(subject, picture, number, **more))
+
+
+def _field(subject: str, picture: str, number: str, **more: Any) -> Figure:
+    return drawing.field(subject, picture, number, **more)
+
+
+def _confusion(subject: str, **more: Any) -> Figure:
+    return drawing.confusion(_judged(subject, **more)[0])
+
+
+def _mistakes(subject: str, **more: Any) -> Figure:
+    judged, pictures = _judged(subject, **more)
+    return drawing.mistakes(judged, pictures.split("test").images)
+
+
+def _judged(file: str, data: str = "", data_dir: Path | None = None) -> tuple[Evaluation, DataSet]:
+    """How a model does on the test pictures, and these."""
+    from striate.training import evaluate
+
+    model = networks.model_of(file)
+    pictures = networks.data_of(model, data, data_dir, judging=True)
+    return evaluate(model, pictures), pictures
+
 
 KINDS: dict[str, tuple[Callable[..., Figure], tuple[str, ...]]] = {
     "network": (drawing.network, ("is_open",)),
     "kernels": (drawing.kernels, ("layer", "seed", "weights")),
     "maps": (drawing.maps, ("layer", *PICTURED)),
     "errors": (drawing.errors, ("layer", "target", *PICTURED)),
+    "why": (_why, ("number", "target", *PICTURED)),
+    "field": (_field, ("number", *PICTURED)),
+    "curves": (drawing.curves, ()),
+    "confusion": (_confusion, ("data", "data_dir")),
+    "mistakes": (_mistakes, ("data", "data_dir")),
 }
 """Each kind: the function that draws it, and the settings that it takes."""
 
@@ -45,7 +82,13 @@ def run(
     what: Annotated[Kind, typer.Argument(help="The kind of figure.")],
     subject: Annotated[str, typer.Argument(help=networks.HELP, metavar="NETWORK")],
     picture: Annotated[
-        str, typer.Argument(help=f"For maps and errors: {networks.PICTURE_HELP}")
+        str, typer.Argument(help=f"For maps, errors, why and field: {networks.PICTURE_HELP}")
+    ] = "",
+    number: Annotated[
+        str,
+        typer.Argument(
+            help="For why: a number as striate why takes it; for field: a layer or unit."
+        ),
     ] = "",
     output: Annotated[
         Path | None,
@@ -67,6 +110,10 @@ def run(
             help="Draw every branch of a network, or branches as lines of one box; else by size.",
         ),
     ] = None,
+    data: Annotated[
+        str,
+        typer.Option(help="Of confusion and mistakes: a data set or folder; else the model's own."),
+    ] = "",
     data_dir: Annotated[
         Path | None, typer.Option(help="Where named data sets lie; else STRIATE_DATA.")
     ] = None,
@@ -86,6 +133,8 @@ def run(
     photographs.check_way(ink)
     given = {
         "picture": picture,
+        "number": number,
+        "data": data,
         "layer": layer,
         "target": target,
         "to": to,
@@ -125,15 +174,19 @@ def _check(kind: str, asked: Asked) -> None:
                 setting=name,
                 remedy=f"It is for {', '.join(others or ['network'])}.",
             )
-    if "picture" in takes and "picture" not in asked:
-        raise SettingError(
-            f"draw {kind} of which picture?",
-            remedy=f"Name it behind the network: striate draw {kind} NETWORK digits#7",
-        )
+    for name, example in POSITIONS.items():
+        if name in takes and name not in asked:
+            raise SettingError(
+                f"draw {kind}: which {SAID[name]}?",
+                remedy=f"Name it: striate draw {kind} NETWORK {example} --out {kind}.png",
+            )
 
 
-SAID = {"picture": "picture", "is_open": "--open or --folded"}
-"""How settings are called whose option has another name."""
+SAID = {"picture": "picture", "number": "number or layer", "is_open": "--open or --folded"}
+"""How settings are called that are no option of their name."""
+
+POSITIONS = {"picture": "digits#7", "number": 'digits#7 "conv1[0,2,3]"'}
+"""What stands behind the network where a kind takes it, with an example."""
 
 
 def _print_text(subject: str, to: Language, is_open: bool | None, output: Path | None) -> None:

@@ -4,8 +4,23 @@ Each function returns a matplotlib figure, which `save` writes as PNG, SVG or PD
 loaded when the first figure is drawn.
 """
 
+from striate.drawing.field import field
+from striate.drawing.learned import confusion, curves, mistakes
 from striate.drawing.maps import errors, kernels, maps
 from striate.drawing.network import network
 from striate.drawing.style import save, suffix_of
+from striate.drawing.why import why
 
-__all__ = ["errors", "kernels", "maps", "network", "save", "suffix_of"]
+__all__ = [
+    "confusion",
+    "curves",
+    "errors",
+    "field",
+    "kernels",
+    "maps",
+    "mistakes",
+    "network",
+    "save",
+    "suffix_of",
+    "why",
+]

@@ -11,7 +11,7 @@ import numpy as np
 from striate.analysis.subject import ReadyNetwork, Subject, network_of
 from striate.display import shape_text
 from striate.drawing.panels import Panel, Tile, drawn, fitted
-from striate.drawing.style import LIGHT, Style
+from striate.drawing.style import LIGHT, Style, short
 from striate.drawing.values import Shown, errors_of, layer_of, layers_of, values_of
 from striate.errors import ExplanationError
 from striate.graph import Node
@@ -112,7 +112,7 @@ def _flat_panel(network: ReadyNetwork, name: str, head: str, value: Array) -> Pa
     if len(value) <= MOST_NAMED:
         words = network.classes if is_named else [str(k) for k in range(len(value))]
         tiles = [
-            Tile(f"{name}[{k}]", value[k].reshape(1, 1), _short(word))
+            Tile(f"{name}[{k}]", value[k].reshape(1, 1), short(word, 11))
             for k, word in enumerate(words)
         ]
         return Panel(head, tuple(tiles), (56.0, 16.0), MOST_NAMED)
@@ -121,10 +121,6 @@ def _flat_panel(network: ReadyNetwork, name: str, head: str, value: Array) -> Pa
     padded[: len(value)] = value
     rows = padded.reshape(-1, per_row)
     return Panel(head, (Tile(name, rows),), (760.0, 10.0 * len(rows)), 1)
-
-
-def _short(word: str) -> str:
-    return word if len(word) <= 11 else word[:10] + "…"
 
 
 def _flattened(map_: Array) -> Array:

@@ -30,9 +30,11 @@ KINDS = {
     "normalization": "normalization",
     "activation": "activation",
     "merging": "branches together",
+    "reducing": "over an axis",
     "shaping": "shape only",
     "output": "output",
     "loss": "loss",
+    "foreign": "computed by others",
 }
 """What the legend says of each family."""
 

@@ -26,6 +26,9 @@ HEAD = 28.0
 """Points of a panel's line of text."""
 
 SIZE = 8.0
+SMALLEST, ROOM = 5.0, 23.0
+"""Points of a number in a cell, and the width of a cell that has room for `-1.2e-05`."""
+
 BAR = 90.0
 """Points of the bar that states a scale."""
 
@@ -57,12 +60,14 @@ class Panel:
         tiles: alike in shape.
         size: (width, height) of a tile in points.
         columns: tiles in a row.
+        is_written: whether the numbers stand in the cells, where they fit.
     """
 
     head: str
     tiles: tuple[Tile, ...]
     size: tuple[float, float]
     columns: int
+    is_written: bool = False
 
     @property
     def largest(self) -> float:
@@ -101,20 +106,41 @@ def fitted(
     return Panel(head + more, shown, size, room)
 
 
-def drawn(title: str, notes: Sequence[str], panels: Sequence[Panel], style: Style) -> Figure:
-    """A figure of panels under each other."""
+def drawn(
+    title: str,
+    notes: Sequence[str],
+    panels: Sequence[Panel],
+    style: Style,
+    below: Sequence[str] = (),
+) -> Figure:
+    """A figure of panels under each other, between lines of text."""
     top = 2 * MARGIN + 8 + 12 * len(notes)
-    height = top + sum(each.height + GAP for each in panels) + MARGIN
+    foot = 12 * len(below)
+    height = top + sum(each.height + GAP for each in panels) + MARGIN + foot
     width = WIDTH + 2 * MARGIN
     figure = styles.new(width, height, style)
     axes = styles.page(figure, width, height)
     axes.text(MARGIN, MARGIN + 4, title, fontsize=10, weight="bold", color=style.ink, va="center")
     for k, note in enumerate(notes):
         at = MARGIN + 20 + 12 * k
-        axes.text(MARGIN, at, note, fontsize=SIZE - 1, color=style.quiet, va="center")
+        axes.text(
+            MARGIN, at, note, fontsize=SIZE - 1, color=style.quiet, va="center", parse_math=False
+        )
     for each in panels:
         _panel(axes, each, top, style)
         top += each.height + GAP
+    for k, line in enumerate(below):
+        at = height - MARGIN - foot + 12 * k + 6
+        axes.text(
+            MARGIN,
+            at,
+            line,
+            fontsize=SIZE,
+            family=styles.MONO,
+            color=style.ink,
+            va="center",
+            parse_math=False,
+        )
     return figure
 
 
@@ -138,16 +164,44 @@ def _panel(axes: Axes, panel: Panel, top: float, style: Style) -> None:
         left = MARGIN + column * (width + GAP)
         high = top + HEAD + row * (height + panel.label_height + GAP)
         image(axes, tile.cells, (left, high, width, height), panel.largest, style, tile.name)
+        if panel.is_written:
+            _numbers(axes, tile.cells, (left, high, width, height), panel.largest, style)
         if tile.label:
             axes.text(
                 left + width / 2,
                 high + height + SIZE * 0.8,
                 tile.label,
                 fontsize=SIZE - 1,
+                family=styles.named(),
                 ha="center",
                 va="center",
                 color=style.quiet,
                 parse_math=False,
+            )
+
+
+def _numbers(
+    axes: Axes,
+    cells: Array,
+    place: tuple[float, float, float, float],
+    largest: float,
+    style: Style,
+) -> None:
+    """The number of each cell in it, if cells are wide enough."""
+    left, top, width, height = place
+    rows, columns = cells.shape
+    if width / columns < ROOM or height / rows < 2 * SMALLEST:
+        return
+    for (row, column), value in np.ndenumerate(cells):
+        if np.isfinite(value):
+            axes.text(
+                left + (column + 0.5) * width / columns,
+                top + (row + 0.5) * height / rows,
+                f"{value:.2g}",
+                fontsize=SMALLEST,
+                ha="center",
+                va="center",
+                color=style.paper if abs(value) > 0.6 * largest else style.ink,
             )
 
 
@@ -180,8 +234,16 @@ def image(
     largest: float,
     style: Style,
     name: str,
+    *,
+    colors: str = "",
+    lowest: float | None = None,
 ) -> None:
-    """Cells as a picture in a rectangle (left, top, width, height) of the page, with an edge."""
+    """Cells as a picture in a rectangle (left, top, width, height) of the page, with an edge.
+
+    Args:
+        largest: what the scale reaches, from `lowest` or else as far below zero.
+        colors: a matplotlib color map in place of the style's.
+    """
     from matplotlib.colors import Normalize
     from matplotlib.image import AxesImage
     from matplotlib.patches import Rectangle
@@ -189,13 +251,13 @@ def image(
     left, top, width, height = place
     shown: Any = AxesImage(
         axes,
-        cmap=style.values,
-        norm=Normalize(-largest, largest),
+        cmap=colors or style.values,
+        norm=Normalize(-largest if lowest is None else lowest, largest),
         interpolation="nearest",
         extent=(left, left + width, top + height, top),
         origin="upper",
     )
-    shown.set_data(np.asarray(cells, dtype=np.float64))
+    shown.set_data(cells)
     shown.set_gid(name)
     axes.add_image(shown)
     axes.add_patch(Rectangle((left, top), width, height, fill=False, edgecolor=style.quiet, lw=0.4))

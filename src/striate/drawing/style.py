@@ -1,17 +1,20 @@
 """How every figure looks and is written: one palette, one font, files of the same bytes each time.
 
 The colors are those of Okabe and Ito, which people of every color vision tell apart; values go
-from blue through white (zero) to vermilion. Source: Okabe and Ito, "Color Universal Design",
-2002; the scale of values is ColorBrewer's PuOr-like blue to red, RdBu.
+from blue through white (zero) to red, ColorBrewer's RdBu, which is safe for them too. Source:
+Okabe and Ito, "Color Universal Design", 2002; Harrower and Brewer, "ColorBrewer.org", 2003.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unicodedata import east_asian_width
 
 from striate.errors import StriateError, did_you_mean
 
@@ -26,11 +29,11 @@ DPI = 150
 MOST_PIXELS = 12_000
 """Along the longer side of a PNG; larger figures are drawn coarser."""
 
-FONT, MONO = "DejaVu Sans", "DejaVu Sans Mono"
-"""The fonts that matplotlib brings along."""
+MONO = "DejaVu Sans Mono"
+"""A font that matplotlib brings along; its letters are of equal width."""
 
 CHINESE = ("Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "WenQuanYi Zen Hei", "SimHei")
-"""Fonts for the letters that `FONT` lacks, where the system has one."""
+"""Fonts for the letters that `MONO` lacks, where the system has one."""
 
 
 @dataclass(frozen=True)
@@ -96,12 +99,31 @@ def page(figure: Figure, width: float, height: float) -> Axes:
     return axes
 
 
-def fonts() -> list[str]:
-    """The fonts of text, the first that has a letter for each letter."""
+@cache
+def named() -> list[str]:
+    """The fonts of names that others gave, such as those of classes."""
     from matplotlib import font_manager
 
     there = {each.name for each in font_manager.fontManager.ttflist}
-    return [FONT, *(name for name in CHINESE if name in there)]
+    return [MONO, *(name for name in CHINESE if name in there)]
+
+
+def short(word: str, most: int) -> str:
+    """A name in at most so many letters; those of Chinese count two.
+
+    >>> short("airplane", 6), short("飞机飞机", 6)
+    ('airpl…', '飞机…')
+    """
+    if letters(word) <= most:
+        return word
+    while word and letters(word) > most - 1:
+        word = word[:-1]
+    return f"{word}…"
+
+
+def letters(word: str) -> int:
+    """How many letters wide a word is; those of Chinese are two."""
+    return sum(2 if east_asian_width(each) in "WF" else 1 for each in word)
 
 
 def suffix_of(path: Path) -> str:
@@ -152,7 +174,8 @@ def to_bytes(figure: Figure, suffix: str) -> bytes:
 
     longest = max(figure.get_size_inches())
     out = BytesIO()
-    with rc_context({"svg.hashsalt": "striate", "font.family": fonts()}):
+    with rc_context({"svg.hashsalt": "striate"}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # a box stands for the letter
         figure.savefig(
             out,
             format=suffix[1:],

@@ -93,7 +93,12 @@ def errors_of(shown: Shown, target: object = None) -> Shown:
     found = values_and_gradients(
         network.graph, network.weights, shown.picture.exact, wanted
     ).gradients
-    gradients = {name: each[0] for name, each in found.items() if name in shown.values}
+    graph = network.graph
+    exits = [each.node for each in graph.auxiliary if each.weight]
+    leading = graph.ancestors([network.graph.loss.name, *exits])
+    gradients = {
+        name: each[0] for name, each in found.items() if name in leading and name in shown.values
+    }
     return Shown(network, shown.picture, gradients, _named(network, wanted) + guess, shown.notes)
 
 
