@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,10 @@ def test_a_network_is_printed_for_others_to_draw(striate: Striate) -> None:
     assert striate("draw", "network", NET, "--to", "dot").out.startswith("digraph network {\n")
     assert striate("draw", "network", NET, "--to", "dot", "--out", "net.dot").code == 0
     assert Path("net.dot").read_text(encoding="utf-8").endswith("}\n")
+    answer = json.loads(striate("draw", "network", NET, "--to", "dot", "--json").out)
+    assert answer["text"] == Path("net.dot").read_text(encoding="utf-8")
+    answer = json.loads(striate("draw", "network", NET, "--out", "net.png", "--json").out)
+    assert (answer["kind"], answer["file"], answer["text"]) == ("network", "net.png", None)
 
 
 @pytest.mark.parametrize(

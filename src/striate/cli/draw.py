@@ -125,6 +125,9 @@ def run(
         typer.Option(help="A YAML file with the network's weights: node: {name: nested lists}."),
     ] = None,
     ink: Annotated[str, typer.Option(help=photographs.HELP)] = "keep",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print what was written where, as JSON.")
+    ] = False,
 ) -> None:
     """Draw a network, what it computes, or how it learned.
 
@@ -146,15 +149,34 @@ def run(
     }
     asked = {name: value for name, value in given.items() if value not in (None, "")}
     _check(what.value, asked)
-    if to is not None:
-        _print_text(subject, to, is_open, output)
-        return
+    text = _text(subject, to, is_open, output) if to is not None else None
+    if to is None:
+        _write(what.value, subject, asked, output)
+    if as_json:
+        place = str(output) if output is not None else None
+        terminal.print_json({"schema_version": 1, "kind": what.value, "file": place, "text": text})
+    elif output is not None:
+        terminal.say(f"wrote {output}")
+    else:
+        terminal.write(text or "", sys.stdout)
+
+
+def _write(kind: str, subject: str, asked: Asked, output: Path | None) -> None:
     if output is None:
-        raise SettingError("which file?", remedy=f"Name a new one: --out {what.value}.png")
+        raise SettingError("which file?", remedy=f"Name a new one: --out {kind}.png")
     drawing.suffix_of(networks.checked_output(output))
-    draw, _ = KINDS[what.value]
+    draw, _ = KINDS[kind]
     drawing.save(draw(subject, **asked), output)
-    terminal.say(f"wrote {output}")
+
+
+def _text(subject: str, to: Language, is_open: bool | None, output: Path | None) -> str:
+    """A network in another language, written where a file is named."""
+    from striate.drawing.flow import TEXTS
+
+    written = TEXTS[to.value](subject, is_open=is_open)
+    if output is not None:
+        networks.checked_output(output).write_text(written, encoding="utf-8")
+    return written
 
 
 def _check(kind: str, asked: Asked) -> None:
@@ -187,14 +209,3 @@ SAID = {"picture": "picture", "number": "number or layer", "is_open": "--open or
 
 POSITIONS = {"picture": "digits#7", "number": 'digits#7 "conv1[0,2,3]"'}
 """What stands behind the network where a kind takes it, with an example."""
-
-
-def _print_text(subject: str, to: Language, is_open: bool | None, output: Path | None) -> None:
-    from striate.drawing.flow import TEXTS
-
-    written = TEXTS[to.value](subject, is_open=is_open)
-    if output is None:
-        terminal.write(written, sys.stdout)
-    else:
-        networks.checked_output(output).write_text(written, encoding="utf-8")
-        terminal.say(f"wrote {output}")
