@@ -10,6 +10,7 @@ from planted_arranging_bugs import ARRANGING_BUGS
 from planted_axis_bugs import AXIS_BUGS
 from planted_capture_bugs import CAPTURE_BUGS
 from planted_data_bugs import DATA_BUGS
+from planted_drawing_bugs import DRAWING_BUGS
 from planted_loss_bugs import LOSS_BUGS
 from planted_memory_bugs import MEMORY_BUGS
 from planted_norm_bugs import NORM_BUGS
@@ -332,6 +333,7 @@ BUGS = (
     *(Bug(*each) for each in LOSS_BUGS),
     *(Bug(*each) for each in ARRANGING_BUGS),
     *(Bug(*each) for each in MEMORY_BUGS),
+    *(Bug(*each) for each in DRAWING_BUGS),
     *(Bug(*each) for each in SHARING_BUGS),
     *(Bug(*each) for each in ONNX_BUGS),
     *(Bug(*each) for each in CAPTURE_BUGS),

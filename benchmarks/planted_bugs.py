@@ -30,6 +30,7 @@ TESTS = (
     "tests/analysis/test_training_memory.py",
     "tests/exchange/test_onnx.py",
     "tests/exchange/test_onnx_damage.py",
+    "tests/figures",
     "tests/graph/test_window.py",
     "tests/graph/test_sharing.py",
     "tests/pytorch/test_one_definition.py",

@@ -77,3 +77,17 @@ def test_no_text_stands_over_another() -> None:
         assert not [1 for a, b in combinations(boxes, 2) if a.overlaps(b)]
         width, height = figure.canvas.get_width_height()
         assert all(a.x0 >= 0 and a.x1 <= width and a.y0 >= 0 and a.y1 <= height for a in boxes)
+
+
+def test_of_many_channels_those_of_the_largest_sums_are_drawn() -> None:
+    net = "INPUT 9x4x4 -> CONV 1 3x3"
+    x = np.random.default_rng(1).normal(size=(9, 4, 4))
+    answer = why(net, x, "conv1[0,1,1]")
+    sums = np.zeros(9)
+    for term in answer.terms:
+        if len(term.factors) == 2:
+            sums[int(term.factors[0].what[6])] += term.value
+    drawn = sorted(np.argsort(-np.abs(sums))[:6])
+    names = [name for name in cells(drawing.why(answer)) if name.startswith("products")]
+    assert names == [f"products[{c}]" for c in drawn]
+    assert any("products of other channels (27)" in line for line in lines(drawing.why(answer)))

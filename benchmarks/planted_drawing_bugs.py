@@ -1,0 +1,54 @@
+"""Bugs of `planted_bugs` in figures: (what, file, right text, wrong text)."""
+
+from __future__ import annotations
+
+DRAWING_BUGS = (
+    (
+        "figure of a network: nodes of the blocks that repeat left out",
+        "drawing/blocks.py",
+        "        for body in (item.body, *item.others):\n            for each in body:",
+        "        for body in (item.body,):\n            for each in body:",
+    ),
+    (
+        "figure of a network: blocks of other shapes taken for equal",
+        "drawing/blocks.py",
+        "    parameters: int\n    is_fed",
+        "    parameters: int = field(compare=False)\n    is_fed",
+    ),
+    (
+        "figure of a network: branches as wide as their last",
+        "drawing/layout.py",
+        "    across = sum(w for w, _ in sizes) + BESIDE * (len(sizes) - 1)\n",
+        "    across = sizes[-1][0] + BESIDE * (len(sizes) - 1)\n",
+    ),
+    (
+        "figure of maps: a scale without its negative half",
+        "drawing/panels.py",
+        "np.abs(each.cells[np.isfinite(each.cells)])",
+        "(each.cells[np.isfinite(each.cells)])",
+    ),
+    (
+        "figure of why: the products of the first channels drawn, not the largest",
+        "drawing/why.py",
+        "key=lambda each: -abs(exact_sum([t.value for t in tiles[each]]))",
+        "key=lambda each: each",
+    ),
+    (
+        "figure of why: what is not drawn left out of the sum",
+        "drawing/why.py",
+        "    if left_out:\n",
+        "    if False:\n",
+    ),
+    (
+        "figure of a field: columns where rows are",
+        "drawing/field.py",
+        "corner[1] + rows.start * scale",
+        "corner[1] + columns.start * scale",
+    ),
+    (
+        "figure of a confusion: shares of the answer, not of the true class",
+        "drawing/learned.py",
+        "counts[chosen].sum(axis=1, keepdims=True)",
+        "counts[:, chosen].sum(axis=0, keepdims=True)",
+    ),
+)
