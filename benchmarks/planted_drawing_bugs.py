@@ -6,8 +6,8 @@ DRAWING_BUGS = (
     (
         "figure of a network: nodes of the blocks that repeat left out",
         "drawing/blocks.py",
-        "        for body in (item.body, *item.others):\n            for each in body:",
-        "        for body in (item.body,):\n            for each in body:",
+        "for body in (item.body, *item.others):",
+        "for body in (item.body,):",
     ),
     (
         "figure of a network: blocks of other shapes taken for equal",

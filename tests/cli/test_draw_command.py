@@ -94,3 +94,8 @@ def test_what_a_model_computes_is_drawn(
     done = striate("draw", kind, str(trained), *more, "--out", "a.png")
     assert (done.code, done.out) == (0, "wrote a.png\n")
     assert Path("a.png").read_bytes().startswith(BEGINS["png"])
+
+
+def test_what_differs_from_training_is_said(striate: Striate, trained: Path, picture: Path) -> None:
+    done = striate("draw", "maps", str(trained), str(picture), "--out", "a.png")
+    assert "30x40 pixels are resized to the 8x8 that the network takes" in done.err

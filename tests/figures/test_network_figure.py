@@ -30,6 +30,7 @@ NETWORKS = (
     "vit_tiny",
     "shufflenet_v2_x1_0",
     "INPUT 1x8x8 -> [CONV 4 3x3 same -> RELU]*5 -> { CONV 2 1x1 | PASS | CONV 2 3x3 same } CONCAT",
+    "INPUT 4x8x8 -> { [CONV 4 3x3 same -> RELU]*3 | PASS } ADD -> FC 2",
     SEVERAL,
 )
 

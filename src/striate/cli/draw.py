@@ -18,7 +18,10 @@ from striate.errors import IdleSettingError, SettingError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from striate.analysis.subject import Subject
     from striate.data import DataSet
+    from striate.data.given import Given
+    from striate.model import Model
     from striate.training.evaluate import Evaluation
 
 Asked = Mapping[str, Any]
@@ -27,14 +30,14 @@ Asked = Mapping[str, Any]
 PICTURED = ("picture", "data_dir", "ink", "seed", "weights")
 
 
-def _why(subject: str, picture: str, number: str, **more: Any) -> Figure:
+def _why(subject: Subject, picture: Given, number: str, **more: Any) -> Figure:
     from striate.analysis.why.inquiry import why
 
     return drawing.why(why(subject, picture, number, **more))
 
 
-def _field(subject: str, picture: str, number: str, **more: Any) -> Figure:
-    return drawing.field(subject, picture, number, **more)
+def _field(subject: Subject, picture: Given, number: str) -> Figure:
+    return drawing.field(subject, picture, number)
 
 
 def _confusion(subject: str, **more: Any) -> Figure:
@@ -166,7 +169,18 @@ def _write(kind: str, subject: str, asked: Asked, output: Path | None) -> None:
         raise SettingError("which file?", remedy=f"Name a new one: --out {kind}.png")
     drawing.suffix_of(networks.checked_output(output))
     draw, _ = KINDS[kind]
-    drawing.save(draw(subject, **asked), output)
+    network, rest = _with_picture(subject, asked) if "picture" in asked else (subject, asked)
+    drawing.save(draw(network, **rest), output)
+
+
+def _with_picture(subject: str, asked: Asked) -> tuple[Model | networks.Weighted, Asked]:
+    """The network and its picture as they are read, after saying what differs from training."""
+    rest = dict(asked)
+    word, ink = rest.pop("picture"), rest.pop("ink", "keep")
+    network = networks.explainable_of(subject, rest.pop("seed", None), rest.pop("weights", None))
+    given = network.read(word, data_dir=rest.pop("data_dir", None), ink=ink)
+    photographs.print_notes({word: given}, network.preprocessing, ink)
+    return network, rest | {"picture": given}
 
 
 def _text(subject: str, to: Language, is_open: bool | None, output: Path | None) -> str:

@@ -91,31 +91,20 @@ def boxes(items: Iterable[Item]) -> Iterator[Box]:
 
 def nodes(items: Iterable[Item]) -> Iterator[str]:
     """The name of every node that items stand for, those of repeated blocks too."""
+    return (name for box in _all_boxes(items) for name in box.nodes)
+
+
+def _all_boxes(items: Iterable[Item]) -> Iterator[Box]:
     for item in items:
-        if isinstance(item, Repeat):
-            for each in (item.body, *item.others):
-                yield from nodes(each)
+        if isinstance(item, Box):
+            yield item
+        elif isinstance(item, Repeat):
+            for body in (item.body, *item.others):
+                yield from _all_boxes(body)
         else:
-            for box in boxes([item]) if isinstance(item, Box) else _parts(item):
-                yield from box.nodes
-
-
-def _parts(item: Parallel) -> Iterator[Box]:
-    for branch in item.branches:
-        for each in branch:
-            yield from (replace(box) for box in _all_boxes(each))
-    yield item.merge
-
-
-def _all_boxes(item: Item) -> Iterator[Box]:
-    if isinstance(item, Repeat):
-        for body in (item.body, *item.others):
-            for each in body:
-                yield from _all_boxes(each)
-    elif isinstance(item, Parallel):
-        yield from _parts(item)
-    else:
-        yield item
+            for branch in item.branches:
+                yield from _all_boxes(branch)
+            yield item.merge
 
 
 def chains(graph: Graph, *, is_open: bool | None = None) -> tuple[Series, ...]:
@@ -263,7 +252,7 @@ def _closed(items: Iterable[Item]) -> Series:
 
 
 def _as_box(item: Parallel) -> Box:
-    inside = list(_parts(item))
+    inside = list(_all_boxes([item]))
     branches = ("| " + (written(branch) or "pass") for branch in item.branches)
     return replace(
         item.merge,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -69,7 +70,7 @@ class Panel:
     columns: int
     is_written: bool = False
 
-    @property
+    @cached_property
     def largest(self) -> float:
         """What the scale reaches on both sides of zero."""
         finite = [np.abs(each.cells[np.isfinite(each.cells)]).max(initial=0) for each in self.tiles]
@@ -260,4 +261,6 @@ def image(
     shown.set_data(cells)
     shown.set_gid(name)
     axes.add_image(shown)
-    axes.add_patch(Rectangle((left, top), width, height, fill=False, edgecolor=style.quiet, lw=0.4))
+    axes.add_artist(
+        Rectangle((left, top), width, height, fill=False, edgecolor=style.quiet, lw=0.4)
+    )
