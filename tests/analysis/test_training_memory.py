@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -65,6 +66,15 @@ def test_networks_without_workspace_take_what_is_said(name: str) -> None:
         check(parse(f"INPUT 3x32x32 -> {NOVEL[name]}"), 32, 0.01)
     finally:
         torch.backends.mkldnn.set_flags(before)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """As `docs/memory.md` measures: each thread has a workspace of its own."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def check(graph: Graph, batch: int, within: float) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from striate import ops
-from striate.graph import Call, Operator, Spec
+from striate.graph import Call, Cost, Operator, Spec
 
 S = 1 / (1 + e)
 """σ(-1)."""
@@ -318,3 +318,16 @@ def run(operator: Operator, *inputs: Any, error: Any, **more: Any) -> tuple[Any,
 
 def near(found: Any, wanted: Any) -> None:
     np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-12)
+
+
+def test_a_window_of_padding_alone_hands_nothing_back() -> None:
+    """Two rows of zeros before one row, and a step of three: the only window sees the zeros."""
+    conv = ops.Conv(1, (1, 2), stride=(3, 1), padding=((2, 0), (0, 0)), bias=False)
+    call = Call((np.array([[[[5.0, 7.0]]]]),), {"weight": np.array([[[[1.0, 10.0]]]])})
+    call = call.with_output(conv.forward(call))
+    assert call.y.tolist() == [[[[0.0]]]]
+    assert conv.backward(call, np.ones_like(call.y)).inputs[0].tolist() == [[[[0.0, 0.0]]]]
+
+
+def test_a_map_of_the_size_it_has_costs_nothing() -> None:
+    assert ops.Resize(size=(1,)).cost(Spec((2, 1))) == Cost()

@@ -76,14 +76,18 @@ def views(x: Array, windows: Sequence[Window], fill: float = 0.0) -> Array:
 
 
 def trimmed_views(x: Array, axes: Sequence[Window]) -> Array:
-    """`views` for windows whose padding may be negative, which crops instead."""
-    crop = tuple(
+    """`views` for windows whose padding may be negative, which crops instead.
+
+    One side may crop more than there is, where the other pads: so it is padded first.
+    """
+    sides = [(max(0, w.before), max(0, w.after)) for w in axes]
+    around = np.pad(x, [(0, 0), (0, 0), *sides])
+    crop = (
         slice(max(0, -w.before), n - max(0, -w.after))
-        for w, n in zip(axes, x.shape[2:], strict=True)
+        for w, n in zip(axes, around.shape[2:], strict=True)
     )
-    cut = x[(slice(None), slice(None), *crop)]
-    fits = [Window(w.kernel, 1, w.dilation, max(0, w.before), max(0, w.after)) for w in axes]
-    return views(cut, fits)
+    fits = [Window(w.kernel, 1, w.dilation) for w in axes]
+    return views(around[(slice(None), slice(None), *crop)], fits)
 
 
 def scattered(parts: Array, windows: Sequence[Window], like: Array) -> Array:
