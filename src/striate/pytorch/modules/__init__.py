@@ -60,4 +60,8 @@ def recipe(graph: Graph, node: Node) -> ModuleRecipe:
     except KeyError:
         kind = type(node.operator).__name__
         raise GraphError(f"{node.name} ({kind}) has no PyTorch module") from None
-    return maker(node.operator, graph.input_specs(node))
+    try:
+        return maker(node.operator, graph.input_specs(node))
+    except GraphError as error:
+        what = error.what.replace("{self}", node.name)
+        raise GraphError(what, where=error.where, remedy=error.remedy) from None

@@ -28,7 +28,10 @@ def by_rank(x: Spec, *kinds: type[nn.Module]) -> type[nn.Module]:
     """
     rank = len(x.spatial)
     if rank > len(kinds):
-        raise GraphError(f"{kinds[-1].__name__} does not reach over the {rank} axes of {x}")
+        raise GraphError(
+            f"{{self}} does not reach over the {rank} axes of {x} in PyTorch",
+            remedy=f"Give it an input of {len(kinds)} spatial axes or fewer.",
+        )
     return kinds[rank - 1]
 
 
