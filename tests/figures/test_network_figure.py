@@ -11,7 +11,7 @@ import pytest
 from striate import drawing
 from striate.drawing.blocks import Repeat, chains, nodes
 from striate.drawing.flow import dot, mermaid
-from striate.drawing.layout import LETTER, PAD, Placed, place, size_of
+from striate.drawing.layout import LETTER, PAD, PlacedBox, place, size_of
 from striate.errors import StriateError
 from striate.graph import Graph
 from striate.lookup import graph_of
@@ -63,17 +63,17 @@ def test_nothing_stands_over_anything(name: str, is_open: bool) -> None:
             assert not any(_crosses(start, end, box) for box in layout.boxes)
 
 
-def _is_apart(a: Placed, b: Placed) -> bool:
+def _is_apart(a: PlacedBox, b: PlacedBox) -> bool:
     beside = a.left + a.width <= b.left or b.left + b.width <= a.left
     return beside or a.top + a.height <= b.top or b.top + b.height <= a.top
 
 
-def _is_within(a: Placed, b: Placed) -> bool:
+def _is_within(a: PlacedBox, b: PlacedBox) -> bool:
     across = b.left < a.left and a.left + a.width < b.left + b.width
     return across and b.top < a.top and a.top + a.height < b.top + b.height
 
 
-def _crosses(start: tuple[float, float], end: tuple[float, float], box: Placed) -> bool:
+def _crosses(start: tuple[float, float], end: tuple[float, float], box: PlacedBox) -> bool:
     """Whether a straight line goes through the inside of a box."""
     slack = 1e-6
     (x, y), (to, down) = start, end

@@ -50,7 +50,7 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PlacedBox:
     """A rectangle from its left top corner, downward: a box with its lines, or a frame."""
 
     left: float
@@ -62,7 +62,7 @@ class Placed:
 
 
 @dataclass(slots=True)
-class Layout:
+class FigureLayout:
     """All that stands in a network figure.
 
     Args:
@@ -71,8 +71,8 @@ class Layout:
         ways: lines between boxes, each through its points; `True` where one ends in an arrow.
     """
 
-    boxes: list[Placed] = field(default_factory=list)
-    frames: list[Placed] = field(default_factory=list)
+    boxes: list[PlacedBox] = field(default_factory=list)
+    frames: list[PlacedBox] = field(default_factory=list)
     ways: list[tuple[tuple[Point, ...], bool]] = field(default_factory=list)
     width: float = 0.0
     height: float = 0.0
@@ -132,7 +132,7 @@ class _Placing:
     """Places items one by one into a layout."""
 
     def __init__(self) -> None:
-        self.layout = Layout()
+        self.layout = FigureLayout()
 
     def series(self, items: Series, middle: float, top: float) -> float:
         """Place items under each other, with arrows between; returns where the last one ends."""
@@ -154,12 +154,14 @@ class _Placing:
 
     def _box(self, box: Box, middle: float, top: float) -> None:
         width, height = _box_size(box)
-        self.layout.boxes.append(Placed(middle - width / 2, top, width, height, box, words_of(box)))
+        self.layout.boxes.append(
+            PlacedBox(middle - width / 2, top, width, height, box, words_of(box))
+        )
 
     def _repeat(self, item: Repeat, middle: float, top: float) -> None:
         width, height = _size(item)
         often = (Words(f"×{item.times}", "often"),)
-        self.layout.frames.append(Placed(middle - width / 2, top, width, height, None, often))
+        self.layout.frames.append(PlacedBox(middle - width / 2, top, width, height, None, often))
         if _is_fed(item):
             arrow = _ends_in_arrow(item.body[0])
             self._way((middle, top), (middle, top + BESIDE), arrow=arrow)
@@ -207,7 +209,7 @@ def _ends_in_arrow(item: Item) -> bool:
     return isinstance(item, Box)
 
 
-def place(chains: Sequence[Series]) -> Layout:
+def place(chains: Sequence[Series]) -> FigureLayout:
     """The layout of the chains of a network, the main one first.
 
     Args:

@@ -36,7 +36,7 @@ ACROSS, MOST_MISTAKES = 8, 40
 TILE = 84.0
 
 
-class Mistake(Protocol):
+class WrongPicture(Protocol):
     """One picture that a model was wrong about."""
 
     @property
@@ -57,7 +57,7 @@ class Judged(Protocol):
     @property
     def classes(self) -> Sequence[str]: ...
     @property
-    def mistakes(self) -> Sequence[Mistake]: ...
+    def mistakes(self) -> Sequence[WrongPicture]: ...
     @property
     def headline(self) -> str: ...
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from striate.analysis.table import table
 from striate.drawing import style as styles
 from striate.drawing.blocks import chains
-from striate.drawing.layout import LEADING, PAD, SMALL, Layout, Placed, place, size_of
+from striate.drawing.layout import LEADING, PAD, SMALL, FigureLayout, PlacedBox, place, size_of
 from striate.drawing.style import LIGHT, Style
 from striate.lookup import NetworkLike, graph_of, name_of
 
@@ -68,7 +68,7 @@ def network(subject: NetworkLike, *, is_open: bool | None = None, style: Style =
     return figure
 
 
-def _draw(axes: Axes, layout: Layout, shift: tuple[float, float], style: Style) -> None:
+def _draw(axes: Axes, layout: FigureLayout, shift: tuple[float, float], style: Style) -> None:
     from matplotlib.patches import FancyBboxPatch
 
     right, down = shift
@@ -107,7 +107,7 @@ def _draw(axes: Axes, layout: Layout, shift: tuple[float, float], style: Style) 
         _words(axes, each, shift, style)
 
 
-def _words(axes: Axes, each: Placed, shift: tuple[float, float], style: Style) -> None:
+def _words(axes: Axes, each: PlacedBox, shift: tuple[float, float], style: Style) -> None:
     """The lines of a box, under each other from its left top corner."""
     right, down = shift
     top = each.top + down + PAD
@@ -127,7 +127,7 @@ def _words(axes: Axes, each: Placed, shift: tuple[float, float], style: Style) -
         top += high
 
 
-def _frame(axes: Axes, each: Placed, shift: tuple[float, float], style: Style) -> None:
+def _frame(axes: Axes, each: PlacedBox, shift: tuple[float, float], style: Style) -> None:
     from matplotlib.patches import Rectangle
 
     right, down = shift
@@ -158,7 +158,7 @@ def _frame(axes: Axes, each: Placed, shift: tuple[float, float], style: Style) -
     )
 
 
-def _legend(axes: Axes, layout: Layout, bottom: float, style: Style) -> None:
+def _legend(axes: Axes, layout: FigureLayout, bottom: float, style: Style) -> None:
     """A patch and a word for each family that stands in the figure."""
     from matplotlib.patches import Rectangle
 

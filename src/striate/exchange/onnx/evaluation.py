@@ -18,7 +18,7 @@ from striate.ops.arrays import Array
 
 
 @dataclass(frozen=True)
-class Value:
+class KnownValue:
     """A value that comes in: what is known of it when the node is looked at."""
 
     shape: tuple[int, ...]
@@ -81,8 +81,8 @@ def _evaluator(content: bytes) -> Any:
 
 
 def alone(
-    item: Item, inputs: Sequence[Value | Array | None], version: int
-) -> tuple[Any, list[Value]]:
+    item: Item, inputs: Sequence[KnownValue | Array | None], version: int
+) -> tuple[Any, list[KnownValue]]:
     """The node as a model, and what comes out of it; arrays are kept in the model.
 
     Raises:
@@ -94,7 +94,7 @@ def alone(
     coming, kept, count = [], [], 0
     for k, each in enumerate(inputs):
         name = ""
-        if isinstance(each, Value):
+        if isinstance(each, KnownValue):
             name, kind = f"input{count}", helper.np_dtype_to_tensor_dtype(each.dtype)
             coming.append(helper.make_tensor_value_info(name, kind, each.shape))
             count += 1
@@ -109,7 +109,7 @@ def alone(
     return model, _inferred(model, item)
 
 
-def _inferred(model: Any, item: Item) -> list[Value]:
+def _inferred(model: Any, item: Item) -> list[KnownValue]:
     helper = package("onnx.helper")
     try:
         known = package("onnx.shape_inference").infer_shapes(
@@ -124,7 +124,7 @@ def _inferred(model: Any, item: Item) -> list[Value]:
         dims = [d.dim_value if d.HasField("dim_value") else 0 for d in tensor.shape.dim]
         if not tensor.HasField("shape") or min(dims, default=1) < 1 or not tensor.elem_type:
             raise OnnxError(f"{item.title} makes a value whose size depends on the numbers in it")
-        found.append(Value(tuple(dims), helper.tensor_dtype_to_np_dtype(tensor.elem_type)))
+        found.append(KnownValue(tuple(dims), helper.tensor_dtype_to_np_dtype(tensor.elem_type)))
     return found
 
 

@@ -12,12 +12,12 @@ import numpy as np
 from striate.errors import OnnxError, SettingError, ShapeError, StriateError
 from striate.exchange.onnx.constants import Known, folded, shape_of
 from striate.exchange.onnx.drafts import Draft, Drafts
-from striate.exchange.onnx.evaluation import OneNode, Value, alone
+from striate.exchange.onnx.evaluation import KnownValue, OneNode, alone
 from striate.exchange.onnx.file import Content, Item, read
 from striate.exchange.onnx.names import named
 from striate.exchange.onnx.patterns import recognized
 from striate.exchange.onnx.rows import ROWS
-from striate.exchange.onnx.step import Flow, Made, MixesError, NotOurs, Relocated, Step
+from striate.exchange.onnx.step import Flow, Made, MixesError, NotOurs, OnnxNode, Relocated
 from striate.exchange.onnx_package import package
 from striate.graph import Auxiliary, Graph, Node
 from striate.graph.check import is_name
@@ -179,11 +179,11 @@ class _Reader:
             raise NotOurs("more than its first output is read")
         return made
 
-    def _as_step(self, item: Item, inputs: tuple[Flow | Known | None, ...]) -> Step:
+    def _as_step(self, item: Item, inputs: tuple[Flow | Known | None, ...]) -> OnnxNode:
         def once(k: int) -> bool:
             return self._uses[item.inputs[k]] == 1
 
-        return Step(
+        return OnnxNode(
             item,
             inputs,
             self._content.version,
@@ -196,7 +196,7 @@ class _Reader:
     def _opaque(self, item: Item, inputs: tuple[Flow | Known | None, ...], reason: str) -> None:
         """A node that stays as it is, computed by the onnx package."""
         given = [
-            Value((1, *self._drafts.spec(each.key).shape), each.dtype)
+            KnownValue((1, *self._drafts.spec(each.key).shape), each.dtype)
             if isinstance(each, Flow)
             else None if each is None else each.array
             for each in inputs

@@ -58,7 +58,7 @@ Numbers: TypeAlias = Known | Array
 
 
 @dataclass(frozen=True)
-class Step:
+class OnnxNode:
     """One node of the file on its way to ours. Axes are counted as ONNX does, the batch first.
 
     Args:
@@ -179,7 +179,7 @@ class Step:
 
 
 Made: TypeAlias = str | Relocated | tuple[str | None, ...]
-Row: TypeAlias = Callable[[Step], Made]
+Row: TypeAlias = Callable[[OnnxNode], Made]
 Rows: TypeAlias = Mapping[str, Row]
 
 

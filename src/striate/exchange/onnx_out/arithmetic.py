@@ -8,7 +8,7 @@ from math import pi, sqrt
 import numpy as np
 
 from striate import ops
-from striate.exchange.onnx_out.place import Place, Row
+from striate.exchange.onnx_out.place import NodeWriter, Row
 from striate.graph import Operator
 from striate.ops.output.bitmaps import codes
 
@@ -33,7 +33,7 @@ def along_axis(kind: str) -> Row:
 def folded(kind: str) -> Row:
     """An operator that merges two values, for two or more."""
 
-    def row(operator: Operator, at: Place) -> str:
+    def row(operator: Operator, at: NodeWriter) -> str:
         value, *more = at.values
         for each in more:
             value = at.put(kind, value, each)
@@ -42,11 +42,11 @@ def folded(kind: str) -> Row:
     return row
 
 
-def _clip(at: Place, low: float, high: float) -> str:
+def _clip(at: NodeWriter, low: float, high: float) -> str:
     return at.put("Clip", at.x, at.number(low), at.number(high))
 
 
-def _gelu(gelu: ops.GELU, at: Place) -> str:
+def _gelu(gelu: ops.GELU, at: NodeWriter) -> str:
     if gelu.approximate:
         cube = at.put("Mul", at.put("Mul", at.x, at.x), at.x)
         inner = at.put("Add", at.x, at.put("Mul", cube, at.number(0.044715)))
@@ -57,7 +57,7 @@ def _gelu(gelu: ops.GELU, at: Place) -> str:
     return at.put("Mul", raised, at.number(0.5))
 
 
-def _prelu(prelu: ops.PReLU, at: Place) -> str:
+def _prelu(prelu: ops.PReLU, at: NodeWriter) -> str:
     if prelu.size is None:
         count = at.weights["weight"].size
         slope = at.shaped("weight", count, *[1] * (at.spec.rank - 1))
@@ -66,12 +66,12 @@ def _prelu(prelu: ops.PReLU, at: Place) -> str:
     return at.put("PRelu", at.x, slope)
 
 
-def _glu(glu: ops.GLU, at: Place) -> str:
+def _glu(glu: ops.GLU, at: NodeWriter) -> str:
     values, gates = at.halves(at.x, at.spec.axis(glu.axis) + 1)
     return at.put("Mul", values, at.put("Sigmoid", gates))
 
 
-def _softplus(softplus: ops.Softplus, at: Place) -> str:
+def _softplus(softplus: ops.Softplus, at: NodeWriter) -> str:
     scaled = at.x if softplus.beta == 1 else at.put("Mul", at.x, at.number(softplus.beta))
     soft = at.put("Softplus", scaled)
     if softplus.beta != 1:
@@ -85,29 +85,29 @@ LINEAR = 17.0
 """From here on log(1 + eˣ) is x, in float32."""
 
 
-def _maxout(maxout: ops.Maxout, at: Place) -> str:
+def _maxout(maxout: ops.Maxout, at: NodeWriter) -> str:
     pieces = (0, at.spec.channels // maxout.pieces, maxout.pieces, *at.spec.spatial)
     apart = at.put("Reshape", at.x, at.whole(*pieces))
     return at.put("ReduceMax", apart, axes=[2], keepdims=0)
 
 
-def _scaled_tanh(tanh: ops.ScaledTanh, at: Place) -> str:
+def _scaled_tanh(tanh: ops.ScaledTanh, at: NodeWriter) -> str:
     squashed = at.put("Tanh", at.put("Mul", at.x, at.number(tanh.slope)))
     return at.put("Mul", squashed, at.number(tanh.amplitude))
 
 
-def _affine(affine: ops.Affine, at: Place) -> str:
+def _affine(affine: ops.Affine, at: NodeWriter) -> str:
     scaled = at.put("Mul", at.x, at.number(affine.scale))
     return at.put("Add", scaled, at.number(affine.shift))
 
 
-def _rbf(rbf: ops.RBF, at: Place) -> str:
+def _rbf(rbf: ops.RBF, at: NodeWriter) -> str:
     wide = at.put("Unsqueeze", at.x, at.whole(1))
     apart = at.put("Sub", wide, at.constant(np.asarray(codes()[: rbf.units], dtype=np.float32)))
     return at.put("ReduceSum", at.put("Mul", apart, apart), at.whole(2), keepdims=0)
 
 
-def _stack(stack: ops.Stack, at: Place) -> str:
+def _stack(stack: ops.Stack, at: NodeWriter) -> str:
     wide = [at.put("Unsqueeze", each, at.whole(1)) for each in at.values]
     return at.put("Concat", *wide, axis=1)
 

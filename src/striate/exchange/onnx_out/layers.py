@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from striate import ops
-from striate.exchange.onnx_out.place import Place, Row
+from striate.exchange.onnx_out.place import NodeWriter, Row
 from striate.graph import Operator, Spec, Window
 from striate.graph.window import spread, windows
 from striate.ops.arrays import Array
@@ -30,7 +30,7 @@ def pads(sides: Sequence[tuple[int, int]]) -> list[int]:
     return [before for before, _ in sides] + [after for _, after in sides]
 
 
-def padded(at: Place, value: str, sides: Sequence[tuple[int, int]], filling: float) -> str:
+def padded(at: NodeWriter, value: str, sides: Sequence[tuple[int, int]], filling: float) -> str:
     """A map with cells around it."""
     around = pads([(0, 0), (0, 0), *sides])
     if not any(around):
@@ -38,7 +38,7 @@ def padded(at: Place, value: str, sides: Sequence[tuple[int, int]], filling: flo
     return at.put("Pad", value, at.whole(*around), at.number(filling))
 
 
-def _conv(conv: ops.Conv, at: Place) -> str:
+def _conv(conv: ops.Conv, at: NodeWriter) -> str:
     axes = conv.field(at.spec)
     inputs = [at.x, _kernel(conv, at)]
     inputs += [at.weight("bias")] if conv.bias else []
@@ -46,7 +46,7 @@ def _conv(conv: ops.Conv, at: Place) -> str:
     return at.put("Conv", *inputs, **strides(axes), pads=pads(sides), group=conv.groups)
 
 
-def _kernel(conv: ops.Conv, at: Place) -> str:
+def _kernel(conv: ops.Conv, at: NodeWriter) -> str:
     """The weight; that of a connection table filled up with zeros."""
     if conv.table is None:
         return at.weight("weight")
@@ -57,7 +57,7 @@ def _kernel(conv: ops.Conv, at: Place) -> str:
     return at.constant(whole)
 
 
-def _transposed_conv(conv: ops.TransposedConv, at: Place) -> str:
+def _transposed_conv(conv: ops.TransposedConv, at: NodeWriter) -> str:
     rank = len(at.spec.spatial)
     axes = windows(rank, conv.kernel, conv.stride, conv.padding, conv.dilation)
     inputs = [at.x, at.weight("weight")]
@@ -73,7 +73,7 @@ def _transposed_conv(conv: ops.TransposedConv, at: Place) -> str:
     )
 
 
-def _dense(dense: ops.Dense, at: Place) -> str:
+def _dense(dense: ops.Dense, at: NodeWriter) -> str:
     rank, axis = at.spec.rank, dense.along(at.spec) + 1
     if rank == 1:
         bias = [at.weight("bias")] if dense.bias else []
@@ -95,7 +95,7 @@ def _are_small(axes: Sequence[Window], sides: Sequence[tuple[int, int]]) -> bool
     return all(max(pair) < w.kernel for w, pair in zip(axes, sides, strict=True))
 
 
-def _max_pool(pool: ops.MaxPool, at: Place) -> str:
+def _max_pool(pool: ops.MaxPool, at: NodeWriter) -> str:
     axes = pool.field(at.spec)
     sides = _overhangs(axes, at.spec)
     if _are_small(axes, sides):
@@ -104,7 +104,7 @@ def _max_pool(pool: ops.MaxPool, at: Place) -> str:
     return at.put("MaxPool", padded(at, at.x, sides, lowest), **strides(axes))
 
 
-def _average_pool(pool: ops.AveragePool, at: Place) -> str:
+def _average_pool(pool: ops.AveragePool, at: NodeWriter) -> str:
     axes = pool.field(at.spec)
     sides = _overhangs(axes, at.spec)
     ends_with_padding = all(w.after == after for w, (_, after) in zip(axes, sides, strict=True))
@@ -118,14 +118,14 @@ def _average_pool(pool: ops.AveragePool, at: Place) -> str:
     return at.put("Div", total, at.constant(_cells(pool, at.spec)))
 
 
-def _mean(at: Place, value: str, axes: Sequence[Window], **settings: Any) -> str:
+def _mean(at: NodeWriter, value: str, axes: Sequence[Window], **settings: Any) -> str:
     """The mean of each window; no gaps in it."""
     taps = {k: v for k, v in strides(axes).items() if k != "dilations"}
     return at.put("AveragePool", value, **taps, **settings)
 
 
 def _window_sum(
-    at: Place, value: str, axes: Sequence[Window], sides: Sequence[tuple[int, int]]
+    at: NodeWriter, value: str, axes: Sequence[Window], sides: Sequence[tuple[int, int]]
 ) -> str:
     """The sum of each window: a convolution of each channel with ones."""
     channels = at.spec.channels
@@ -147,14 +147,14 @@ def _cells(pool: ops.AveragePool, x: Spec) -> Array:
     return cells if pool.divisor is None else np.full_like(cells, pool.divisor)
 
 
-def _l2_pool(pool: ops.L2Pool, at: Place) -> str:
+def _l2_pool(pool: ops.L2Pool, at: NodeWriter) -> str:
     axes = pool.field(at.spec)
     powers = at.put("Pow", at.put("Abs", at.x), at.number(pool.p))
     total = _window_sum(at, powers, axes, _overhangs(axes, at.spec))
     return at.put("Pow", total, at.number(1 / pool.p))
 
 
-def _stochastic_pool(pool: ops.StochasticPool, at: Place) -> str:
+def _stochastic_pool(pool: ops.StochasticPool, at: NodeWriter) -> str:
     axes = pool.field(at.spec)
     strength = at.put("Relu", at.x)
     nothing = [(0, 0)] * len(axes)
@@ -163,7 +163,7 @@ def _stochastic_pool(pool: ops.StochasticPool, at: Place) -> str:
     return at.put("Div", squares, at.put("Max", total, at.number(float(np.finfo(np.float32).tiny))))
 
 
-def _histogram_pool(pool: ops.HistogramPool, at: Place) -> str:
+def _histogram_pool(pool: ops.HistogramPool, at: NodeWriter) -> str:
     rank = len(at.spec.spatial)
     width = (pool.high - pool.low) / (pool.bins - 1)
     centers = pool.low + width * np.arange(pool.bins).reshape(-1, *[1] * rank)
@@ -175,7 +175,7 @@ def _histogram_pool(pool: ops.HistogramPool, at: Place) -> str:
     return _mean(at, at.put("Reshape", shares, at.whole(*maps)), pool.field(at.spec))
 
 
-def _subsample(pool: ops.Subsample, at: Place) -> str:
+def _subsample(pool: ops.Subsample, at: NodeWriter) -> str:
     axes = pool.field(at.spec)
     spread_out = (at.spec.channels, *[1] * len(axes))
     pooled = _mean(at, at.x, axes)
@@ -185,7 +185,7 @@ def _subsample(pool: ops.Subsample, at: Place) -> str:
     return at.put("Add", scaled, at.shaped("bias", *spread_out))
 
 
-def _adaptive_average_pool(pool: ops.AdaptiveAveragePool, at: Place) -> str:
+def _adaptive_average_pool(pool: ops.AdaptiveAveragePool, at: NodeWriter) -> str:
     axes = pool.field(at.spec)
     if isinstance(axes, tuple):
         return _mean(at, at.x, axes)
@@ -198,7 +198,7 @@ def _adaptive_average_pool(pool: ops.AdaptiveAveragePool, at: Place) -> str:
     return value
 
 
-def _adaptive_max_pool(pool: ops.AdaptiveMaxPool, at: Place) -> str:
+def _adaptive_max_pool(pool: ops.AdaptiveMaxPool, at: NodeWriter) -> str:
     axes = pool.field(at.spec)
     if isinstance(axes, tuple):
         return at.put("MaxPool", at.x, **strides(axes))
@@ -211,19 +211,19 @@ def _adaptive_max_pool(pool: ops.AdaptiveMaxPool, at: Place) -> str:
     return value
 
 
-def _batch_norm(bn: ops.BatchNorm, at: Place) -> str:
+def _batch_norm(bn: ops.BatchNorm, at: NodeWriter) -> str:
     names = ("weight", "bias") if bn.affine else ()
     learned = [at.weight(name) for name in names] or _nothing_learned(at, at.spec.channels)
     statistics = [at.weight(name) for name in ("running_mean", "running_var")]
     return at.put("BatchNormalization", at.x, *learned, *statistics, epsilon=bn.epsilon)
 
 
-def _nothing_learned(at: Place, *shape: int) -> list[str]:
+def _nothing_learned(at: NodeWriter, *shape: int) -> list[str]:
     """A weight of ones and a bias of zeros."""
     return [at.constant(np.ones(shape)), at.constant(np.zeros(shape))]
 
 
-def _local_response_norm(lrn: ops.LocalResponseNorm, at: Place) -> str:
+def _local_response_norm(lrn: ops.LocalResponseNorm, at: NodeWriter) -> str:
     settings = {"size": lrn.size, "alpha": lrn.alpha, "beta": lrn.beta, "bias": lrn.k}
     if lrn.size % 2 and at.spec.rank == 3:
         return at.put("LRN", at.x, **settings)
@@ -235,7 +235,7 @@ def _local_response_norm(lrn: ops.LocalResponseNorm, at: Place) -> str:
     return at.put("Div", at.x, at.put("Pow", strength, at.number(lrn.beta)))
 
 
-def _layer_norm(norm: ops.LayerNorm, at: Place) -> str:
+def _layer_norm(norm: ops.LayerNorm, at: NodeWriter) -> str:
     axes = norm.weighted(at.spec)
     moved, back = at.moved_last(at.x, tuple(k + 1 for k in axes), at.spec.rank + 1)
     learned = (
@@ -249,7 +249,7 @@ def _layer_norm(norm: ops.LayerNorm, at: Place) -> str:
     )
 
 
-def _rms_norm(norm: ops.RMSNorm, at: Place) -> str:
+def _rms_norm(norm: ops.RMSNorm, at: NodeWriter) -> str:
     axes = norm.weighted(at.spec)
     squares = at.put("Mul", at.x, at.x)
     mean = at.put("ReduceMean", squares, axes=[k + 1 for k in axes], keepdims=1)
@@ -261,7 +261,7 @@ def _rms_norm(norm: ops.RMSNorm, at: Place) -> str:
     return at.put("Mul", value, at.shaped("weight", *spread_out))
 
 
-def _group_norm(norm: ops.GroupNorm, at: Place) -> str:
+def _group_norm(norm: ops.GroupNorm, at: NodeWriter) -> str:
     grouped = at.put("Reshape", at.x, at.whole(0, norm.groups, -1))
     even = _nothing_learned(at, norm.groups)
     flat = at.put("InstanceNormalization", grouped, *even, epsilon=norm.epsilon)
@@ -273,13 +273,13 @@ def _group_norm(norm: ops.GroupNorm, at: Place) -> str:
     return at.put("Add", scaled, at.shaped("bias", *spread_out))
 
 
-def _instance_norm(norm: ops.InstanceNorm, at: Place) -> str:
+def _instance_norm(norm: ops.InstanceNorm, at: NodeWriter) -> str:
     names = ("weight", "bias") if norm.affine else ()
     learned = [at.weight(name) for name in names] or _nothing_learned(at, at.spec.channels)
     return at.put("InstanceNormalization", at.x, *learned, epsilon=norm.epsilon)
 
 
-def _l2_norm(norm: ops.L2Norm, at: Place) -> str:
+def _l2_norm(norm: ops.L2Norm, at: NodeWriter) -> str:
     length = at.put("ReduceL2", at.x, axes=[at.spec.axis(norm.axis) + 1], keepdims=1)
     return at.put("Div", at.x, at.put("Max", length, at.number(norm.epsilon)))
 

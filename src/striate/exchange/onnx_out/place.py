@@ -47,7 +47,7 @@ class Sheet:
 
 
 @dataclass
-class Place:
+class NodeWriter:
     """A node of the network, and what it is written with.
 
     A row of the table makes of it what `put` answered last: the value of the node.
@@ -152,5 +152,5 @@ class Place:
         return f"{self.name}/{self.count}"
 
 
-Row: TypeAlias = Callable[[Any, Place], str]
+Row: TypeAlias = Callable[[Any, NodeWriter], str]
 """From an operator and its place to the name of its value."""

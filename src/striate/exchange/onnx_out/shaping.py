@@ -9,7 +9,7 @@ import numpy as np
 
 from striate import ops
 from striate.exchange.onnx_out.layers import pads, strides
-from striate.exchange.onnx_out.place import Place, Row
+from striate.exchange.onnx_out.place import NodeWriter, Row
 from striate.graph import Operator
 from striate.ops.arrays import Array
 from striate.ops.reducing.reduction import Reduction
@@ -21,7 +21,7 @@ FIRST = -(2**63)
 def _reduced(kind: str) -> Row:
     """A reduction; the axes of ReduceSum alone are an input, of opset 17."""
 
-    def row(reduction: Reduction, at: Place) -> str:
+    def row(reduction: Reduction, at: NodeWriter) -> str:
         axes, keep = [k + 1 for k in reduction.axes(at.spec)], int(reduction.keep)
         if kind == "ReduceSum":
             return at.put(kind, at.x, at.whole(*axes), keepdims=keep)
@@ -30,42 +30,42 @@ def _reduced(kind: str) -> Row:
     return row
 
 
-def _reshape(reshape: ops.Reshape, at: Place) -> str:
+def _reshape(reshape: ops.Reshape, at: NodeWriter) -> str:
     return at.put("Reshape", at.x, at.whole(0, *at.shape))
 
 
-def _slice(part: ops.Slice, at: Place) -> str:
+def _slice(part: ops.Slice, at: NodeWriter) -> str:
     axis = at.spec.axis(part.axis)
     cells = range(*slice(part.start, part.stop, part.step).indices(at.spec.shape[axis]))
     return _cut(at, axis, cells.start, cells.stop, cells.step)
 
 
-def _flip(flip: ops.Flip, at: Place) -> str:
+def _flip(flip: ops.Flip, at: NodeWriter) -> str:
     return _cut(at, at.spec.axis(flip.axis), -1, FIRST, -1)
 
 
-def _cut(at: Place, axis: int, start: int, stop: int, step: int) -> str:
+def _cut(at: NodeWriter, axis: int, start: int, stop: int, step: int) -> str:
     places = (at.whole(each) for each in (start, stop, axis + 1, step))
     return at.put("Slice", at.x, *places)
 
 
-def _taken(at: Place, value: str, axis: int, cells: Sequence[int] | Array) -> str:
+def _taken(at: NodeWriter, value: str, axis: int, cells: Sequence[int] | Array) -> str:
     """The numbers at some positions of an axis; the batch is not counted."""
     return at.put("Gather", value, at.constant(np.asarray(cells, dtype=np.int64)), axis=axis + 1)
 
 
-def _roll(roll: ops.Roll, at: Place) -> str:
+def _roll(roll: ops.Roll, at: NodeWriter) -> str:
     axis = at.spec.axis(roll.axis)
     return _taken(at, at.x, axis, np.roll(np.arange(at.spec.shape[axis]), roll.shift))
 
 
-def _repeat(repeat: ops.Repeat, at: Place) -> str:
+def _repeat(repeat: ops.Repeat, at: NodeWriter) -> str:
     axis = at.spec.axis(repeat.axis)
     times = (repeat.times if k == axis else 1 for k in range(at.spec.rank))
     return at.put("Tile", at.x, at.whole(1, *times))
 
 
-def _pad(pad: ops.Pad, at: Place) -> str:
+def _pad(pad: ops.Pad, at: NodeWriter) -> str:
     pairs = [(w.before, w.after) for w in pad.windows(at.spec)]
     if pad.mode == "circular":
         value = at.x
@@ -83,17 +83,17 @@ WORDS = {"reflect": "reflect", "replicate": "edge"}
 """Our words for paddings, and ONNX's. It has no word for circular before opset 19."""
 
 
-def _expand(expand: ops.Expand, at: Place) -> str:
+def _expand(expand: ops.Expand, at: NodeWriter) -> str:
     return at.put("Expand", at.x, at.whole(1, *at.shape))
 
 
-def _given(given: ops.Learned | ops.Constant, at: Place) -> str:
+def _given(given: ops.Learned | ops.Constant, at: NodeWriter) -> str:
     """The value, once for each picture."""
     shape = at.put("Concat", at.sheet.batch(), at.whole(*given.size), axis=0)
     return at.put("Expand", at.weight("value"), shape)
 
 
-def _unfold(unfold: ops.Unfold, at: Place) -> str:
+def _unfold(unfold: ops.Unfold, at: NodeWriter) -> str:
     """Every window as a column: each tap is a convolution with a single one."""
     axes, channels = unfold.windows(at.spec), at.spec.channels
     taps = tuple(w.kernel for w in axes)
@@ -105,7 +105,7 @@ def _unfold(unfold: ops.Unfold, at: Place) -> str:
     return at.put("Reshape", maps, at.whole(0, *at.shape))
 
 
-def _resize(resize: ops.Resize, at: Place) -> str:
+def _resize(resize: ops.Resize, at: NodeWriter) -> str:
     if _has_plain_places(resize, at):
         places, words = _PLACES[resize.mode, resize.align_corners]
         settings = {"coordinate_transformation_mode": places, **words}
@@ -121,7 +121,7 @@ def _resize(resize: ops.Resize, at: Place) -> str:
     return value
 
 
-def _has_plain_places(resize: ops.Resize, at: Place) -> bool:
+def _has_plain_places(resize: ops.Resize, at: NodeWriter) -> bool:
     """Whether ONNX finds the same places from the sizes: rounded down, only whole factors do."""
     pairs = list(zip(at.spec.spatial, at.shape[1:], strict=True))
     if resize.mode == "nearest":

@@ -17,7 +17,7 @@ import numpy as np
 
 from striate.errors import OnnxError
 from striate.exchange.onnx_out import arithmetic, layers, shaping
-from striate.exchange.onnx_out.place import Place, Row, Sheet
+from striate.exchange.onnx_out.place import NodeWriter, Row, Sheet
 from striate.exchange.onnx_package import package
 from striate.graph import Graph, Operator
 from striate.ops.arrays import Weights
@@ -74,7 +74,7 @@ def onnx_model(
         if node.name in read and not node.operator.is_input:
             values = tuple(names[each] for each in node.inputs)
             own = graph.arrays(node, weights)
-            place = Place(sheet, graph, node, values, own, names[node.name])
+            place = NodeWriter(sheet, graph, node, values, own, names[node.name])
             place.end(ROWS[type(node.operator)](node.operator, place))
     leaving = [_left(graph, names[graph.scores.name], sheet, scaling is not None)]
     if every:
@@ -136,7 +136,7 @@ def _entered(
         return Sheet(entrance=names[graph.inputs[0].name]), entering
     (entrance,) = graph.inputs
     sheet = Sheet(entrance=PICTURE)
-    at = Place(sheet, graph, entrance, (PICTURE,), {}, names[entrance.name])
+    at = NodeWriter(sheet, graph, entrance, (PICTURE,), {}, names[entrance.name])
     types = package("onnx").TensorProto
     column = (-1, 1, 1)
     factor, offset = (

@@ -15,7 +15,7 @@ from striate.ops import Constant as ConstantValue
 from striate.ops import Opaque
 from striate.pytorch.capture.naming import names
 from striate.pytorch.capture.recorder import Constant
-from striate.pytorch.capture.steps import Step
+from striate.pytorch.capture.steps import DraftNode
 from striate.pytorch.foreign import TorchFunction
 
 
@@ -42,13 +42,13 @@ class Assembled:
 
     graph: Graph
     weights: dict[str, dict[str, NDArray[Any]]]
-    names: dict[Step, str]
+    names: dict[DraftNode, str]
     folded: list[str] = field(default_factory=list)
     opaque: list[str] = field(default_factory=list)
     read: set[str] = field(default_factory=set)
 
 
-def assembled(answer: Step, inputs: Mapping[str, Step]) -> Assembled:
+def assembled(answer: DraftNode, inputs: Mapping[str, DraftNode]) -> Assembled:
     """The graph that ends in a step."""
     steps = _reached(answer)
     named = {step: name for name, step in inputs.items() if step in steps}
@@ -68,9 +68,9 @@ def assembled(answer: Step, inputs: Mapping[str, Step]) -> Assembled:
     return found
 
 
-def _reached(answer: Step) -> list[Step]:
+def _reached(answer: DraftNode) -> list[DraftNode]:
     """The steps that one depends on, each after those it reads."""
-    found: dict[Step, None] = {}
+    found: dict[DraftNode, None] = {}
     left = [(answer, False)]
     while left:
         step, ready = left.pop()
@@ -82,7 +82,7 @@ def _reached(answer: Step) -> list[Step]:
     return list(found)
 
 
-def _keeper(step: Step, name: str, keepers: dict[tuple[object, ...], str]) -> str:
+def _keeper(step: DraftNode, name: str, keepers: dict[tuple[object, ...], str]) -> str:
     """The node whose weights it shares: an earlier one with the same parameters."""
     trained = tuple(
         (key, each.weight, tuple(each.tensor.shape), each.recipe)
@@ -102,7 +102,7 @@ def _array(given: Constant) -> NDArray[Any]:
     return np.array(tensor.numpy(), order="C")
 
 
-def _note(found: Assembled, name: str, step: Step) -> None:
+def _note(found: Assembled, name: str, step: DraftNode) -> None:
     if isinstance(step.operator, Opaque):
         found.opaque.append(f"{name}: {step.operator.name}")
         found.read |= set(_origins(step.operator))

@@ -14,11 +14,11 @@ from striate.errors import CaptureError
 from striate.pytorch.capture.assembled import Notes, assembled
 from striate.pytorch.capture.captured import Captured
 from striate.pytorch.capture.checking import Check, apart
-from striate.pytorch.capture.layout import LARGE, SMALL, Layout, layout_of
+from striate.pytorch.capture.layout import LARGE, SMALL, BatchLayout, layout_of
 from striate.pytorch.capture.naming import legal
 from striate.pytorch.capture.pairing import Made, paired
 from striate.pytorch.capture.recorder import Recorder, Recording
-from striate.pytorch.capture.steps import Value
+from striate.pytorch.capture.steps import ModuleValue
 from striate.pytorch.capture.translation import Translation, first_tensor
 
 Example: TypeAlias = "Tensor | Sequence[Tensor] | Sequence[int] | str"
@@ -198,12 +198,14 @@ def _input_names(module: nn.Module, count: int) -> list[str]:
     return plain[:count] if len(plain) >= count else [f"input{k + 1}" for k in range(count)]
 
 
-def _remarks(small: Recording, answers: int, value: Value, unread: list[str]) -> Iterator[str]:
+def _remarks(
+    small: Recording, answers: int, value: ModuleValue, unread: list[str]
+) -> Iterator[str]:
     for place in dict.fromkeys(small.reads):
         yield f"captured as it ran for these pictures; it reads a number of them: {place}"
     if answers > 1:
         yield f"the module returns {answers} values; this is the first"
-    if value.layout != Layout():
+    if value.layout != BatchLayout():
         yield f"the module answers with the batch along axis {value.layout.batch}; here it is first"
     for name in unread:
         yield f"the answer does not depend on the input {name}"

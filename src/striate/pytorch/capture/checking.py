@@ -12,9 +12,9 @@ from torch.utils import _pytree as trees
 
 from striate.errors import CaptureError
 from striate.pytorch.capture.captured import Captured
-from striate.pytorch.capture.layout import LARGE, Layout
+from striate.pytorch.capture.layout import LARGE, BatchLayout
 from striate.pytorch.capture.recorder import Recording
-from striate.pytorch.capture.steps import Step, Value
+from striate.pytorch.capture.steps import DraftNode, ModuleValue
 from striate.pytorch.capture.translation import Translation
 
 BOUNDS = {torch.float64: 1e-9, torch.float32: 1e-4}
@@ -39,7 +39,7 @@ class Check:
         self,
         captured: Captured,
         translation: Translation,
-        names: Mapping[Step, str],
+        names: Mapping[DraftNode, str],
         recording: Recording,
         device: torch.device,
     ) -> None:
@@ -73,7 +73,9 @@ class Check:
                     remedy=REMEDY,
                 )
 
-    def answer(self, pictures: Sequence[Tensor], answer: Any, value: Value, count: int) -> None:
+    def answer(
+        self, pictures: Sequence[Tensor], answer: Any, value: ModuleValue, count: int
+    ) -> None:
         """The answer to some pictures.
 
         Raises:
@@ -124,7 +126,7 @@ class Check:
         )
 
 
-def apart(alone: Any, together: Any, value: Value) -> None:
+def apart(alone: Any, together: Any, value: ModuleValue) -> None:
     """Whether a picture is answered alike alone and in a batch.
 
     Raises:
@@ -146,9 +148,9 @@ def _first(answer: Any) -> Tensor:
     return next(x for x in trees.tree_leaves(answer) if isinstance(x, Tensor))
 
 
-def _as_value(tensor: Tensor, value: Value, count: int) -> Tensor | None:
+def _as_value(tensor: Tensor, value: ModuleValue, count: int) -> Tensor | None:
     """What the module answered as a value (N, …); squeeze() may have taken the axis of one."""
-    layout: Layout = value.layout
+    layout: BatchLayout = value.layout
     if tensor.ndim == len(value.shape) and tensor.shape[layout.batch] % count == 0:
         return layout.value(tensor, count)
     own = value.own

@@ -25,7 +25,7 @@ class Unsuitable(Exception):
 
 
 @dataclass(frozen=True)
-class Layout:
+class BatchLayout:
     """The place of the batch.
 
     Args:
@@ -53,7 +53,7 @@ class Layout:
     def of_picture(self, shape: Shape, batch: int = SMALL) -> Shape:
         """The shape of what belongs to one picture: (1,) for a single number.
 
-        >>> Layout(1).of_picture((7, 2, 5)), Layout(0, folded=True).of_picture((8, 5))
+        >>> BatchLayout(1).of_picture((7, 2, 5)), BatchLayout(0, folded=True).of_picture((8, 5))
         ((7, 5), (4, 5))
         """
         own = (shape[self.batch] // batch,) if self.folded else ()
@@ -81,15 +81,15 @@ class Layout:
         return moved[:, None] if moved.ndim == 1 else moved
 
 
-def layout_of(small: Shape, large: Shape) -> Layout | None:
+def layout_of(small: Shape, large: Shape) -> BatchLayout | None:
     """The place of the batch, from the shapes of both runs; None where it has none.
 
     >>> layout_of((2, 8), (3, 8)), layout_of((5, 8), (5, 8))
-    (Layout(batch=0, folded=False, major=1), None)
+    (BatchLayout(batch=0, folded=False, major=1), None)
     """
     if len(small) != len(large):
         return None
     grown = [k for k, (a, b) in enumerate(zip(small, large, strict=True)) if a != b]
     if len(grown) != 1 or small[grown[0]] * LARGE != large[grown[0]] * SMALL:
         return None
-    return Layout(grown[0], small[grown[0]] != SMALL)
+    return BatchLayout(grown[0], small[grown[0]] != SMALL)

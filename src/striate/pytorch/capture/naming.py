@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 
 from striate.graph.check import is_name, normal_name
-from striate.pytorch.capture.steps import Step
+from striate.pytorch.capture.steps import DraftNode
 
 ROOT = "layers"
 """What stands before a path that begins with a digit, as those of nn.Sequential do."""
 
 
-def names(steps: Sequence[Step], *, taken: Sequence[str] = ()) -> dict[Step, str]:
+def names(steps: Sequence[DraftNode], *, taken: Sequence[str] = ()) -> dict[DraftNode, str]:
     """A name for each step, in their order.
 
     The path alone where a call of a submodule is one step, as with the layers of PyTorch; the path
@@ -23,7 +23,7 @@ def names(steps: Sequence[Step], *, taken: Sequence[str] = ()) -> dict[Step, str
     folders = {folder for step in steps for folder in _folders(step.scope.path)}
     used = set(taken)
     kept = {part for name in used for part in (name, *_folders(name))}
-    found: dict[Step, str] = {}
+    found: dict[DraftNode, str] = {}
     for step in steps:
         path = step.scope.path
         alone = path and paths[step.scope] == 1 and path not in folders

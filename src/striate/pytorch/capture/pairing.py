@@ -9,8 +9,15 @@ import torch
 from torch.utils import _pytree as trees
 
 from striate.errors import CaptureError
-from striate.pytorch.capture.layout import LARGE, SMALL, Layout, Shape, layout_of
-from striate.pytorch.capture.recorder import Call, Constant, Place, Recording, Ref, Scope
+from striate.pytorch.capture.layout import LARGE, SMALL, BatchLayout, Shape, layout_of
+from striate.pytorch.capture.recorder import (
+    CodeLine,
+    Constant,
+    Recorded,
+    RecordedCall,
+    Recording,
+    Scope,
+)
 
 
 @dataclass(frozen=True)
@@ -30,7 +37,7 @@ class Made(NamedTuple):
 
     number: int
     shape: Shape
-    layout: Layout | None
+    layout: BatchLayout | None
     dtype: torch.dtype
 
     @property
@@ -41,19 +48,19 @@ class Made(NamedTuple):
 
 @dataclass(frozen=True)
 class PairedCall:
-    """A call that both runs made; see `recorder.Call`."""
+    """A call that both runs made; see `recorder.RecordedCall`."""
 
     function: Any
     name: str
     args: dict[str, Any]
     outputs: tuple[Made, ...]
     scope: Scope
-    place: Place
+    place: CodeLine
 
     @property
-    def refs(self) -> list[Ref]:
+    def refs(self) -> list[Recorded]:
         """The values that it reads."""
-        return [each for each in trees.tree_leaves(self.args) if isinstance(each, Ref)]
+        return [each for each in trees.tree_leaves(self.args) if isinstance(each, Recorded)]
 
     @property
     def constants(self) -> list[Constant]:
@@ -78,7 +85,9 @@ def paired(small: Recording, large: Recording) -> list[PairedCall]:
     return [_pair(a, b, [*small.reads, *large.reads]) for a, b in pairs]
 
 
-def _parted(small: Recording, large: Recording, a: Call, b: Call | None) -> CaptureError:
+def _parted(
+    small: Recording, large: Recording, a: RecordedCall, b: RecordedCall | None
+) -> CaptureError:
     reads = "".join(f"\ndecided: {each}" for each in dict.fromkeys([*small.reads, *large.reads]))
     other = f"one batch: {a.place}\nthe other: {b.place}" if b else f"one batch only: {a.place}"
     return CaptureError(
@@ -89,7 +98,7 @@ def _parted(small: Recording, large: Recording, a: Call, b: Call | None) -> Capt
     )
 
 
-def _pair(a: Call, b: Call, reads: list[Place]) -> PairedCall:
+def _pair(a: RecordedCall, b: RecordedCall, reads: list[CodeLine]) -> PairedCall:
     args = {name: _argument(each, b.args[name], a, reads) for name, each in a.args.items()}
     outputs = tuple(
         Made(number, small, layout_of(small, large), dtype)
@@ -98,8 +107,8 @@ def _pair(a: Call, b: Call, reads: list[Place]) -> PairedCall:
     return PairedCall(a.function, a.name, args, outputs, a.scope, a.place)
 
 
-def _argument(a: Any, b: Any, call: Call, reads: list[Place]) -> Any:
-    if isinstance(a, Ref) or a is None:
+def _argument(a: Any, b: Any, call: RecordedCall, reads: list[CodeLine]) -> Any:
+    if isinstance(a, Recorded) or a is None:
         return a
     if isinstance(a, Constant) and isinstance(b, Constant):
         return _constant(a, b, call)
@@ -114,7 +123,7 @@ def _argument(a: Any, b: Any, call: Call, reads: list[Place]) -> Any:
     return a
 
 
-def _constant(a: Constant, b: Constant, call: Call) -> Constant:
+def _constant(a: Constant, b: Constant, call: RecordedCall) -> Constant:
     small, large = tuple(a.tensor.shape), tuple(b.tensor.shape)
     if small == large:
         if a.weight or torch.equal(a.tensor, b.tensor) or _same(a.tensor, b.tensor):
@@ -139,7 +148,7 @@ def _same(a: torch.Tensor, b: torch.Tensor) -> bool:
     return a.shape == b.shape and torch.allclose(a, b, rtol=0, atol=0, equal_nan=True)
 
 
-def _differs(call: Call, what: str, reads: list[Place]) -> CaptureError:
+def _differs(call: RecordedCall, what: str, reads: list[CodeLine]) -> CaptureError:
     return CaptureError(
         f"{what} in {call.name} depends on the picture",
         where="\n".join([str(call.place), *(f"read: {each}" for each in dict.fromkeys(reads))]),
@@ -147,7 +156,7 @@ def _differs(call: Call, what: str, reads: list[Place]) -> CaptureError:
     )
 
 
-def _hidden(call: Call) -> CaptureError:
+def _hidden(call: RecordedCall) -> CaptureError:
     return CaptureError(
         f"{call.name} reads a value that depends on the picture in a way that PyTorch did not see",
         where=str(call.place),

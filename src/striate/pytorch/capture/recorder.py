@@ -26,12 +26,12 @@ from striate.errors import CaptureError
 from striate.pytorch.capture.layout import Shape
 
 Template: TypeAlias = Any
-"""Arguments of a call, with `Ref` and `Constant` in place of tensors."""
+"""Arguments of a call, with `Recorded` and `Constant` in place of tensors."""
 
 _SKIPPED = tuple(f"{Path(file).parent}{sep}" for file in (torch.__file__, __file__))
 
 
-class Place(NamedTuple):
+class CodeLine(NamedTuple):
     """A line of somebody's code."""
 
     file: str
@@ -43,7 +43,7 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Ref:
+class Recorded:
     """A value that depends on the picture, by its number."""
 
     number: int
@@ -68,7 +68,7 @@ class Constant:
     origins: tuple[str, ...] = ()
     recipe: tuple[str, ...] = ()
     batch: int | None = None
-    place: Place | None = None
+    place: CodeLine | None = None
 
 
 class Scope(NamedTuple):
@@ -79,7 +79,7 @@ class Scope(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Call:
+class RecordedCall:
     """One call of PyTorch.
 
     Args:
@@ -92,7 +92,7 @@ class Call:
     args: Template
     outputs: tuple[tuple[int, Shape, torch.dtype], ...]
     scope: Scope
-    place: Place
+    place: CodeLine
 
     @property
     def name(self) -> str:
@@ -110,8 +110,8 @@ class Recording:
         values: what was computed, by number, but for what was written over.
     """
 
-    calls: list[Call] = field(default_factory=list)
-    reads: list[Place] = field(default_factory=list)
+    calls: list[RecordedCall] = field(default_factory=list)
+    reads: list[CodeLine] = field(default_factory=list)
     inputs: list[int] = field(default_factory=list)
     answer: Any = None
     values: dict[int, Tensor] = field(default_factory=dict)
@@ -189,7 +189,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._known: dict[int, _Known] = {}
         self._alive: list[Tensor] = []
         self._sharing: dict[int, list[Tensor]] = {}
-        self._stale: dict[int, Place] = {}
+        self._stale: dict[int, CodeLine] = {}
         for name, tensor in _named(module):
             trainable = isinstance(tensor, nn.Parameter)
             self._known.setdefault(id(tensor), _Known(name, trainable, (name,)))
@@ -242,12 +242,12 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._written(function, args, kwargs, place)
         return output
 
-    def _depends(self, function: Any, bound: Template, output: Any, place: Place) -> None:
+    def _depends(self, function: Any, bound: Template, output: Any, place: CodeLine) -> None:
         tensors = [x for x in trees.tree_leaves(output) if isinstance(x, Tensor)]
         if not tensors:
             self.found.reads.append(place)
         outputs = tuple((self._number(each), tuple(each.shape), each.dtype) for each in tensors)
-        self.found.calls.append(Call(function, bound, outputs, self._scopes[-1], place))
+        self.found.calls.append(RecordedCall(function, bound, outputs, self._scopes[-1], place))
 
     def _fixed(self, function: Any, tensors: list[Tensor], output: Any) -> None:
         """Note what a constant was computed from."""
@@ -275,11 +275,11 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 remedy="Write the whole value, or make a new one: torch.cat, y + x, y.clone().",
             )
 
-    def _argument(self, tensor: Tensor) -> Ref | Constant:
+    def _argument(self, tensor: Tensor) -> Recorded | Constant:
         if id(tensor) in self._stale:
             self._fresh(tensor, f"read: {_place()}")
         if id(tensor) in self._numbers:
-            return Ref(self._numbers[id(tensor)])
+            return Recorded(self._numbers[id(tensor)])
         known = self._known.get(id(tensor), _Known())
         whole = isinstance(tensor, nn.Parameter)
         return Constant(tensor if whole else tensor.clone(), *known, place=_place())
@@ -302,7 +302,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if not any(tensor is each for each in sharing):
                 sharing.append(tensor)
 
-    def _written(self, function: Any, args: Any, kwargs: Any, place: Place) -> None:
+    def _written(self, function: Any, args: Any, kwargs: Any, place: CodeLine) -> None:
         """After a write, other tensors in that memory are no longer what was recorded of them."""
         for argument, given in _arguments(function, args, kwargs):
             if argument.alias_info is None or not argument.alias_info.is_write:
@@ -314,7 +314,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
                     if other is not written and _overlap(written, other):
                         self._overwritten(written, other, place)
 
-    def _overwritten(self, written: Tensor, other: Tensor, place: Place) -> None:
+    def _overwritten(self, written: Tensor, other: Tensor, place: CodeLine) -> None:
         self.found.values.pop(self._numbers.get(id(other), -1), None)
         if _geometry(written) == _geometry(other):
             self._numbers[id(other)] = self._numbers[id(written)]
@@ -357,11 +357,11 @@ def _overlap(a: Tensor, b: Tensor) -> bool:
     return bool(touched.as_strided(b.shape, b.stride(), b.storage_offset()).any())
 
 
-def _place() -> Place:
+def _place() -> CodeLine:
     """The innermost line that is not PyTorch's or ours."""
     frame = sys._getframe(1)
     while frame.f_back is not None:
         if not frame.f_code.co_filename.startswith((*_SKIPPED, "<")):
             break
         frame = frame.f_back
-    return Place(frame.f_code.co_filename, frame.f_lineno)
+    return CodeLine(frame.f_code.co_filename, frame.f_lineno)

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as trees
 
-from striate.pytorch.capture.layout import Layout
+from striate.pytorch.capture.layout import BatchLayout
 from striate.pytorch.capture.pairing import Made, PairedCall, Scaled
-from striate.pytorch.capture.recorder import Constant, Ref
+from striate.pytorch.capture.recorder import Constant, Recorded
 
 
 class _Held(NamedTuple):
@@ -56,7 +56,7 @@ class Replayed(nn.Module):
         pictures, dtype = len(inputs[0]), inputs[0].dtype
         values: dict[int, Tensor] = {}
         for made, value in zip(self._inputs, inputs, strict=True):
-            layout = made.layout or Layout()
+            layout = made.layout or BatchLayout()
             tensor = layout.tensor(value, len(made.shape))
             kept = made.dtype.is_floating_point
             values[made.number] = tensor if kept else tensor.to(made.dtype)
@@ -64,7 +64,7 @@ class Replayed(nn.Module):
             found = self._called(call, args, values, pictures, dtype)
             tensors = [x for x in trees.tree_leaves(found) if isinstance(x, Tensor)]
             values |= {made.number: x for made, x in zip(call.outputs, tensors, strict=True)}
-        layout = self._answer.layout or Layout()
+        layout = self._answer.layout or BatchLayout()
         return layout.value(values[self._answer.number], pictures).to(dtype)
 
     def _called(
@@ -78,7 +78,7 @@ class Replayed(nn.Module):
         mutable = call.function._schema.is_mutable
 
         def given(leaf: Any) -> Any:
-            if isinstance(leaf, Ref):
+            if isinstance(leaf, Recorded):
                 return values[leaf.number].clone() if mutable else values[leaf.number]
             if isinstance(leaf, _Held):
                 return self._spread(leaf, pictures)

@@ -13,13 +13,13 @@ from striate.graph import Operator, Spec
 from striate.ops import Constant as ConstantValue
 from striate.ops import Expand, Learned, Reshape
 from striate.ops.shaping.kept_value import KeptValue
-from striate.pytorch.capture.layout import SMALL, Layout, Shape, Unsuitable
+from striate.pytorch.capture.layout import SMALL, BatchLayout, Shape, Unsuitable
 from striate.pytorch.capture.pairing import Made, PairedCall
 from striate.pytorch.capture.recorder import Constant, Scope
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class DraftNode:
     """A node without a name yet.
 
     Args:
@@ -28,7 +28,7 @@ class Step:
     """
 
     operator: Operator
-    inputs: tuple[Step, ...]
+    inputs: tuple[DraftNode, ...]
     spec: Spec
     scope: Scope
     verb: str
@@ -36,16 +36,16 @@ class Step:
 
 
 @dataclass(frozen=True, eq=False)
-class Value:
+class ModuleValue:
     """A value of the module that a step computes: the numbers, and how they lie there.
 
     Args:
         shape: of the tensor in the module, for the smaller batch.
     """
 
-    step: Step
+    step: DraftNode
     shape: Shape
-    layout: Layout
+    layout: BatchLayout
 
     @property
     def rank(self) -> int:
@@ -76,7 +76,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Asked:
-    """One call to translate: its arguments by name, with `Value` in place of what steps compute.
+    """One call to translate: its arguments by name, a `ModuleValue` for what nodes compute.
 
     Args:
         made: what it returns.
@@ -95,11 +95,11 @@ class Asked:
         return default if found is None else found
 
     @property
-    def layout(self) -> Layout:
+    def layout(self) -> BatchLayout:
         """Of the first value that it returns."""
         return self.placed(self.made[0])
 
-    def placed(self, made: Made) -> Layout:
+    def placed(self, made: Made) -> BatchLayout:
         """Where the batch is in a value that it returns.
 
         Raises:
@@ -109,7 +109,7 @@ class Asked:
             raise Unsuitable
         if not made.layout.folded:
             return made.layout
-        values = [x for x in trees.tree_leaves(dict(self.args)) if isinstance(x, Value)]
+        values = [x for x in trees.tree_leaves(dict(self.args)) if isinstance(x, ModuleValue)]
         if self.call.name in RESHAPES:
             return _refolded(values[0], made, made.layout)
         majors = {each.layout.major for each in values if each.layout.folded}
@@ -125,25 +125,25 @@ class Asked:
         """The shape of what it makes of one picture."""
         return self.layout.of_picture(self.shape)
 
-    def value(self, name: str) -> Value:
+    def value(self, name: str) -> ModuleValue:
         """An argument that must depend on the picture.
 
         Raises:
             Unsuitable: it does not.
         """
         found = self.args.get(name)
-        if not isinstance(found, Value):
+        if not isinstance(found, ModuleValue):
             raise Unsuitable
         return found
 
-    def plain(self, name: str) -> Value:
+    def plain(self, name: str) -> ModuleValue:
         """The same, with the batch first and nothing folded into it.
 
         Raises:
             Unsuitable: it is not so.
         """
         found = self.value(name)
-        if found.layout != Layout():
+        if found.layout != BatchLayout():
             raise Unsuitable
         return found
 
@@ -163,7 +163,7 @@ class Asked:
             found[name] = given
         return found
 
-    def step(self, operator: Operator, *inputs: Step, **weights: Constant) -> Step:
+    def step(self, operator: Operator, *inputs: DraftNode, **weights: Constant) -> DraftNode:
         """A step for (a part of) the call.
 
         Raises:
@@ -179,13 +179,13 @@ class Asked:
         if given != {name: each.shape for name, each in wanted.items()}:
             raise Unsuitable
         verb = self.call.name.strip("_")
-        return Step(operator, inputs, spec, self.call.scope, verb, weights)
+        return DraftNode(operator, inputs, spec, self.call.scope, verb, weights)
 
-    def shaped(self, step: Step, own: Shape) -> Step:
+    def shaped(self, step: DraftNode, own: Shape) -> DraftNode:
         """A step with the same numbers in another shape; itself where it has that shape."""
         return step if step.spec.shape == own else self.step(Reshape(own), step)
 
-    def aligned(self, given: Value | Constant, *, grown: bool = False) -> Step:
+    def aligned(self, given: ModuleValue | Constant, *, grown: bool = False) -> DraftNode:
         """An operand with as many axes as the result, those in front of length 1.
 
         Args:
@@ -194,7 +194,9 @@ class Asked:
         Raises:
             Unsuitable: its batch is another axis than the result's.
         """
-        missing = len(self.shape) - (given.rank if isinstance(given, Value) else given.tensor.ndim)
+        missing = len(self.shape) - (
+            given.rank if isinstance(given, ModuleValue) else given.tensor.ndim
+        )
         if missing < 0:
             raise Unsuitable
         if isinstance(given, Constant):
@@ -221,7 +223,7 @@ class Asked:
             raise Unsuitable
         return (*shape[:batch], *shape[batch + 1 :]) or (1,)
 
-    def given(self, given: Constant) -> Step:
+    def given(self, given: Constant) -> DraftNode:
         """A constant as a step of its own: LEARNED where it is trained, else CONSTANT."""
         own = self.spread(given)
         kind: type[KeptValue] = Learned if given.trainable else ConstantValue
@@ -244,7 +246,7 @@ RESHAPES = frozenset(
 """Calls after which the same numbers lie in memory in the same order, in another shape."""
 
 
-def _refolded(x: Value, made: Made, layout: Layout) -> Layout:
+def _refolded(x: ModuleValue, made: Made, layout: BatchLayout) -> BatchLayout:
     major, left = divmod(x.layout.before(x.shape), layout.before(made.shape))
     if left or (made.shape[layout.batch] // SMALL) % major:
         raise Unsuitable

@@ -12,12 +12,12 @@ from torch.utils import _pytree as trees
 from striate.errors import CaptureError
 from striate.graph import Spec
 from striate.ops import Input, Opaque
-from striate.pytorch.capture.layout import Layout, Unsuitable
+from striate.pytorch.capture.layout import BatchLayout, Unsuitable
 from striate.pytorch.capture.pairing import Made, PairedCall
-from striate.pytorch.capture.recorder import Ref, Scope
+from striate.pytorch.capture.recorder import Recorded, Scope
 from striate.pytorch.capture.replay import Replayed
 from striate.pytorch.capture.rows import NOTHING, ROWS
-from striate.pytorch.capture.steps import Asked, Step, Value
+from striate.pytorch.capture.steps import Asked, DraftNode, ModuleValue
 from striate.pytorch.foreign import TorchFunction
 
 LONGEST = 120
@@ -45,24 +45,24 @@ class Translation:
         self._calls = calls
         self._dtype = dtype
         self._made: dict[int, Made] = {}
-        self._values: dict[int, Value | _Waiting] = {}
-        self.inputs: dict[str, Step] = {}
+        self._values: dict[int, ModuleValue | _Waiting] = {}
+        self.inputs: dict[str, DraftNode] = {}
         for name, made in inputs.items():
-            own = (made.layout or Layout()).of_picture(made.shape)
-            step = Step(Input(own), (), Spec(own), Scope("", 0), name)
+            own = (made.layout or BatchLayout()).of_picture(made.shape)
+            step = DraftNode(Input(own), (), Spec(own), Scope("", 0), name)
             self.inputs[name] = step
             self._put(made, step, made.layout)
         for k in range(len(calls)):
             self._translate(k)
 
-    def step_of(self, ref: Ref, what: str = "what the module returns") -> Value:
+    def step_of(self, ref: Recorded, what: str = "what the module returns") -> ModuleValue:
         """The step that computes a value.
 
         Raises:
             CaptureError: none can.
         """
         found = self._values[ref.number]
-        if isinstance(found, Value):
+        if isinstance(found, ModuleValue):
             return found
         call = self._calls[found.call]
         raise CaptureError(
@@ -71,12 +71,12 @@ class Translation:
             remedy="A network answers with numbers for each picture.",
         )
 
-    def made(self) -> Iterator[tuple[int, Value, PairedCall]]:
+    def made(self) -> Iterator[tuple[int, ModuleValue, PairedCall]]:
         """The values that steps compute, each with its number and the call that it is of."""
         for call in self._calls:
             for each in call.outputs:
                 found = self._values[each.number]
-                if isinstance(found, Value):
+                if isinstance(found, ModuleValue):
                     yield each.number, found, call
 
     def _translate(self, k: int) -> None:
@@ -107,10 +107,10 @@ class Translation:
         self._made[made.number] = made
         self._values[made.number] = self._values[call.refs[0].number]
 
-    def _put(self, made: Made, step: Step, layout: Layout | None) -> None:
-        layout = layout or Layout()
+    def _put(self, made: Made, step: DraftNode, layout: BatchLayout | None) -> None:
+        layout = layout or BatchLayout()
         self._made[made.number] = made._replace(layout=layout)
-        self._values[made.number] = Value(step, made.shape, layout)
+        self._values[made.number] = ModuleValue(step, made.shape, layout)
 
     def _by_row(self, call: PairedCall, row: Any) -> None:
         args = {name: self._read(each) for name, each in call.args.items()}
@@ -118,7 +118,7 @@ class Translation:
             raise Unsuitable
         asked = Asked(call, args, call.outputs)
         found = row(asked)
-        steps = [found] if isinstance(found, Step) else list(found)
+        steps = [found] if isinstance(found, DraftNode) else list(found)
         for made, step in zip(call.outputs, steps, strict=False):
             if step.spec.shape != asked.placed(made).of_picture(made.shape):
                 raise Unsuitable
@@ -128,7 +128,7 @@ class Translation:
             self._opaque(self._calls.index(call), made)
 
     def _read(self, tree: Any) -> Any:
-        if isinstance(tree, Ref):
+        if isinstance(tree, Recorded):
             return self._values[tree.number]
         if isinstance(tree, list):
             return [self._read(each) for each in tree]
@@ -142,7 +142,7 @@ class Translation:
             return
         made = made._replace(layout=layout)
         calls, inputs = self._behind(k)
-        values = [self.step_of(Ref(number)) for number in inputs]
+        values = [self.step_of(Recorded(number)) for number in inputs]
         given = [self._made[number] for number in inputs]
         run = [self._calls[each] for each in calls]
         replayed = Replayed(run, given, made, self._dtype)
@@ -151,10 +151,10 @@ class Translation:
         operator = Opaque(_short(names), own, TorchFunction(replayed))
         steps = tuple(each.step for each in values)
         call = self._calls[k]
-        step = Step(operator, steps, Spec(own), call.scope, call.name.strip("_"))
+        step = DraftNode(operator, steps, Spec(own), call.scope, call.name.strip("_"))
         self._put(made, step, layout)
 
-    def _layout(self, call: PairedCall, made: Made) -> Layout | None:
+    def _layout(self, call: PairedCall, made: Made) -> BatchLayout | None:
         """Where the batch is in what no row made; None where that is not sure."""
         if not made.placed:
             return None
@@ -182,13 +182,13 @@ def _short(names: str) -> str:
     return names if len(names) <= LONGEST else f"{names[: LONGEST - 1]}…"
 
 
-def first_tensor(answer: Any) -> tuple[Ref, int]:
+def first_tensor(answer: Any) -> tuple[Recorded, int]:
     """The first value that a module returns and that depends on its input, and how many do.
 
     Raises:
         CaptureError: none does.
     """
-    refs = [each for each in trees.tree_leaves(answer) if isinstance(each, Ref)]
+    refs = [each for each in trees.tree_leaves(answer) if isinstance(each, Recorded)]
     if not refs:
         raise CaptureError(
             "what the module returns does not depend on its input in a way that PyTorch saw",

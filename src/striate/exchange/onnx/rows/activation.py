@@ -9,7 +9,7 @@ import numpy as np
 
 from striate import ops
 from striate.exchange.onnx.constants import Known
-from striate.exchange.onnx.step import Made, MixesError, NotOurs, Row, Rows, Step
+from striate.exchange.onnx.step import Made, MixesError, NotOurs, OnnxNode, Row, Rows
 from striate.graph import Operator
 
 
@@ -18,7 +18,7 @@ def _same(operator: Callable[[], Operator]) -> Row:
     return lambda step: step.add(operator())
 
 
-def _clip(step: Step) -> Made:
+def _clip(step: OnnxNode) -> Made:
     low, high = step.number("min", 1), step.number("max", 2)
     return bounded(step, step.x, -inf if low is None else low, inf if high is None else high)
 
@@ -26,7 +26,7 @@ def _clip(step: Step) -> Made:
 _LARGEST = float(np.finfo(np.float32).max)
 
 
-def bounded(step: Step, x: str, low: float, high: float) -> str:
+def bounded(step: OnnxNode, x: str, low: float, high: float) -> str:
     """Numbers held between two bounds, of which one or both may be missing."""
     low, high = (low if low > -_LARGEST else -inf), (high if high < _LARGEST else inf)
     if (low, high) == (-inf, inf):
@@ -36,7 +36,7 @@ def bounded(step: Step, x: str, low: float, high: float) -> str:
     return step.add(ops.Clip(low, high), x)
 
 
-def _prelu(step: Step) -> Made:
+def _prelu(step: OnnxNode) -> Made:
     slope = step.needed(1)
     channels, rank = step.spec.channels, step.spec.rank
     shape = slope.array.shape
@@ -56,34 +56,34 @@ def _flat(given: Known) -> Known:
     return Known(given.array.ravel(), given.weight, given.shared)
 
 
-def _shrink(step: Step) -> Made:
+def _shrink(step: OnnxNode) -> Made:
     bias, threshold = step.get("bias", 0.0), step.get("lambd", 0.5)
     if bias not in (0, threshold):
         raise NotOurs("it shrinks by another number than its threshold")
     return step.add(ops.SoftShrink(threshold) if bias else ops.HardShrink(threshold))
 
 
-def _pow(step: Step) -> Made:
+def _pow(step: OnnxNode) -> Made:
     exponent = step.needed(1).array
     if exponent.size != 1:
         raise NotOurs("its exponents differ")
     return powered(step, step.x, float(exponent.ravel()[0]))
 
 
-def powered(step: Step, x: str, exponent: float) -> str:
+def powered(step: OnnxNode, x: str, exponent: float) -> str:
     """A power; the usual ones have names."""
     usual: dict[float, Operator] = {2.0: ops.Square(), 0.5: ops.Sqrt()}
     return x if exponent == 1 else step.add(usual.get(exponent) or ops.Power(exponent), x)
 
 
-def _swish(step: Step) -> Made:
+def _swish(step: OnnxNode) -> Made:
     if step.get("alpha", 1.0) != 1:
         raise NotOurs("its alpha is not 1")
     return step.add(ops.SiLU())
 
 
 def _exponential(whole: type[ops.Softmax] | type[ops.LogSoftmax]) -> Row:
-    def row(step: Step) -> Made:
+    def row(step: OnnxNode) -> Made:
         new = step.version >= 13
         axis = step.axis(step.get("axis", -1 if new else 1))
         sizes = step.spec.shape

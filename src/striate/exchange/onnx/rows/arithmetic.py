@@ -14,21 +14,23 @@ import numpy as np
 from striate import ops
 from striate.exchange.onnx.constants import Known
 from striate.exchange.onnx.rows.activation import bounded
-from striate.exchange.onnx.step import Flow, Made, MixesError, NotOurs, Row, Rows, Step
+from striate.exchange.onnx.step import Flow, Made, MixesError, NotOurs, OnnxNode, Row, Rows
 from striate.graph import Operator
 from striate.ops.arrays import Array
 
 Merger = Callable[[], Operator]
 
 
-def _merging(merger: Merger, with_number: Callable[[Step, str, float, bool], Made | None]) -> Row:
+def _merging(
+    merger: Merger, with_number: Callable[[OnnxNode, str, float, bool], Made | None]
+) -> Row:
     """A row of two inputs, one of which the file may give.
 
     Args:
         with_number: what it makes of a value and a number, and whether the number stands first.
     """
 
-    def row(step: Step) -> Made:
+    def row(step: OnnxNode) -> Made:
         flows = [each.key for each in step.inputs if isinstance(each, Flow)]
         if len(flows) == len(step.inputs) == 2:
             return step.add(merger(), *_alike(step, flows))
@@ -46,7 +48,7 @@ def _merging(merger: Merger, with_number: Callable[[Step, str, float, bool], Mad
     return row
 
 
-def _alike(step: Step, flows: list[str]) -> list[str]:
+def _alike(step: OnnxNode, flows: list[str]) -> list[str]:
     if len({step.drafts.spec(each).rank for each in flows}) > 1:
         raise NotOurs("its inputs have different axes")
     return flows
@@ -57,7 +59,7 @@ def _is_trained(given: Known) -> bool:
     return "." in given.weight and "::" not in given.weight
 
 
-def _aligned(step: Step, given: Known, x: str) -> Known:
+def _aligned(step: OnnxNode, given: Known, x: str) -> Known:
     """An array as it meets a value: with the same axes, that of the pictures left out."""
     rank, array = step.drafts.spec(x).rank, given.array
     if step.version < 7 and array.ndim and step.get("broadcast", 0):
@@ -71,7 +73,7 @@ def _aligned(step: Step, given: Known, x: str) -> Known:
     return Known(array.reshape(sizes), given.weight, given.shared)
 
 
-def _with_array(step: Step, merger: Merger, x: str, given: Known, *, first: bool) -> Made:
+def _with_array(step: OnnxNode, merger: Merger, x: str, given: Known, *, first: bool) -> Made:
     spec, kind = step.drafts.spec(x), step.item.kind
     array = given.array
     fits = all(n in (1, m) for n, m in zip(array.shape, spec.shape, strict=True))
@@ -90,7 +92,7 @@ def _size(array: Array, shape: tuple[int, ...]) -> tuple[int, ...] | None:
     return None if array.shape == (shape[0], *[1] * (len(shape) - 1)) else array.shape
 
 
-def _as_bias(step: Step, x: str, given: Known) -> Made | None:
+def _as_bias(step: OnnxNode, x: str, given: Known) -> Made | None:
     """The bias of the layer in front, where the exporter wrote product and sum apart."""
     operator = step.drafts.operator(x)
     place = next(k for k, each in enumerate(step.inputs) if isinstance(each, Flow))
@@ -105,30 +107,30 @@ def _as_bias(step: Step, x: str, given: Known) -> Made | None:
     return step.drafts.replace(x, whole, {"bias": bias})
 
 
-def _plus(step: Step, x: str, number: float, first: bool) -> Made:
+def _plus(step: OnnxNode, x: str, number: float, first: bool) -> Made:
     return step.add(ops.Affine(1.0, number), x) if number else x
 
 
-def _minus(step: Step, x: str, number: float, first: bool) -> Made:
+def _minus(step: OnnxNode, x: str, number: float, first: bool) -> Made:
     return step.add(ops.Affine(-1.0, number) if first else ops.Affine(1.0, -number), x)
 
 
-def _times(step: Step, x: str, number: float, first: bool) -> Made:
+def _times(step: OnnxNode, x: str, number: float, first: bool) -> Made:
     return step.add(ops.Affine(number), x) if number != 1 else x
 
 
-def _over(step: Step, x: str, number: float, first: bool) -> Made | None:
+def _over(step: OnnxNode, x: str, number: float, first: bool) -> Made | None:
     if first or number == 0:
         return step.add(ops.Power(-1.0), x) if first and number == 1 else None
     return step.add(ops.Affine(1.0 / number), x) if number != 1 else x
 
 
-def _sum(step: Step) -> Made:
+def _sum(step: OnnxNode) -> Made:
     keys = [_value(step, each) for each in step.inputs if each is not None]
     return keys[0] if len(keys) == 1 else step.add(ops.Add(), *_alike(step, keys))
 
 
-def _value(step: Step, given: Flow | Known) -> str:
+def _value(step: OnnxNode, given: Flow | Known) -> str:
     if isinstance(given, Flow):
         return given.key
     flow = next(each.key for each in step.inputs if isinstance(each, Flow))
@@ -136,14 +138,14 @@ def _value(step: Step, given: Flow | Known) -> str:
     return step.add(ops.Constant(array.shape), value=array)
 
 
-def _mean(step: Step) -> Made:
+def _mean(step: OnnxNode) -> Made:
     return step.add(ops.Affine(1.0 / len(step.inputs)), str(_sum(step)))
 
 
 def _bound(low: bool) -> Row:
     """The larger, or the smaller, of a value and a number of the file."""
 
-    def row(step: Step) -> Made:
+    def row(step: OnnxNode) -> Made:
         flows = [each.key for each in step.inputs if isinstance(each, Flow)]
         givens = [each for each in step.inputs if isinstance(each, Known)]
         if len(flows) != 1 or len(givens) != 1 or givens[0].array.size != 1:
@@ -154,7 +156,7 @@ def _bound(low: bool) -> Row:
     return row
 
 
-def _image_scaler(step: Step) -> Made:
+def _image_scaler(step: OnnxNode) -> Made:
     """An operator that was tried before there were versions: a factor, and a number per channel."""
     scaled = step.add(ops.Affine(step.get("scale", 1.0)))
     array = np.array(step.get("bias", ()), np.float32).reshape(-1, 1, 1)

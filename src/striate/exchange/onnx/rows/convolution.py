@@ -6,19 +6,19 @@ import numpy as np
 
 from striate.exchange.onnx.constants import Known
 from striate.exchange.onnx.rows.windows import padding, spatial
-from striate.exchange.onnx.step import Made, MixesError, NotOurs, Numbers, Rows, Step
+from striate.exchange.onnx.step import Made, MixesError, NotOurs, Numbers, OnnxNode, Rows
 from striate.graph import Padding
 from striate.ops import Constant, Conv, Dense, MatMul, TransposedConv
 from striate.ops.arrays import Array
 
 
-def _weights(step: Step) -> dict[str, Numbers]:
+def _weights(step: OnnxNode) -> dict[str, Numbers]:
     found: dict[str, Numbers] = {"weight": step.needed(1)}
     bias = step.known(2)
     return found if bias is None else {**found, "bias": bias}
 
 
-def _conv(step: Step) -> Made:
+def _conv(step: OnnxNode) -> Made:
     weights = _weights(step)
     shape = step.needed(1).array.shape
     spatial(step, "kernel_shape")
@@ -34,7 +34,7 @@ def _conv(step: Step) -> Made:
     return step.add(operator, **weights)
 
 
-def _transposed_conv(step: Step) -> Made:
+def _transposed_conv(step: OnnxNode) -> Made:
     weights, groups = _weights(step), step.get("group", 1)
     shape = step.needed(1).array.shape
     sides, behind = _cut(step, shape[2:])
@@ -51,7 +51,7 @@ def _transposed_conv(step: Step) -> Made:
     return step.add(operator, **weights)
 
 
-def _cut(step: Step, kernel: tuple[int, ...]) -> tuple[Padding, tuple[int, ...]]:
+def _cut(step: OnnxNode, kernel: tuple[int, ...]) -> tuple[Padding, tuple[int, ...]]:
     """What a transposed convolution cuts off on both sides, and puts behind."""
     strides, behind = spatial(step, "strides"), spatial(step, "output_padding", 0)
     dilations, word = spatial(step, "dilations"), step.get("auto_pad", "NOTSET")
@@ -72,7 +72,7 @@ def _cut(step: Step, kernel: tuple[int, ...]) -> tuple[Padding, tuple[int, ...]]
     return tuple(sides), tuple(more)
 
 
-def _gemm(step: Step) -> Made:
+def _gemm(step: OnnxNode) -> Made:
     matrix = step.needed(1)
     if step.spec.rank != 1 or step.get("transA", 0):
         raise NotOurs("it is no product of each picture's numbers with a matrix")
@@ -101,7 +101,7 @@ def _turned(matrix: Known, by: float = 1.0) -> Numbers:
     return Known(turned, matrix.weight, matrix.shared)
 
 
-def _matmul(step: Step) -> Made:
+def _matmul(step: OnnxNode) -> Made:
     a, b = (isinstance(each, Known) for each in step.inputs)
     if a:
         return _before(step, step.needed(0))
@@ -115,7 +115,7 @@ def _matmul(step: Step) -> Made:
     return step.add(Dense(outputs, bias=False, axis=axis), weight=_turned(matrix))
 
 
-def _before(step: Step, matrix: Known) -> Made:
+def _before(step: OnnxNode, matrix: Known) -> Made:
     """A matrix of the file times a value: a layer along the last axis but one."""
     flow = step.flow(1)
     spec = step.drafts.spec(flow)
@@ -128,7 +128,7 @@ def _before(step: Step, matrix: Known) -> Made:
     return step.add(operator, flow, weight=matrix)
 
 
-def _both(step: Step) -> Made:
+def _both(step: OnnxNode) -> Made:
     left = step.x
     rank = step.spec.rank
     if isinstance(step.inputs[1], Known):
@@ -140,7 +140,7 @@ def _both(step: Step) -> Made:
     return step.add(MatMul(), left, right)
 
 
-def _constant(step: Step, array: Array, rank: int) -> str:
+def _constant(step: OnnxNode, array: Array, rank: int) -> str:
     if array.ndim > rank:
         raise NotOurs("its inputs have different axes")
     sizes = (*[1] * (rank - array.ndim), *array.shape)

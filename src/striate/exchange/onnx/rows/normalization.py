@@ -6,11 +6,11 @@ import numpy as np
 
 from striate import ops
 from striate.exchange.onnx.constants import Known
-from striate.exchange.onnx.step import Made, NotOurs, Numbers, Rows, Step
+from striate.exchange.onnx.step import Made, NotOurs, Numbers, OnnxNode, Rows
 from striate.ops.arrays import Array
 
 
-def _batch_norm(step: Step) -> Made:
+def _batch_norm(step: OnnxNode) -> Made:
     if step.get("spatial", 1) == 0:
         raise NotOurs("it normalizes each place of a map by itself")
     if step.get("training_mode", 0):
@@ -22,12 +22,12 @@ def _batch_norm(step: Step) -> Made:
     return step.add(operator, **weights)
 
 
-def _instance_norm(step: Step) -> Made:
+def _instance_norm(step: OnnxNode) -> Made:
     operator = ops.InstanceNorm(affine=True, epsilon=step.get("epsilon", 1e-5))
     return step.add(operator, weight=step.needed(1), bias=step.needed(2))
 
 
-def _layer_norm(step: Step) -> Made:
+def _layer_norm(step: OnnxNode) -> Made:
     first = step.axis(step.get("axis", -1))
     shape = step.spec.shape
     axes = tuple(range(first, len(shape)))
@@ -48,7 +48,7 @@ def _fitting(given: Known, shape: tuple[int, ...]) -> Numbers:
     return given if given.array.shape == shape else np.broadcast_to(given.array, shape)
 
 
-def _group_norm(step: Step) -> Made:
+def _group_norm(step: OnnxNode) -> Made:
     groups = step.get("num_groups", 1)
     operator = ops.GroupNorm(groups=groups, epsilon=step.get("epsilon", 1e-5))
     weight, bias = (_per_channel(step.needed(k), step.spec.channels) for k in (1, 2))
@@ -63,7 +63,7 @@ def _per_channel(given: Known, channels: int) -> Numbers:
     return repeated
 
 
-def _local_response_norm(step: Step) -> Made:
+def _local_response_norm(step: OnnxNode) -> Made:
     size = step.get("size", 0)
     settings = (step.get("alpha", 1e-4), step.get("beta", 0.75), step.get("bias", 1.0))
     operator = ops.LocalResponseNorm(size, *settings)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from striate import ops
 from striate.errors import OnnxError
 from striate.exchange.onnx.rows.windows import padding, spatial
-from striate.exchange.onnx.step import Made, NotOurs, Rows, Step
+from striate.exchange.onnx.step import Made, NotOurs, OnnxNode, Rows
 
 
-def _kernel(step: Step) -> tuple[int, ...]:
+def _kernel(step: OnnxNode) -> tuple[int, ...]:
     if "kernel_shape" not in step.item.attributes:
         raise OnnxError(f"{step.item.title} names no window")
     return spatial(step, "kernel_shape")
 
 
-def _max_pool(step: Step) -> Made:
+def _max_pool(step: OnnxNode) -> Made:
     return step.add(
         ops.MaxPool(
             _kernel(step),
@@ -26,7 +26,7 @@ def _max_pool(step: Step) -> Made:
     )
 
 
-def _average_pool(step: Step) -> Made:
+def _average_pool(step: OnnxNode) -> Made:
     return step.add(
         ops.AveragePool(
             _kernel(step),
@@ -39,13 +39,13 @@ def _average_pool(step: Step) -> Made:
     )
 
 
-def _power_pool(step: Step) -> Made:
+def _power_pool(step: OnnxNode) -> Made:
     settings = _kernel(step), spatial(step, "strides"), padding(step)
     ceil, power = bool(step.get("ceil_mode", 0)), float(step.get("p", 2))
     return step.add(ops.L2Pool(*settings, ceil, power, dilation=spatial(step, "dilations")))
 
 
-def _global_max(step: Step) -> Made:
+def _global_max(step: OnnxNode) -> Made:
     if not step.spec.spatial:
         raise NotOurs("its input has no spatial axes")
     return step.add(ops.AdaptiveMaxPool(1))

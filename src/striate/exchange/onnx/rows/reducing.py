@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from striate import ops
-from striate.exchange.onnx.step import Made, MixesError, Row, Rows, Step
+from striate.exchange.onnx.step import Made, MixesError, OnnxNode, Row, Rows
 from striate.graph import Operator
 
 Reducer = type[ops.Mean] | type[ops.Sum] | type[ops.Max] | type[ops.Min]
 
 
-def reduced(step: Step, reducer: Reducer, x: str) -> str:
+def reduced(step: OnnxNode, reducer: Reducer, x: str) -> str:
     """The first input, or what was made of it, reduced along the axes that the node names."""
     named, keep = step.numbers("axes", 1), bool(step.get("keepdims", 1))
     rank = step.spec.rank
@@ -30,7 +30,7 @@ def _row(
     before: Callable[[], Operator] | None = None,
     after: Callable[[], Operator] | None = None,
 ) -> Row:
-    def row(step: Step) -> Made:
+    def row(step: OnnxNode) -> Made:
         x = step.x if before is None else step.add(before())
         found = reduced(step, reducer, x)
         return found if after is None else step.add(after(), found)

@@ -10,11 +10,11 @@ import numpy as np
 from striate import ops
 from striate.errors import OnnxError
 from striate.exchange.onnx.constants import Known, reshaped
-from striate.exchange.onnx.step import Flow, Made, MixesError, NotOurs, Relocated, Rows, Step
+from striate.exchange.onnx.step import Flow, Made, MixesError, NotOurs, OnnxNode, Relocated, Rows
 from striate.ops.arrays import Array
 
 
-def shaped(step: Step, sizes: tuple[int, ...], x: str = "") -> str:
+def shaped(step: OnnxNode, sizes: tuple[int, ...], x: str = "") -> str:
     """The first input with other axes, all of them given; the pictures must stay apart."""
     x = x or step.x
     if not sizes or sizes[0] != step.batch:
@@ -28,7 +28,7 @@ def shaped(step: Step, sizes: tuple[int, ...], x: str = "") -> str:
     return step.add(ops.Flatten() if flat else ops.Reshape(sizes[1:]), x)
 
 
-def _reshape(step: Step) -> Made:
+def _reshape(step: OnnxNode) -> Made:
     wanted = step.numbers("shape", 1)
     if wanted is None:
         raise OnnxError(f"{step.item.title} names no sizes")
@@ -36,14 +36,14 @@ def _reshape(step: Step) -> Made:
     return shaped(step, tuple(reshaped(wanted, step.sizes, keeps_zero=keeps)))
 
 
-def _flatten(step: Step) -> Made:
+def _flatten(step: OnnxNode) -> Made:
     axis = step.get("axis", 1)
     axis += len(step.sizes) if axis < 0 else 0
     sizes = step.sizes
     return shaped(step, (prod(sizes[:axis]), prod(sizes[axis:])))
 
 
-def _squeeze(step: Step) -> Made:
+def _squeeze(step: OnnxNode) -> Made:
     named = step.numbers("axes", 1)
     if named is None:
         return step.without(tuple(k for k, n in enumerate(step.spec.shape) if n == 1))
@@ -53,7 +53,7 @@ def _squeeze(step: Step) -> Made:
     return step.without(gone)
 
 
-def _unsqueeze(step: Step) -> Made:
+def _unsqueeze(step: OnnxNode) -> Made:
     named = step.numbers("axes", 1) or ()
     rank = len(step.sizes) + len(named)
     new = {axis + 1 for axis in step.axes(named, rank)}
@@ -61,7 +61,7 @@ def _unsqueeze(step: Step) -> Made:
     return shaped(step, tuple(1 if k in new else next(old) for k in range(rank)))
 
 
-def _transpose(step: Step) -> Made:
+def _transpose(step: OnnxNode) -> Made:
     rank = len(step.sizes)
     order = tuple(step.get("perm", range(rank)[::-1]))
     if sorted(order) != list(range(rank)):
@@ -71,7 +71,7 @@ def _transpose(step: Step) -> Made:
     return Relocated(made, order.index(step.at))
 
 
-def _concat(step: Step) -> Made:
+def _concat(step: OnnxNode) -> Made:
     ranks = {
         step.drafts.spec(each.key).rank if isinstance(each, Flow) else each.array.ndim - 1
         for each in step.inputs
@@ -90,7 +90,7 @@ def _concat(step: Step) -> Made:
     return step.add(ops.Concat(step.called(axis, parts[0])), *parts)
 
 
-def _value(step: Step, given: Known) -> str:
+def _value(step: OnnxNode, given: Known) -> str:
     """An array of the file as a value, the same for every picture."""
     if given.array.shape[0] != 1 or given.array.ndim < 2:
         raise NotOurs("an array of the file stands for several pictures")
@@ -99,7 +99,7 @@ def _value(step: Step, given: Known) -> str:
     return step.add(operator, value=Known(given.array[0], given.weight, given.shared))
 
 
-def _expand(step: Step) -> Made:
+def _expand(step: OnnxNode) -> Made:
     wanted = step.numbers("shape", 1) or ()
     sizes = np.broadcast_shapes(step.sizes, wanted)
     before = (1,) * (len(sizes) - len(step.sizes))
@@ -110,7 +110,7 @@ def _expand(step: Step) -> Made:
     return step.x if sizes == step.sizes else step.add(ops.Expand(sizes[1:]))
 
 
-def _tile(step: Step) -> Made:
+def _tile(step: OnnxNode) -> Made:
     times = step.numbers("repeats", 1) or ()
     if len(times) != len(step.sizes) or times[0] != 1:
         raise MixesError("it repeats pictures")
@@ -124,7 +124,7 @@ def _tile(step: Step) -> Made:
 _PADS = {"reflect": "reflect", "edge": "replicate", "wrap": "circular"}
 
 
-def _pad(step: Step) -> Made:
+def _pad(step: OnnxNode) -> Made:
     name = "paddings" if "paddings" in step.item.attributes else "pads"
     pads = step.numbers(name, 1) or ()
     value = step.number("value", 2) or 0.0
@@ -148,7 +148,7 @@ def _pad(step: Step) -> Made:
     return step.add(ops.Pad(whole, value if mode == "constant" else _PADS[mode]))
 
 
-def _resize(step: Step) -> Made:
+def _resize(step: OnnxNode) -> Made:
     """Resize and Upsample: which cells they read must be what our RESIZE reads."""
     scales, sizes = _goal(step)
     old = step.spec.spatial
@@ -174,7 +174,7 @@ def _resize(step: Step) -> Made:
     return step.add(ops.Resize(scales[0], mode=word))  # type: ignore[arg-type]
 
 
-def _goal(step: Step) -> tuple[tuple[float, ...], tuple[int, ...]]:
+def _goal(step: OnnxNode) -> tuple[tuple[float, ...], tuple[int, ...]]:
     """The factors and the new lengths of the spatial axes."""
     given, rank = step.item.attributes, step.spec.rank
     sizes = None
@@ -208,7 +208,7 @@ def _goal(step: Step) -> tuple[tuple[float, ...], tuple[int, ...]]:
     )
 
 
-def _conventions(step: Step) -> tuple[str, str]:
+def _conventions(step: OnnxNode) -> tuple[str, str]:
     """How cells are found between the old ones: the mode, and the coordinates."""
     mode = step.get("mode", "nearest")
     old = step.item.kind == "Upsample" or step.version < 11
@@ -239,7 +239,7 @@ _ROUNDED: dict[str, Callable[[Array], Array]] = {
 }
 
 
-def _check_nearest(step: Step, n: int, m: int, scale: float, where: str) -> None:
+def _check_nearest(step: OnnxNode, n: int, m: int, scale: float, where: str) -> None:
     """Whether each cell is copied from the one that RESIZE copies: ⌊i/scale⌋."""
     old = step.item.kind == "Upsample" or step.version < 11
     rounding = "floor" if old else step.get("nearest_mode", "round_prefer_floor")
@@ -251,7 +251,7 @@ def _check_nearest(step: Step, n: int, m: int, scale: float, where: str) -> None
         raise NotOurs(f"it copies other cells than RESIZE ({where}, {rounding})")
 
 
-def _depth_to_space(step: Step) -> Made:
+def _depth_to_space(step: OnnxNode) -> Made:
     factor = step.get("blocksize", 1)
     channels, height, width = _map(step)
     if step.get("mode", "DCR") == "CRD":
@@ -262,7 +262,7 @@ def _depth_to_space(step: Step) -> Made:
     return step.add(ops.Reshape(sizes), turned)
 
 
-def _space_to_depth(step: Step) -> Made:
+def _space_to_depth(step: OnnxNode) -> Made:
     factor = step.get("blocksize", 1)
     channels, height, width = _map(step)
     rows, columns = height // factor, width // factor
@@ -272,14 +272,14 @@ def _space_to_depth(step: Step) -> Made:
     return step.add(ops.Reshape((channels * factor**2, rows, columns)), turned)
 
 
-def _map(step: Step) -> tuple[int, int, int]:
+def _map(step: OnnxNode) -> tuple[int, int, int]:
     if step.spec.rank != 3:
         raise NotOurs("its input is no map of rows and columns")
     channels, height, width = step.spec.shape
     return channels, height, width
 
 
-def _cast(step: Step) -> Made:
+def _cast(step: OnnxNode) -> Made:
     from striate.exchange.onnx.tensors import type_name
 
     if type_name(step.get("to", 1)) not in ("FLOAT", "DOUBLE", "FLOAT16", "BFLOAT16"):
@@ -287,7 +287,7 @@ def _cast(step: Step) -> Made:
     return step.x
 
 
-def _same(step: Step) -> Made:
+def _same(step: OnnxNode) -> Made:
     return step.x
 
 

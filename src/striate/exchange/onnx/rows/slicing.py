@@ -7,12 +7,12 @@ from itertools import pairwise
 from striate import ops
 from striate.errors import OnnxError
 from striate.exchange.onnx.constants import slices
-from striate.exchange.onnx.step import Made, NotOurs, Rows, Step
+from striate.exchange.onnx.step import Made, NotOurs, OnnxNode, Rows
 
 MOST_PARTS = 64
 
 
-def _part(step: Step, x: str, axis: int, start: int, stop: int, by: int = 1) -> str:
+def _part(step: OnnxNode, x: str, axis: int, start: int, stop: int, by: int = 1) -> str:
     """A run of positions of one axis; the whole axis is no slice."""
     length = step.drafts.spec(x).shape[axis]
     if (start, by) == (0, 1) and stop >= length:
@@ -21,7 +21,7 @@ def _part(step: Step, x: str, axis: int, start: int, stop: int, by: int = 1) -> 
     return step.add(ops.Slice(start, end, step.called(axis, x), by), x)
 
 
-def _slice(step: Step) -> Made:
+def _slice(step: OnnxNode) -> Made:
     names = ("starts", "ends", "axes", "steps")
     x = step.x
     for start, end, axis, by in slices([step.parameter(n, k + 1) for k, n in enumerate(names)]):
@@ -41,7 +41,7 @@ def _slice(step: Step) -> Made:
     return x
 
 
-def _split(step: Step) -> Made:
+def _split(step: OnnxNode) -> Made:
     axis = step.axis(step.get("axis", 0))
     length, parts = step.spec.shape[axis], len(step.item.outputs)
     sizes = step.numbers("split", 1)
@@ -57,7 +57,7 @@ def _split(step: Step) -> Made:
     return tuple(found)
 
 
-def _gather(step: Step) -> Made:
+def _gather(step: OnnxNode) -> Made:
     places = step.needed(1).array
     axis = step.axis(step.get("axis", 0))
     length = step.spec.shape[axis]
@@ -77,7 +77,7 @@ def _gather(step: Step) -> Made:
     return step.without((axis,), x)
 
 
-def _crop(step: Step) -> Made:
+def _crop(step: OnnxNode) -> Made:
     """An operator that was tried before there were versions: cells cut off at the borders."""
     left, top, right, bottom = step.get("border", (0, 0, 0, 0))
     _, height, width = step.spec.shape

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from striate.errors import OnnxError
-from striate.exchange.onnx.step import NotOurs, Step
+from striate.exchange.onnx.step import NotOurs, OnnxNode
 from striate.graph import Padding
 
 _WORDS: dict[str, Padding] = {
@@ -13,7 +13,7 @@ _WORDS: dict[str, Padding] = {
 }
 
 
-def spatial(step: Step, name: str, usual: int = 1) -> tuple[int, ...]:
+def spatial(step: OnnxNode, name: str, usual: int = 1) -> tuple[int, ...]:
     """A setting with a number for each spatial axis of the input."""
     axes = len(step.spec.spatial)
     if not 1 <= axes <= 2:
@@ -24,7 +24,7 @@ def spatial(step: Step, name: str, usual: int = 1) -> tuple[int, ...]:
     return found
 
 
-def padding(step: Step) -> Padding:
+def padding(step: OnnxNode) -> Padding:
     """Cells of padding: a word, or (before, after) for each spatial axis."""
     word = step.get("auto_pad", "NOTSET")
     if word in _WORDS:

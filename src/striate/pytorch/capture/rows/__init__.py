@@ -18,9 +18,9 @@ from striate.pytorch.capture.rows import (
     normalization,
     pooling,
 )
-from striate.pytorch.capture.steps import Asked, Step
+from striate.pytorch.capture.steps import Asked, DraftNode
 
-Row: TypeAlias = Callable[[Asked], Step | Sequence[Step]]
+Row: TypeAlias = Callable[[Asked], DraftNode | Sequence[DraftNode]]
 
 TABLES: tuple[Mapping[str, Row], ...] = (
     activation.ROWS,

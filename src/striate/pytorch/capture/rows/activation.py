@@ -9,20 +9,20 @@ from striate.errors import SettingError
 from striate.graph import Operator
 from striate.pytorch.capture.layout import Unsuitable
 from striate.pytorch.capture.recorder import Constant
-from striate.pytorch.capture.steps import Asked, Step, reshaped
+from striate.pytorch.capture.steps import Asked, DraftNode, reshaped
 
 INFINITE = float("inf")
 
 
-def plain(kind: Callable[[], Operator]) -> Callable[[Asked], Step]:
+def plain(kind: Callable[[], Operator]) -> Callable[[Asked], DraftNode]:
     """A function without settings."""
     return lambda a: a.step(kind(), a.value("self").step)
 
 
-def _set(kind: Callable[..., Operator], **names: str) -> Callable[[Asked], Step]:
+def _set(kind: Callable[..., Operator], **names: str) -> Callable[[Asked], DraftNode]:
     """A function whose settings have other names there."""
 
-    def row(a: Asked) -> Step:
+    def row(a: Asked) -> DraftNode:
         settings = {ours: a[theirs] for ours, theirs in names.items()}
         try:
             return a.step(kind(**settings), a.value("self").step)
@@ -32,26 +32,26 @@ def _set(kind: Callable[..., Operator], **names: str) -> Callable[[Asked], Step]
     return row
 
 
-def _elu(a: Asked) -> Step:
+def _elu(a: Asked) -> DraftNode:
     if a.get("scale", 1) != 1 or a.get("input_scale", 1) != 1:
         raise Unsuitable
     return a.step(ops.ELU(float(a["alpha"])), a.value("self").step)
 
 
-def _gelu(a: Asked) -> Step:
+def _gelu(a: Asked) -> DraftNode:
     return a.step(ops.GELU(a.get("approximate", "none") == "tanh"), a.value("self").step)
 
 
-def _clamp(a: Asked) -> Step:
+def _clamp(a: Asked) -> DraftNode:
     low, high = (a.get(name) for name in ("min", "max"))
     return _clipped(a, -INFINITE if low is None else low, INFINITE if high is None else high)
 
 
-def _hardtanh(a: Asked) -> Step:
+def _hardtanh(a: Asked) -> DraftNode:
     return _clipped(a, a["min_val"], a["max_val"])
 
 
-def _clipped(a: Asked, low: object, high: object) -> Step:
+def _clipped(a: Asked, low: object, high: object) -> DraftNode:
     if not isinstance(low, int | float) or not isinstance(high, int | float):
         raise Unsuitable
     known = {(0.0, INFINITE): ops.ReLU, (0.0, 6.0): ops.ReLU6}
@@ -60,7 +60,7 @@ def _clipped(a: Asked, low: object, high: object) -> Step:
     return a.step(operator, a.value("self").step)
 
 
-def _prelu(a: Asked) -> Step:
+def _prelu(a: Asked) -> DraftNode:
     weight = a["weight"]
     if not isinstance(weight, Constant):
         raise Unsuitable
@@ -70,38 +70,38 @@ def _prelu(a: Asked) -> Step:
     )
 
 
-def _rrelu(a: Asked) -> Step:
+def _rrelu(a: Asked) -> DraftNode:
     slope = (float(a["lower"]) + float(a["upper"])) / 2
     return a.step(ops.LeakyReLU(slope), a.value("self").step)
 
 
-def _glu(a: Asked) -> Step:
+def _glu(a: Asked) -> DraftNode:
     x = a.value("self")
     return a.step(ops.GLU(x.named(a["dim"])), x.step)
 
 
-def _softmax(kind: Callable[..., Operator]) -> Callable[[Asked], Step]:
-    def row(a: Asked) -> Step:
+def _softmax(kind: Callable[..., Operator]) -> Callable[[Asked], DraftNode]:
+    def row(a: Asked) -> DraftNode:
         x = a.value("self")
         return a.step(kind(axis=x.named(a["dim"])), x.step)
 
     return row
 
 
-def _power(a: Asked) -> Step:
+def _power(a: Asked) -> DraftNode:
     exponent = a["exponent"]
     if not isinstance(exponent, int | float):
         raise Unsuitable
     return _raised(a, exponent)
 
 
-def _raised(a: Asked, exponent: float) -> Step:
+def _raised(a: Asked, exponent: float) -> DraftNode:
     known = {2: ops.Square, 0.5: ops.Sqrt}
     kind = known.get(exponent)
     return a.step(kind() if kind else ops.Power(float(exponent)), a.value("self").step)
 
 
-ROWS: Mapping[str, Callable[[Asked], Step]] = {
+ROWS: Mapping[str, Callable[[Asked], DraftNode]] = {
     "relu": plain(ops.ReLU),
     "relu6": plain(ops.ReLU6),
     "sigmoid": plain(ops.Sigmoid),

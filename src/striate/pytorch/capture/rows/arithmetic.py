@@ -10,7 +10,7 @@ from striate.graph import Operator
 from striate.ops.normalization.spread_weight import SpreadWeight
 from striate.pytorch.capture.layout import Unsuitable
 from striate.pytorch.capture.recorder import Constant
-from striate.pytorch.capture.steps import Asked, Step, Value, reshaped
+from striate.pytorch.capture.steps import Asked, DraftNode, ModuleValue, reshaped
 
 
 def _number(operand: Any) -> float | None:
@@ -24,15 +24,15 @@ def _number(operand: Any) -> float | None:
 
 def _is_lone(a: Asked, operand: Any) -> bool:
     """Whether the other operand alone has the shape of the result."""
-    return isinstance(operand, Value) and a.aligned(operand).spec.shape == a.own
+    return isinstance(operand, ModuleValue) and a.aligned(operand).spec.shape == a.own
 
 
-def _affine(a: Asked, x: Value, scale: float, shift: float) -> Step:
+def _affine(a: Asked, x: ModuleValue, scale: float, shift: float) -> DraftNode:
     step = a.aligned(x, grown=True)
     return step if (scale, shift) == (1, 0) else a.step(ops.Affine(scale, shift), step)
 
 
-def _weighted(a: Asked, kind: type[SpreadWeight], x: Any, weight: Any) -> Step | None:
+def _weighted(a: Asked, kind: type[SpreadWeight], x: Any, weight: Any) -> DraftNode | None:
     """SCALE or SHIFT, where one operand is a trained weight that does not spread the other."""
     if isinstance(x, Constant):
         x, weight = weight, x
@@ -44,12 +44,12 @@ def _weighted(a: Asked, kind: type[SpreadWeight], x: Any, weight: Any) -> Step |
     return a.step(operator, a.aligned(x), weight=reshaped(weight, size))
 
 
-def _merged(a: Asked, operator: Operator, x: Any, y: Any) -> Step:
+def _merged(a: Asked, operator: Operator, x: Any, y: Any) -> DraftNode:
     return a.step(operator, *(a.aligned(_tensor(each)) for each in (x, y)))
 
 
-def _tensor(operand: Any) -> Value | Constant:
-    if isinstance(operand, Value | Constant):
+def _tensor(operand: Any) -> ModuleValue | Constant:
+    if isinstance(operand, ModuleValue | Constant):
         return operand
     import torch
 
@@ -58,49 +58,49 @@ def _tensor(operand: Any) -> Value | Constant:
     return Constant(torch.tensor(float(operand), dtype=torch.float64))
 
 
-def _add(a: Asked) -> Step:
+def _add(a: Asked) -> DraftNode:
     x, y, alpha = a["self"], a["other"], a.get("alpha", 1)
-    if isinstance(x, Value) and (number := _number(y)) is not None:
+    if isinstance(x, ModuleValue) and (number := _number(y)) is not None:
         return _affine(a, x, 1.0, alpha * number)
-    if isinstance(y, Value) and (number := _number(x)) is not None:
+    if isinstance(y, ModuleValue) and (number := _number(x)) is not None:
         return _affine(a, y, float(alpha), number)
     if alpha != 1:
-        if not isinstance(y, Value):
+        if not isinstance(y, ModuleValue):
             raise Unsuitable
         scaled = a.step(ops.Affine(float(alpha)), y.step)
-        y = Value(scaled, y.shape, y.layout)
+        y = ModuleValue(scaled, y.shape, y.layout)
     return _weighted(a, ops.Shift, x, y) or _merged(a, ops.Add(), x, y)
 
 
-def _less(a: Asked, x: Any, y: Any) -> Step:
+def _less(a: Asked, x: Any, y: Any) -> DraftNode:
     if a.get("alpha", 1) != 1:
         raise Unsuitable
-    if isinstance(x, Value) and (number := _number(y)) is not None:
+    if isinstance(x, ModuleValue) and (number := _number(y)) is not None:
         return _affine(a, x, 1.0, -number)
-    if isinstance(y, Value) and (number := _number(x)) is not None:
+    if isinstance(y, ModuleValue) and (number := _number(x)) is not None:
         return _affine(a, y, -1.0, number)
     return _merged(a, ops.Subtract(), x, y)
 
 
-def _times(a: Asked) -> Step:
+def _times(a: Asked) -> DraftNode:
     x, y = a["self"], a["other"]
-    if isinstance(x, Value) and (number := _number(y)) is not None:
+    if isinstance(x, ModuleValue) and (number := _number(y)) is not None:
         return _affine(a, x, number, 0.0)
-    if isinstance(y, Value) and (number := _number(x)) is not None:
+    if isinstance(y, ModuleValue) and (number := _number(x)) is not None:
         return _affine(a, y, number, 0.0)
     return _weighted(a, ops.Scale, x, y) or _merged(a, ops.Multiply(), x, y)
 
 
-def _over(a: Asked) -> Step:
+def _over(a: Asked) -> DraftNode:
     x, y = a["self"], a["other"]
     if a.get("rounding_mode") is not None:
         raise Unsuitable
-    if isinstance(x, Value) and (number := _number(y)):
+    if isinstance(x, ModuleValue) and (number := _number(y)):
         return _affine(a, x, 1 / number, 0.0)
     return _merged(a, ops.Divide(), x, y)
 
 
-def _multiply_added(a: Asked) -> Step:
+def _multiply_added(a: Asked) -> DraftNode:
     """addcmul: self + value · tensor1 · tensor2."""
     step = _merged(a, ops.Multiply(), a["tensor1"], a["tensor2"])
     if a.get("value", 1) != 1:
@@ -108,7 +108,7 @@ def _multiply_added(a: Asked) -> Step:
     return a.step(ops.Add(), a.aligned(a["self"]), step)
 
 
-ROWS: Mapping[str, Callable[[Asked], Step]] = {
+ROWS: Mapping[str, Callable[[Asked], DraftNode]] = {
     "add": _add,
     "sub": lambda a: _less(a, a["self"], a["other"]),
     "subtract": lambda a: _less(a, a["self"], a["other"]),

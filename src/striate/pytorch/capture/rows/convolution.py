@@ -10,7 +10,7 @@ from striate import ops
 from striate.errors import SettingError
 from striate.pytorch.capture.layout import Unsuitable
 from striate.pytorch.capture.recorder import Constant
-from striate.pytorch.capture.steps import Asked, Step, Value
+from striate.pytorch.capture.steps import Asked, DraftNode, ModuleValue
 
 
 def sizes(given: Any) -> Any:
@@ -26,7 +26,7 @@ def padding(given: Any) -> Any:
     return "valid" if found == 0 else found
 
 
-def _conv(a: Asked) -> Step:
+def _conv(a: Asked) -> DraftNode:
     x, own = a.plain("input"), a.weights(weight="weight", bias="bias")
     kernel = own["weight"].tensor.shape
     if x.rank != len(kernel):
@@ -46,7 +46,7 @@ def _conv(a: Asked) -> Step:
     return a.step(operator, x.step, **own)
 
 
-def _transposed(a: Asked) -> Step:
+def _transposed(a: Asked) -> DraftNode:
     x, own = a.plain("input"), a.weights(weight="weight", bias="bias")
     kernel = own["weight"].tensor.shape
     try:
@@ -65,16 +65,16 @@ def _transposed(a: Asked) -> Step:
     return a.step(operator, x.step, **own)
 
 
-def _either(a: Asked) -> Step:
+def _either(a: Asked) -> DraftNode:
     """convolution, as traced modules call it."""
     return _transposed(a) if a["transposed"] else _conv(a)
 
 
-def _linear(a: Asked) -> Step:
+def _linear(a: Asked) -> DraftNode:
     return _dense(a, a.value("input"), a.weights(weight="weight", bias="bias"))
 
 
-def _dense(a: Asked, x: Value, own: dict[str, Constant]) -> Step:
+def _dense(a: Asked, x: ModuleValue, own: dict[str, Constant]) -> DraftNode:
     if x.axis(-1) != len(x.own) - 1 or own["weight"].tensor.ndim != 2:
         raise Unsuitable
     flat = len(x.own) == 1
@@ -83,12 +83,12 @@ def _dense(a: Asked, x: Value, own: dict[str, Constant]) -> Step:
     return a.step(operator, x.step, **own)
 
 
-def _product(a: Asked) -> Step:
+def _product(a: Asked) -> DraftNode:
     """A matrix product: of two values MATMUL, of a value and a matrix FC."""
     x, y = a["self"], a.get("other", a.get("mat2"))
-    if isinstance(x, Value) and isinstance(y, Constant) and y.tensor.ndim == 2:
+    if isinstance(x, ModuleValue) and isinstance(y, Constant) and y.tensor.ndim == 2:
         return _dense(a, x, {"weight": _turned(y)})
-    if not isinstance(x, Value) or not isinstance(y, Value):
+    if not isinstance(x, ModuleValue) or not isinstance(y, ModuleValue):
         raise Unsuitable
     if x.rank != y.rank or x.layout != y.layout or x.layout.batch >= x.rank - 2:
         raise Unsuitable
@@ -100,7 +100,7 @@ def _turned(matrix: Constant) -> Constant:
     return replace(matrix, tensor=matrix.tensor.detach().t().contiguous(), recipe=recipe)
 
 
-def _add_product(a: Asked) -> Step:
+def _add_product(a: Asked) -> DraftNode:
     """addmm: beta · self + alpha · mat1 @ mat2."""
     bias, matrix = a["self"], a["mat2"]
     plain = a.get("beta", 1) == a.get("alpha", 1) == 1
@@ -109,11 +109,11 @@ def _add_product(a: Asked) -> Step:
     return _dense(a, a.value("mat1"), {"weight": _turned(matrix), "bias": bias})
 
 
-def _summed(a: Asked) -> Step:
+def _summed(a: Asked) -> DraftNode:
     """einsum of two values that sums one letter: MATMUL between axes put in order."""
     left, _, out = a["equation"].replace(" ", "").partition("->")
     terms, values = left.split(","), a["tensors"]
-    if len(terms) != 2 or not out or not all(isinstance(each, Value) for each in values):
+    if len(terms) != 2 or not out or not all(isinstance(each, ModuleValue) for each in values):
         raise Unsuitable
     x, y = terms
     summed = [c for c in x if c in y and c not in out]
@@ -129,7 +129,7 @@ def _summed(a: Asked) -> Step:
     return a.step(ops.MatMul(), *steps)
 
 
-def _in_order(a: Asked, value: Value, letters: str, wanted: list[str]) -> Step:
+def _in_order(a: Asked, value: ModuleValue, letters: str, wanted: list[str]) -> DraftNode:
     """A value with its axes in the order of letters; the batch must stay the same letter."""
     if value.layout != a.layout or letters[value.layout.batch] != wanted[value.layout.batch]:
         raise Unsuitable
@@ -139,7 +139,7 @@ def _in_order(a: Asked, value: Value, letters: str, wanted: list[str]) -> Step:
     return value.step if plain else a.step(ops.Permute(order), value.step)
 
 
-ROWS: Mapping[str, Callable[[Asked], Step]] = {
+ROWS: Mapping[str, Callable[[Asked], DraftNode]] = {
     "conv1d": _conv,
     "conv2d": _conv,
     "conv_transpose1d": _transposed,

@@ -10,13 +10,13 @@ import torch
 from striate import ops
 from striate.pytorch.capture.layout import Unsuitable
 from striate.pytorch.capture.recorder import Constant
-from striate.pytorch.capture.steps import Asked, Step, Value, axis_name, reshaped
+from striate.pytorch.capture.steps import Asked, DraftNode, ModuleValue, axis_name, reshaped
 
 NEVER = -1e30
 """Added to a score, it leaves no share; and, unlike infinity, no NaN in a gradient of zero."""
 
 
-def _side_by_side(a: Asked) -> Step:
+def _side_by_side(a: Asked) -> DraftNode:
     axis = a.layout.axis(a["dim"], len(a.shape))
     parts = a["tensors"]
     steps = [_part(a, each) for each in parts if not _is_empty(each)]
@@ -29,18 +29,18 @@ def _is_empty(part: Any) -> bool:
     return isinstance(part, Constant) and part.tensor.numel() == 0
 
 
-def _part(a: Asked, part: Any) -> Step:
+def _part(a: Asked, part: Any) -> DraftNode:
     if isinstance(part, Constant):
         return a.given(part)
-    if not isinstance(part, Value) or part.layout != a.layout:
+    if not isinstance(part, ModuleValue) or part.layout != a.layout:
         raise Unsuitable
     return part.step
 
 
-def _stacked(a: Asked) -> Step:
+def _stacked(a: Asked) -> DraftNode:
     rank = len(a.shape)
     axis, dim = a.layout.axis(a["dim"], rank), a["dim"] % rank
-    values = [each for each in a["tensors"] if isinstance(each, Value)]
+    values = [each for each in a["tensors"] if isinstance(each, ModuleValue)]
     batch = a.layout.batch - (dim < a.layout.batch)
     same = all((v.layout.batch, v.layout.folded) == (batch, a.layout.folded) for v in values)
     if len(values) != len(a["tensors"]) or not same:
@@ -52,7 +52,7 @@ def _stacked(a: Asked) -> Step:
     return a.step(ops.Permute(order), step)
 
 
-def _attention(a: Asked) -> Step:
+def _attention(a: Asked) -> DraftNode:
     """softmax(q kᵀ · scale + mask) v, as MATMUL, AFFINE, SOFTMAX, MATMUL."""
     query, key, value = (a.value(name) for name in ("query", "key", "value"))
     layouts = {each.layout for each in (query, key, value)}
@@ -69,7 +69,7 @@ def _attention(a: Asked) -> Step:
     return a.step(ops.MatMul(), a.step(ops.Softmax(axis="last"), scores), value.step)
 
 
-def _mask(a: Asked, shape: tuple[int, ...]) -> Step | None:
+def _mask(a: Asked, shape: tuple[int, ...]) -> DraftNode | None:
     """What is added to the scores (*heads, queries, keys)."""
     given = a.get("attn_mask")
     if a.get("is_causal", False):
@@ -90,7 +90,7 @@ def _mask(a: Asked, shape: tuple[int, ...]) -> Step | None:
     return a.step(ops.Constant(size), value=reshaped(found, size))
 
 
-ROWS: Mapping[str, Callable[[Asked], Step]] = {
+ROWS: Mapping[str, Callable[[Asked], DraftNode]] = {
     "cat": _side_by_side,
     "concat": _side_by_side,
     "concatenate": _side_by_side,

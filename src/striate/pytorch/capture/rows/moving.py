@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from striate import ops
-from striate.pytorch.capture.layout import Layout, Unsuitable
+from striate.pytorch.capture.layout import BatchLayout, Unsuitable
 from striate.pytorch.capture.rows.convolution import padding, sizes
 from striate.pytorch.capture.rows.pooling import checked
-from striate.pytorch.capture.steps import RESHAPES, Asked, Step, Value, axis_name
+from striate.pytorch.capture.steps import RESHAPES, Asked, DraftNode, ModuleValue, axis_name
 
 
-def _reshaped(a: Asked) -> Step:
+def _reshaped(a: Asked) -> DraftNode:
     x = a.value("self")
     if x.layout.before(x.shape) != a.layout.before(a.shape):
         raise Unsuitable
@@ -21,7 +21,7 @@ def _reshaped(a: Asked) -> Step:
     return a.step(ops.Flatten(), x.step) if flat else a.shaped(x.step, a.own)
 
 
-def _permuted(a: Asked, x: Value, order: Sequence[int]) -> Step:
+def _permuted(a: Asked, x: ModuleValue, order: Sequence[int]) -> DraftNode:
     """The axes in another order; that of the batch follows by itself."""
     folded = x.layout.folded
     own = (
@@ -32,12 +32,12 @@ def _permuted(a: Asked, x: Value, order: Sequence[int]) -> Step:
     return x.step if own == tuple(range(len(own))) else a.step(ops.Permute(own), x.step)
 
 
-def _ordered(a: Asked) -> Step:
+def _ordered(a: Asked) -> DraftNode:
     x = a.value("self")
     return _permuted(a, x, [k % x.rank for k in a["dims"]])
 
 
-def _swapped(a: Asked) -> Step:
+def _swapped(a: Asked) -> DraftNode:
     x = a.value("self")
     names = ("dim0", "dim1") if "dim0" in a.args else ("axis0", "axis1")
     first, second = (a.get(name, k) % x.rank for k, name in enumerate(names))
@@ -46,7 +46,7 @@ def _swapped(a: Asked) -> Step:
     return _permuted(a, x, order)
 
 
-def _moved(a: Asked) -> Step:
+def _moved(a: Asked) -> DraftNode:
     x = a.value("self")
     sources, goals = (
         [k % x.rank for k in ([each] if isinstance(each, int) else each)]
@@ -58,11 +58,11 @@ def _moved(a: Asked) -> Step:
     return _permuted(a, x, order)
 
 
-def _expanded(a: Asked) -> Step:
+def _expanded(a: Asked) -> DraftNode:
     return a.aligned(a.value("self"), grown=True)
 
 
-def _cut(a: Asked, x: Value, axis: int, start: int, stop: int, step: int = 1) -> Step:
+def _cut(a: Asked, x: ModuleValue, axis: int, start: int, stop: int, step: int = 1) -> DraftNode:
     length = x.own[axis]
     if (start, step) == (0, 1) and stop >= length:
         return x.step
@@ -70,7 +70,7 @@ def _cut(a: Asked, x: Value, axis: int, start: int, stop: int, step: int = 1) ->
     return a.step(ops.Slice(start, end, axis_name(x.step.spec, axis), step), x.step)
 
 
-def _sliced(a: Asked) -> Step:
+def _sliced(a: Asked) -> DraftNode:
     x = a.value("self")
     axis = x.axis(a["dim"])
     length = x.own[axis]
@@ -78,26 +78,26 @@ def _sliced(a: Asked) -> Step:
     return _cut(a, x, axis, start, stop, step)
 
 
-def _narrowed(a: Asked) -> Step:
+def _narrowed(a: Asked) -> DraftNode:
     x, start = a.value("self"), a["start"]
     axis = x.axis(a["dim"])
     start = start % x.own[axis]
     return _cut(a, x, axis, start, start + a["length"])
 
 
-def _selected(a: Asked) -> Step:
+def _selected(a: Asked) -> DraftNode:
     x = a.value("self")
     axis = x.axis(a["dim"])
     index = a["index"] % x.own[axis]
     return a.shaped(_cut(a, x, axis, index, index + 1), a.own)
 
 
-def _parts(a: Asked) -> list[Step]:
+def _parts(a: Asked) -> list[DraftNode]:
     """chunk, split, unbind: a part of the axis for each value that is made."""
     x = a.value("self")
-    axis, found, start = x.axis(a["dim"]), list[Step](), 0
+    axis, found, start = x.axis(a["dim"]), list[DraftNode](), 0
     for made in a.made:
-        layout = made.layout or Layout()
+        layout = made.layout or BatchLayout()
         own = layout.of_picture(made.shape)
         length = 1 if len(own) < len(x.own) or a.call.name == "unbind" else own[axis]
         found.append(a.shaped(_cut(a, x, axis, start, start + length), own))
@@ -105,7 +105,7 @@ def _parts(a: Asked) -> list[Step]:
     return found
 
 
-def _padded(a: Asked) -> Step:
+def _padded(a: Asked) -> DraftNode:
     x, mode = a.value("self"), a.get("mode", "constant")
     given = list(a["pad"])
     pairs = [tuple(given[k : k + 2]) for k in range(0, len(given), 2)]
@@ -119,7 +119,7 @@ def _padded(a: Asked) -> Step:
     return a.step(ops.Pad(short[0] if isinstance(short[0], int) else short, filled), x.step)
 
 
-def _rolled(a: Asked) -> Step:
+def _rolled(a: Asked) -> DraftNode:
     x = a.value("self")
     step = x.step
     shifts, dims = a["shifts"], a["dims"]
@@ -128,7 +128,7 @@ def _rolled(a: Asked) -> Step:
     return step
 
 
-def _flipped(a: Asked) -> Step:
+def _flipped(a: Asked) -> DraftNode:
     x = a.value("self")
     step = x.step
     for dim in a["dims"]:
@@ -136,7 +136,7 @@ def _flipped(a: Asked) -> Step:
     return step
 
 
-def _repeated(a: Asked) -> Step:
+def _repeated(a: Asked) -> DraftNode:
     x, times = a.value("self"), a.get("repeats", a.get("dims"))
     missing = len(a.shape) - x.rank
     layout = replace(x.layout, batch=x.layout.batch + missing)
@@ -150,7 +150,7 @@ def _repeated(a: Asked) -> Step:
     return step
 
 
-def _shuffled(a: Asked) -> Step:
+def _shuffled(a: Asked) -> DraftNode:
     """channel_shuffle: the channels as a table of groups, read the other way."""
     x, groups = a.plain("self"), a["groups"]
     channels, *rest = x.own
@@ -159,11 +159,11 @@ def _shuffled(a: Asked) -> Step:
     return a.shaped(turned, x.own)
 
 
-def _enlarged(a: Asked) -> Step:
+def _enlarged(a: Asked) -> DraftNode:
     return a.step(ops.PixelShuffle(a["upscale_factor"]), a.plain("self").step)
 
 
-def _reduced(a: Asked) -> Step:
+def _reduced(a: Asked) -> DraftNode:
     """pixel_unshuffle: blocks of pixels as channels."""
     x, side = a.plain("self"), a["downscale_factor"]
     if len(x.own) != 3:
@@ -173,7 +173,7 @@ def _reduced(a: Asked) -> Step:
     return a.shaped(a.step(ops.Permute((0, 2, 4, 1, 3)), blocks), a.own)
 
 
-def _unfolded(a: Asked) -> Step:
+def _unfolded(a: Asked) -> DraftNode:
     operator = ops.Unfold(
         sizes(a["kernel_size"]), sizes(a["stride"]), padding(a["padding"]), sizes(a["dilation"])
     )

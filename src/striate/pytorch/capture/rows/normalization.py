@@ -10,10 +10,10 @@ import torch
 from striate import ops
 from striate.pytorch.capture.layout import Unsuitable
 from striate.pytorch.capture.rows.pooling import checked
-from striate.pytorch.capture.steps import Asked, Step, axis_name, reshaped
+from striate.pytorch.capture.steps import Asked, DraftNode, axis_name, reshaped
 
 
-def _batch(a: Asked) -> Step:
+def _batch(a: Asked) -> DraftNode:
     own = a.weights(
         weight="weight", bias="bias", running_mean="running_mean", running_var="running_var"
     )
@@ -23,8 +23,8 @@ def _batch(a: Asked) -> Step:
     return a.step(operator, a.plain("input").step, **own)
 
 
-def _over_axes(kind: Callable[..., Any], usual: float) -> Callable[[Asked], Step]:
-    def row(a: Asked) -> Step:
+def _over_axes(kind: Callable[..., Any], usual: float) -> Callable[[Asked], DraftNode]:
+    def row(a: Asked) -> DraftNode:
         x, own = a.value("input"), a.weights(weight="weight", bias="bias")
         count = len(a["normalized_shape"])
         axes = tuple(x.axis(k) for k in range(x.rank - count, x.rank))
@@ -38,13 +38,13 @@ def _over_axes(kind: Callable[..., Any], usual: float) -> Callable[[Asked], Step
     return row
 
 
-def _group(a: Asked) -> Step:
+def _group(a: Asked) -> DraftNode:
     own = a.weights(weight="weight", bias="bias")
     operator = ops.GroupNorm(a["num_groups"], affine="weight" in own, epsilon=float(a["eps"]))
     return a.step(operator, a.plain("input").step, **own)
 
 
-def _instance(a: Asked) -> Step:
+def _instance(a: Asked) -> DraftNode:
     own = a.weights(weight="weight", bias="bias")
     if not a["use_input_stats"]:
         raise Unsuitable
@@ -52,7 +52,7 @@ def _instance(a: Asked) -> Step:
     return a.step(operator, a.plain("input").step, **own)
 
 
-_FOUND: Mapping[str, Callable[[Asked], Step]] = {
+_FOUND: Mapping[str, Callable[[Asked], DraftNode]] = {
     "batch_norm": _batch,
     "layer_norm": _over_axes(ops.LayerNorm, 1e-5),
     "rms_norm": _over_axes(ops.RMSNorm, torch.finfo(torch.float32).eps),

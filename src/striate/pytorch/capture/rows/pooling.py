@@ -9,7 +9,7 @@ from striate import ops
 from striate.errors import SettingError
 from striate.pytorch.capture.layout import Unsuitable
 from striate.pytorch.capture.rows.convolution import padding, sizes
-from striate.pytorch.capture.steps import Asked, Step, Value, axis_name
+from striate.pytorch.capture.steps import Asked, DraftNode, ModuleValue, axis_name
 
 
 def _windows(a: Asked) -> dict[str, Any]:
@@ -22,44 +22,46 @@ def _windows(a: Asked) -> dict[str, Any]:
     }
 
 
-def _max(a: Asked) -> Step:
+def _max(a: Asked) -> DraftNode:
     operator = ops.MaxPool(**_windows(a), dilation=sizes(a["dilation"]))
     return a.step(operator, a.plain("self").step)
 
 
-def _average(a: Asked) -> Step:
+def _average(a: Asked) -> DraftNode:
     include, divisor = bool(a["count_include_pad"]), a.get("divisor_override")
     operator = ops.AveragePool(**_windows(a), include_padding=include, divisor=divisor)
     return a.step(operator, a.plain("self").step)
 
 
-def _adaptive_average(a: Asked) -> Step:
+def _adaptive_average(a: Asked) -> DraftNode:
     x, size = a.plain("self"), sizes(a["output_size"])
     if size == 1:
         return a.step(ops.GlobalAveragePool(), x.step)
     return a.step(ops.AdaptiveAveragePool(size), x.step)
 
 
-def _adaptive_max(a: Asked) -> tuple[Step]:
+def _adaptive_max(a: Asked) -> tuple[DraftNode]:
     x, size = a.plain("self"), sizes(a["output_size"])
     return (a.step(ops.AdaptiveMaxPool(size), x.step),)
 
 
-def _dims(a: Asked, x: Value) -> tuple[int, ...]:
+def _dims(a: Asked, x: ModuleValue) -> tuple[int, ...]:
     given = a.get("dim", [])
     dims = [given] if isinstance(given, int) else list(given)
     return tuple(sorted(x.axis(each) for each in dims or range(x.rank)))
 
 
-def _reduced(kind: Callable[..., Any]) -> Callable[[Asked], Step]:
-    def row(a: Asked) -> Step:
+def _reduced(kind: Callable[..., Any]) -> Callable[[Asked], DraftNode]:
+    def row(a: Asked) -> DraftNode:
         x = a.value("self")
         return _reduction(a, kind, x.step, x, bool(a.get("keepdim", False)))
 
     return row
 
 
-def _reduction(a: Asked, kind: Callable[..., Any], step: Step, x: Value, keep: bool) -> Step:
+def _reduction(
+    a: Asked, kind: Callable[..., Any], step: DraftNode, x: ModuleValue, keep: bool
+) -> DraftNode:
     axes = _dims(a, x)
     if len(axes) == len(x.own) and not keep:
         return a.shaped(a.step(kind(axis=axes, keep=True), step), a.own)
@@ -70,13 +72,13 @@ def _reduction(a: Asked, kind: Callable[..., Any], step: Step, x: Value, keep: b
     return a.step(kind(axis=None if spatial else named, keep=keep), step)
 
 
-def _extreme(kind: Callable[..., Any]) -> Callable[[Asked], tuple[Step]]:
+def _extreme(kind: Callable[..., Any]) -> Callable[[Asked], tuple[DraftNode]]:
     """max and min along an axis: the values; where they are is left to others."""
     reduced = _reduced(kind)
     return lambda a: (reduced(a),)
 
 
-def _length(a: Asked) -> Step:
+def _length(a: Asked) -> DraftNode:
     """The Euclidean norm: √Σx²."""
     x = a.value("self")
     if a.get("ord", a.get("p", 2)) != 2:
@@ -86,8 +88,8 @@ def _length(a: Asked) -> Step:
     return a.step(ops.Sqrt(), total)
 
 
-def _resized(mode: str) -> Callable[[Asked], Step]:
-    def row(a: Asked) -> Step:
+def _resized(mode: str) -> Callable[[Asked], DraftNode]:
+    def row(a: Asked) -> DraftNode:
         x, corners = a.plain(_first(a)), bool(a.get("align_corners", False))
         factors = a.get("scale_factors") or [a.get("scales_h"), a.get("scales_w"), a.get("scales")]
         known = {each for each in factors if each is not None}
