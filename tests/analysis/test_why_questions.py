@@ -146,6 +146,12 @@ def test_what_has_no_loss_or_no_class_is_told() -> None:
         ended.why("aux[1].grad")
 
 
+def test_the_class_of_a_picture_is_the_target_where_the_network_has_it() -> None:
+    assert why("INPUT 1x8x8 -> FC 10", "digits#1", "loss").target == "2"
+    assert why("INPUT 1x8x8 -> FC 2", "digits#1", "loss").target in ("0", "1")
+    assert why("INPUT 1x8x8 -> CONV 3 3x3", "digits#1", "input[0,0,0]").target == ""
+
+
 def test_a_picture_that_does_not_fit_is_told(tmp_path: Path) -> None:
     with pytest.raises(ExplanationError, match="takes 2x13x11, but the array is 3x2"):
         why(MODELS["scores"], np.zeros((3, 2)), "fc2[0]")

@@ -231,9 +231,16 @@ def _read(network: ReadyNetwork, given: Given) -> Picture:
     if given.pixels is None or network.preprocessing is None:
         return _given(network, _array(given.numbers))
     exact = network.preprocessing.normalize_array(given.pixels)[None]
-    known = given.label in network.classes or (not network.classes and given.label.isdecimal())
-    label = given.label if known else ""
+    label = given.label if _is_class(network, given.label) else ""
     return Picture(exact, given.input(network.preprocessing)[None], given.pixels, label)
+
+
+def _is_class(network: ReadyNetwork, label: str) -> bool:
+    """Whether the network can answer `label`: another data set's picture may come with one."""
+    if network.classes:
+        return label in network.classes
+    scores = network.graph.specs[network.scores]
+    return scores.rank == 1 and label.isdecimal() and int(label) < scores.channels
 
 
 def _given(network: ReadyNetwork, x: Array) -> Picture:
