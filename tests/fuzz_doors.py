@@ -22,7 +22,7 @@ from types import FrameType
 from typing import Any
 
 from damage import Random
-from doors import DOORS
+from doors import DOORS, READY
 from striate.errors import StriateError
 
 LIMIT = 10
@@ -55,6 +55,7 @@ def tried(name: str, count: int, seed: int = 0) -> dict[str, Any]:
     accepted = refused = 0
     slowest = 0.0
     failures: list[str] = []
+    READY.get(name, lambda: None)()
     for k in range(count):
         begin = time.perf_counter()
         try:
