@@ -72,15 +72,16 @@ class Case:
     def array(self, source: int | str) -> Array:
         """What a `Ref.source` names."""
         if isinstance(source, str):
-            return self.call.weights[source]
+            return (self.call.inner if source in self.call.inner else self.call.weights)[source]
         return self.call.y if source < 0 else self.call.inputs[source]
 
     def changed(self, source: int | str, values: Array) -> Call:
         """The same call with another input or weight, and without its output."""
+        bare = replace(self.call, output=None, inner={})
         if isinstance(source, str):
-            return replace(self.call, weights={**self.call.weights, source: values}, output=None)
+            return replace(bare, weights={**self.call.weights, source: values})
         inputs = (*self.call.inputs[:source], values, *self.call.inputs[source + 1 :])
-        return replace(self.call, inputs=inputs, output=None)
+        return replace(bare, inputs=inputs)
 
     def sources(self) -> Iterator[int | str]:
         """Every input, and every weight that learns."""
@@ -125,6 +126,8 @@ def cases(
         plain = kind is ops.Hinge or draw(st.booleans())
         wanted = loss_settings.target(operator, specs[0], batch, plain, rng)
         call = replace(call, target=wanted if wanted.dtype.kind == "i" else wanted.astype(dtype))
+    inner = operator.inner_values(call)
+    call = replace(call, inner={name: fixed(values) for name, values in inner.items()})
     call = call.with_output(fixed(np.asarray(operator.forward(call))))
     error = fixed(rng.standard_normal(call.y.shape).astype(dtype))
     return Case(operator, specs, call, error)

@@ -9,18 +9,21 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import sys
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 import torch
+from counting import listed, unpadded
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from judges import Twin
 
 from promises import SETTINGS, Case, cases
-from striate.graph import Call, Index, Operator, Reach, Ref, Routes, Spec, Window
-from striate.ops import OPERATORS, TransposedConv
+from striate.graph import OUTPUT, Index, Operator, Reach, Ref, Routes, Window
+from striate.ops import OPERATORS
 from striate.ops.activation.normalized_exponential import NormalizedExponential
+from striate.reference.products import terms_of
 
 kinds = pytest.mark.parametrize("kind", OPERATORS, ids=lambda kind: kind.__name__)
 """Every operator."""
@@ -40,7 +43,11 @@ quickly = settings(
 @quickly
 def test_shape_is_the_shape_that_comes_out(kind: type[Operator], data: st.DataObject) -> None:
     case = data.draw(cases(kind))
-    assert case.call.y.shape == (case.call.pictures, *case.operator.shape(*case.specs).shape)
+    batch, inner = (case.call.pictures,), case.operator.inner(*case.specs)
+    assert case.call.y.shape == (*batch, *case.operator.shape(*case.specs).shape)
+    sizes = {name: batch + spec.shape for name, spec in inner.items()}
+    assert {name: values.shape for name, values in case.call.inner.items()} == sizes
+    assert not sizes.keys() & case.call.weights.keys(), "an inner value is called as a weight"
 
 
 @kinds
@@ -90,9 +97,9 @@ def test_backward_is_the_slope(kind: type[Operator], data: st.DataObject) -> Non
 @quickly
 def test_terms_sum_to_the_value(kind: type[Operator], data: st.DataObject) -> None:
     case = data.draw(cases(kind))
-    for index in some(case.call.y.shape, 12):
-        terms = case.operator.terms(case.call, index)
-        agree(sum(term.value for term in terms), case.call.y[index], 1e-9)
+    for goal in (Ref(source, index) for source, index in goals(case, 12)):
+        terms = terms_of(case.operator, case.call, goal)
+        agree(sum(term.value for term in terms), case.value(goal), 1e-9)
         for factor in (factor for term in terms for factor in term.factors):
             check_factor(case, factor)
 
@@ -104,10 +111,12 @@ def test_uses_sum_to_the_gradient(kind: type[Operator], data: st.DataObject) -> 
     case = data.draw(cases(kind))
     if not case.specs:
         return  # an input's gradient is asked of the nodes that read it
-    for source, gradient in gradients(case).items():
+    inner = case.operator.backward(case.call, case.error).inner
+    errors = {"": case.error, **inner}
+    for source, gradient in (gradients(case) | dict(inner)).items():
         for index in some(gradient.shape, 8):
             uses = case.operator.uses(case.call, Ref(source, index))
-            total = sum(case.error[use.output] * use.value for use in uses)
+            total = sum(errors[use.inner][use.output] * use.value for use in uses)
             agree(total, gradient[index], 1e-9)
             for factor in (factor for use in uses for factor in use.derivative):
                 check_factor(case, factor)
@@ -207,9 +216,13 @@ def test_formulas_read(kind: type[Operator], data: st.DataObject) -> None:
     names = [f"node{k}" for k in range(len(case.specs))]
     index = tuple(n - 1 for n in case.call.y.shape[1:])
     assert case.operator.formula(index, *case.specs).format(*names, self="this")
-    for source in case.sources() if case.specs else ():
+    for name, spec in case.operator.inner(*case.specs).items():
+        last = Ref(name, tuple(n - 1 for n in spec.shape))
+        assert case.operator.inner_formula(last, *case.specs).format(*names, self="this")
+    for source in (*case.sources(), *case.call.inner) if case.specs else ():
         shape = case.array(source).shape
-        ref = Ref(source, tuple(n - 1 for n in (shape if isinstance(source, str) else shape[1:])))
+        whole = shape if source in case.call.weights else shape[1:]
+        ref = Ref(source, tuple(n - 1 for n in whole))
         assert "{" not in case.operator.gradient_formula(ref, *case.specs).format(
             *names, self="this"
         )
@@ -247,6 +260,12 @@ def gradients(case: Case) -> dict[int | str, np.ndarray]:
 def agree(found: object, wanted: object, tolerance: float) -> None:
     """Equal up to `tolerance`, relative for numbers above 1."""
     np.testing.assert_allclose(found, wanted, rtol=tolerance, atol=tolerance)
+
+
+def goals(case: Case, count: int) -> Iterator[tuple[int | str, Index]]:
+    """Some indices of the output, and of each inner value."""
+    for source in (OUTPUT, *case.call.inner):
+        yield from ((source, index) for index in some(case.array(source).shape, count))
 
 
 def some(shape: tuple[int, ...], count: int) -> list[Index]:
@@ -331,61 +350,3 @@ def used_by(case: Case, source: int, position: Index) -> np.ndarray:
         for use in case.operator.uses(case.call, Ref(source, (0, channel, *position))):
             expected[use.output[2:]] = True
     return expected
-
-
-def unpadded(case: Case) -> Case:
-    """The same windows over an input that has the zeros of the padding in it."""
-    if case.operator.only_moves or not hasattr(case.operator, "padding"):
-        return case
-    if isinstance(case.operator, TransposedConv):
-        return case  # where padding cuts the output there is none in the input
-    (x,) = case.specs
-    axes = case.operator.field(x)
-    sides = [(w.before, w.overhang(n)) for w, n in zip(axes, x.spatial, strict=True)]
-    values = np.pad(case.call.x, [(0, 0), (0, 0), *sides])
-    rounded = {"ceil": False} if hasattr(case.operator, "ceil") else {}
-    operator = dataclasses.replace(case.operator, padding="valid", **rounded)
-    assert operator.cost(Spec(values.shape[1:])) == case.operator.cost(x)
-    call = Call((values,), case.call.weights)
-    call = call.with_output(operator.forward(call))
-    return Case(operator, (Spec(values.shape[1:]),), call, case.error)
-
-
-def listed(case: Case) -> tuple[int, int]:
-    """Multiply-adds and connections of one picture, listed one by one.
-
-    A sum's products are its terms: those with two factors are multiplied and added, all are
-    connections. Where a single term stands for a window, or names a winner only, those cells are
-    connected that can move the output.
-    """
-    products = connections = 0
-    for index in np.ndindex(1, *case.call.y.shape[1:]):
-        terms = case.operator.terms(case.call, index)
-        # A coefficient that a whole map shares multiplies a sum: that is no product to add up.
-        kernels = case.call.weights.get("weight", np.empty(0)).ndim > 1
-        weighted = [
-            term
-            for term in terms
-            if (kernels and {0, "weight"} <= sources(term)) or {0, 1} <= sources(term)
-        ]
-        products += len(weighted)
-        alone = len(terms) == 1 and not case.call.weights
-        connections += rivals(case, index) if alone else len(terms)
-    return products, connections
-
-
-def sources(term: object) -> set[int | str]:
-    return {ref.source for factor in term.factors for ref in factor.refs}
-
-
-def rivals(case: Case, index: Index) -> int:
-    """How many cells, made large or small one at a time, change one output."""
-    picture = case.call.x[index[0]]
-    cells = np.arange(picture.size)
-    moved = np.zeros(len(cells), dtype=bool)
-    for extreme in (1e3, -1e3):
-        x = np.repeat(picture[None], len(cells), axis=0)
-        x[(cells, *np.unravel_index(cells, picture.shape))] = extreme
-        y = case.operator.forward(case.changed(0, x))[(slice(None), *index[1:])]
-        moved |= y != case.call.y[index]
-    return int(moved.sum())

@@ -238,6 +238,10 @@ class Graph(Displayed):
         """The weights that `node` computes with, by name."""
         return node.operator.weights(*self.input_specs(node))
 
+    def inner(self, node: Node) -> Mapping[str, Spec]:
+        """The inner values of `node`, by name."""
+        return node.operator.inner(*self.input_specs(node))
+
     def own_weights(self, node: Node) -> Mapping[str, Weight]:
         """Those of them that it keeps itself: all but the ones it shares."""
         found = self.weights(node)

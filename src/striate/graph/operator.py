@@ -10,6 +10,12 @@ Two ways of saying the same thing are asked of every operator, and a test holds 
 * one number: `terms` (the products that sum to one output) and `uses` (where one input or
   weight goes, each with its local derivative, so that its gradient is the sum of
   error x local derivative).
+
+Some operators compute numbers on the way that a person may ask about: the gates of each step, the
+attention that each key gets. Such `inner` values have a name, axes, a value and a gradient of their
+own, and stand in terms and uses as inputs and outputs do: a weight goes into a gate, the gate into
+the output. An operator that has some says so in `inner`, computes them in `inner_values` and their
+gradients in `backward`, and explains them by `inner_terms` and `uses`; `Call.inner` holds them.
 """
 
 from __future__ import annotations
@@ -91,8 +97,9 @@ class Ref:
     """One number of an operator's surroundings.
 
     Args:
-        source: k for the k-th input, `OUTPUT` for the own output, or the name of a weight.
-        index: position in that array; activations carry the batch axis first.
+        source: k for the k-th input, `OUTPUT` for the own output, or the name of a weight or of an
+            inner value.
+        index: position in that array; activations and inner values carry the batch axis first.
     """
 
     source: int | str
@@ -128,15 +135,22 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """One output that an input or weight goes into, with its local derivative.
+    """One output, or inner value, that a number goes into, with its local derivative.
 
     Args:
         output: index into the output, batch axis first.
         derivative: factors whose product is d output / d reference.
+        inner: the name of the inner value that `output` is an index into, where it is one.
     """
 
     output: Index
     derivative: tuple[Factor, ...]
+    inner: str = ""
+
+    @property
+    def goal(self) -> Ref:
+        """The number that it goes into."""
+        return Ref(self.inner or OUTPUT, self.output)
 
     @property
     def value(self) -> float:
@@ -155,6 +169,7 @@ class Call:
         noise: what `Operator.draw` returned, for operators that are `is_random`, when training.
         target: what a loss compares with: class indices (N,) or an array shaped as its input.
         output: what `forward` returned; there for `backward`, `terms` and `uses`.
+        inner: what `Operator.inner_values` returned.
         given: the specs of the inputs, where their axes have other names than usual.
         pictures: the length of the batch, for operators without inputs.
     """
@@ -167,6 +182,7 @@ class Call:
     output: Array | None = None
     given: tuple[Spec, ...] = ()
     pictures: int = 1
+    inner: Mapping[str, Array] = field(default_factory=dict)
 
     @property
     def specs(self) -> tuple[Spec, ...]:
@@ -192,10 +208,12 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Gradients:
-    """What `backward` returns: one gradient an input, and one a trainable weight, by name."""
+    """What `backward` returns: a gradient per input, and per trainable weight and inner value, by
+    name."""
 
     inputs: tuple[Array, ...]
     weights: Mapping[str, Array] = field(default_factory=dict)
+    inner: Mapping[str, Array] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -265,6 +283,10 @@ class Operator(ABC):
         """Names and shapes of the weights."""
         return {}
 
+    def inner(self, *inputs: Spec) -> Mapping[str, Spec]:
+        """Names and specs of its inner values; no name is also that of a weight."""
+        return {}
+
     @abstractmethod
     def cost(self, *inputs: Spec) -> Cost:
         """The work for one picture."""
@@ -289,6 +311,10 @@ class Operator(ABC):
         """The operator that stands in for it once training is over."""
         return self
 
+    def inner_values(self, call: Call) -> Mapping[str, Array]:
+        """The inner values by name, batch axis first. They are computed before `forward`."""
+        return {}
+
     @abstractmethod
     def forward(self, call: Call) -> Array:
         """The output, in the float type of the input."""
@@ -301,9 +327,16 @@ class Operator(ABC):
     def terms(self, call: Call, index: Index) -> list[Term]:
         """The products that sum to one output. Taps on zero padding are left out."""
 
+    def inner_terms(self, call: Call, ref: Ref) -> list[Term]:
+        """The products that sum to one inner value."""
+        raise NotImplementedError(f"{type(self).__name__} has no inner values")
+
     @abstractmethod
     def uses(self, call: Call, ref: Ref) -> list[Use]:
-        """The outputs that an input or weight goes into. Zero derivatives may be left out."""
+        """The outputs and inner values that an input, a weight or an inner value goes into.
+
+        Zero derivatives may be left out.
+        """
 
     def update(self, call: Call) -> Mapping[str, Array]:
         """New values of the statistics after a training call."""
@@ -312,6 +345,10 @@ class Operator(ABC):
     @abstractmethod
     def formula(self, index: Index, *inputs: Spec) -> str:
         """How one output (index without batch) is computed, with {0}, {1} for the inputs."""
+
+    def inner_formula(self, ref: Ref, *inputs: Spec) -> str:
+        """How one inner value (index without batch) is computed, as `formula`."""
+        raise NotImplementedError(f"{type(self).__name__} has no inner values")
 
     @abstractmethod
     def gradient_formula(self, ref: Ref, *inputs: Spec) -> str:

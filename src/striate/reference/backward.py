@@ -37,6 +37,8 @@ class Backward:
         """The gradient by every node's output, shaped as the output."""
         self.weights: dict[str, dict[str, Array]] = {}
         """The gradient by every weight that is trained: node -> weight name -> array."""
+        self.inner: dict[str, Mapping[str, Array]] = {}
+        """The gradient by every inner value: node -> name -> array."""
         self._parts: dict[str, Gradients] = {}
         self._seeds = _seeds(trace, error)
 
@@ -70,7 +72,7 @@ class Backward:
     def _differentiate(self, name: str) -> None:
         node, call = self.trace.graph[name], self.trace.calls[name]
         found = node.operator.backward(call, self.nodes[name])
-        self._parts[name] = found
+        self._parts[name], self.inner[name] = found, found.inner
         for key, gradient in found.weights.items():
             kept = self.weights.setdefault(self.trace.graph.keeper(node, key), {})
             kept[key] = kept[key] + gradient if key in kept else gradient

@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
-from striate.graph import OUTPUT, Graph, Index, Node, Ref
+from striate.graph import OUTPUT, Call, Graph, Index, Node, Operator, Ref, Term
 from striate.graph import Factor as Local
+from striate.ops.arrays import Array
 from striate.reference.backward import Backward
 from striate.reference.run import Trace
 
@@ -25,13 +26,15 @@ _CONSTANT = re.compile(r"(-?\d+(?:\.\d+)?(?:e-?\d+)?)(?:/(\d+(?:\.\d+)?))?( \(.*
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """The address of one number: of a node's output, of a weight, or of a gradient of either.
+    """The address of one number: of a node's output, of one of its weights or inner values, or of
+    the gradient of such a number.
 
     Args:
         node: the node's name.
         index: position, without the batch axis.
         weight: the weight's name, or nothing for the node's output.
         gradient: whether the gradient is meant.
+        inner: the name of the inner value, where it is one.
 
     >>> str(Number("conv1", (3, 0, 2), "weight", gradient=True))
     'conv1.weight[3,0,2].grad'
@@ -41,11 +44,12 @@ class Number:
     index: Index
     weight: str = ""
     gradient: bool = False
+    inner: str = ""
 
     def __str__(self) -> str:
         place = f"[{','.join(map(str, self.index))}]" if self.index else ""
-        weight = f".{self.weight}" if self.weight else ""
-        return f"{self.node}{weight}{place}{'.grad' if self.gradient else ''}"
+        part = self.weight or self.inner
+        return f"{self.node}{f'.{part}' if part else ''}{place}{'.grad' if self.gradient else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,21 @@ class Product:
         return prod(factor.value for factor in self.factors)
 
 
+def array_of(trace: Trace, number: Number, backward: Backward | None = None) -> Array:
+    """The array that a number stands in, for the first picture; it must have been evaluated.
+
+    Args:
+        backward: the gradients, needed for a gradient.
+    """
+    if number.weight:
+        weights = trace.weights if backward is None else backward.weights
+        return weights[number.node][number.weight]
+    if number.inner:
+        inner = trace.calls[number.node].inner if backward is None else backward.inner[number.node]
+        return inner[number.inner][0]
+    return (trace.values if backward is None else backward.nodes)[number.node][0]
+
+
 def behind(
     trace: Trace, number: Number, backward: Backward | None = None, *, picture: int = 0
 ) -> list[Product]:
@@ -96,12 +115,18 @@ def behind(
 def _behind_value(trace: Trace, number: Number, picture: int) -> list[Product]:
     trace.reach([number.node])
     node, call = trace.graph[number.node], trace.calls[number.node]
-    output = (picture, *number.index)
-    terms = node.operator.terms(call, output)
-    graph = trace.graph
+    goal = Ref(number.inner or OUTPUT, (picture, *number.index))
     return [
-        Product(tuple(named(graph, node, each, output) for each in term.factors)) for term in terms
+        Product(tuple(named(trace.graph, node, each, goal) for each in term.factors))
+        for term in terms_of(node.operator, call, goal)
     ]
+
+
+def terms_of(operator: Operator, call: Call, goal: Ref) -> list[Term]:
+    """The products that sum to an output or an inner value."""
+    if isinstance(goal.source, str):
+        return operator.inner_terms(call, goal)
+    return operator.terms(call, goal.index)
 
 
 def _behind_gradient(backward: Backward, number: Number, picture: int) -> Iterator[Product]:
@@ -111,6 +136,11 @@ def _behind_gradient(backward: Backward, number: Number, picture: int) -> Iterat
         for name in trace.graph.users(number.node, number.weight):
             if name in trace.values:
                 yield from _uses(backward, trace.graph[name], Ref(number.weight, number.index))
+        return
+    if number.inner:
+        backward.reach([number.node])
+        place = Ref(number.inner, (picture, *number.index))
+        yield from _uses(backward, trace.graph[number.node], place)
         return
     readers = [name for name in trace.graph.consumers[number.node] if name in trace.values]
     backward.reach(readers)
@@ -122,20 +152,19 @@ def _behind_gradient(backward: Backward, number: Number, picture: int) -> Iterat
 
 
 def _uses(backward: Backward, node: Node, ref: Ref) -> Iterator[Product]:
-    error, graph = backward.nodes[node.name], backward.trace.graph
+    graph, inner = backward.trace.graph, backward.inner.get(node.name, {})
     for use in node.operator.uses(backward.trace.calls[node.name], ref):
-        what = str(Number(node.name, use.output[1:], gradient=True))
+        error = inner[use.inner] if use.inner else backward.nodes[node.name]
+        what = str(Number(node.name, use.output[1:], gradient=True, inner=use.inner))
         arriving = NamedFactor(what, error[use.output].item(), (what,))
-        yield Product(
-            (arriving, *(named(graph, node, each, use.output) for each in use.derivative))
-        )
+        yield Product((arriving, *(named(graph, node, each, use.goal) for each in use.derivative)))
 
 
-def named(graph: Graph, node: Node, factor: Local, output: Index) -> NamedFactor:
+def named(graph: Graph, node: Node, factor: Local, goal: Ref) -> NamedFactor:
     """An operator's factor with the names of the graph in it.
 
     What names no number of the network, though it is no constant either, gets the name of the
-    output that it stands in.
+    output or inner value that it stands in.
     """
     refs = tuple(_name(graph, node, ref) for ref in factor.refs)
     what = factor.label
@@ -144,7 +173,7 @@ def named(graph: Graph, node: Node, factor: Local, output: Index) -> NamedFactor
     if refs and what == factor.label:
         what = f"{what} of {refs[0]}"
     elif not refs and constant(what) is None:
-        what = f"{what} in {Number(node.name, output[1:])}"
+        what = f"{what} in {_name(graph, node, goal)}"
     return NamedFactor(what, float(factor.value), refs)
 
 
@@ -165,5 +194,7 @@ def _name(graph: Graph, node: Node, ref: Ref) -> str:
     if ref.source == OUTPUT:
         return str(Number(node.name, ref.index[1:]))
     if isinstance(ref.source, str):
+        if ref.source in graph.inner(node):
+            return str(Number(node.name, ref.index[1:], inner=ref.source))
         return str(Number(graph.keeper(node, ref.source), ref.index, ref.source))
     return str(Number(node.inputs[ref.source], ref.index[1:]))

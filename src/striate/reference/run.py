@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -130,6 +131,7 @@ class Trace:
             given=self.graph.input_specs(node),
             pictures=len(next(iter(self._inputs.values()))),
         )
+        call = replace(call, inner=operator.inner_values(call))
         self.calls[node.name] = call = call.with_output(operator.forward(call))
         self.values[node.name] = call.y
 

@@ -26,11 +26,11 @@ from striate.analysis.why.question import Reader, forms
 from striate.analysis.why.sight import foreign_note, padding_note, seen
 from striate.analysis.why.stored import Stored
 from striate.errors import ExplanationError
-from striate.graph import Call, Graph, Node, Ref
+from striate.graph import Graph, Node, Ref
 from striate.memory import check
 from striate.passes.attach_loss import loss_of
 from striate.reference import Backward, NamedFactor, Number, Product, behind, prepared
-from striate.reference.products import constant
+from striate.reference.products import array_of, constant
 
 Array = NDArray[Any]
 
@@ -131,13 +131,14 @@ class Inquiry:
         if node.operator.is_loss:
             self._need_target()
         trace = self._trace.reach([node.name])
+        whole = array_of(trace, number)
         return Explanation(
             what=str(number),
             formula=self._formula(number),
             terms=tuple(behind(trace, number)),
-            reference=trace.values[node.name][(0, *number.index)].item(),
+            reference=whole[number.index].item(),
             stored=self._stored.number(number),
-            scale=_root_mean_square(trace.values[node.name]),
+            scale=_root_mean_square(whole),
             target=self._target_name if node.operator.is_loss else "",
             sees=seen(self._graph, trace, number),
             notes=(
@@ -151,7 +152,7 @@ class Inquiry:
     def _of_input(self, number: Number) -> Explanation:
         trace = self._trace.reach([number.node])
         pixels, preprocessing = self._picture.pixels, self._network.preprocessing
-        value = trace.values[number.node][(0, *number.index)].item()
+        value = array_of(trace, number)[number.index].item()
         if pixels is None or preprocessing is None:
             formula = "given"
             terms = [Product((NamedFactor(str(number), value),))]
@@ -167,7 +168,7 @@ class Inquiry:
         )
 
     def _of_weight(self, number: Number) -> Explanation:
-        value = self._trace.weights[number.node][number.weight][number.index].item()
+        value = array_of(self._trace, number)[number.index].item()
         trained = self._graph.weights(self._graph[number.node])[number.weight].trainable
         return Explanation(
             what=str(number),
@@ -190,8 +191,7 @@ class Inquiry:
         if self._graph[number.node].operator.is_loss:
             terms = [Product((NamedFactor("1", 1.0),))]
         backward.reach([number.node])
-        arrays = backward.weights[number.node] if number.weight else backward.nodes
-        whole = arrays[number.weight] if number.weight else arrays[number.node][0]
+        whole = array_of(self._trace, number, backward)
         return Explanation(
             what=str(number),
             formula=self._gradient_formula(number),
@@ -246,18 +246,15 @@ class Inquiry:
         number = self._reader.number(what)
         if number is None:
             raise ExplanationError(f"{what!r} names no number", remedy=forms(self._graph))
-        if number.weight:
-            return float(self._trace.weights[number.node][number.weight][number.index])
-        return float(self._trace.values[number.node][(0, *number.index)])
+        return float(array_of(self._trace, number)[number.index])
 
     def _found(self, text: str) -> Found | None:
         """Where a function stands among the products of the network."""
         for number in self._reader.inside(text):
             if number.gradient:
                 continue
-            graph, weight = self._graph, number.weight
-            users = graph.users(number.node, weight) if weight else graph.consumers[number.node]
-            for name in dict.fromkeys((*users, number.node)):
+            graph = self._graph
+            for name in dict.fromkeys((*self._read_by(number), number.node)):
                 if self._graph[name].operator.is_loss:
                     self._need_target()
                 self._trace.reach([name])
@@ -269,28 +266,27 @@ class Inquiry:
     def _stored_factor(self, found: Found) -> float | None:
         """What the same formula makes of PyTorch's numbers."""
         node = self._graph[found.node]
-        weights = self._graph.arrays(node, self._network.weights)
-        call = Call(
-            tuple(self._stored.value(name) for name in node.inputs),
-            {name: array.astype(np.float32) for name, array in weights.items()},
-            target=self._trace.target if node.operator.is_loss else None,
-            output=self._stored.value(node.name),
-        )
+        call = self._stored.called(node)
         again = find(self._graph, node, call, found.number, found.factor.what)
         return None if again is None else again.factor.value
 
     def _formula(self, number: Number) -> str:
         node = self._graph[number.node]
         specs, target = self._graph.input_specs(node), self._trace.target
-        text = node.operator.formula(number.index, *specs)
+        operator, place = node.operator, Ref(number.inner, number.index)
+        text = (
+            operator.inner_formula(place, *specs)
+            if place.source
+            else operator.formula(place.index, *specs)
+        )
         if node.operator.is_loss and target is not None and target.ndim > 1:
             text = loss_of(self._graph, self._network.scores).wanted_formula(*specs)
-        names = "|".join(map(re.escape, self._graph.weights(node)))
-        if names:
+        inner = self._graph.inner(node)
+        keepers = {each: self._graph.keeper(node, each) for each in self._graph.weights(node)}
+        keepers |= dict.fromkeys(inner, node.name)
+        if names := "|".join(map(re.escape, keepers)):
             text = re.sub(
-                rf"(?<![\w.])({names})\[",
-                lambda found: f"{self._graph.keeper(node, found[1])}.{found[1]}[",
-                text,
+                rf"(?<![\w.])({names})\[", lambda found: f"{keepers[found[1]]}.{found[1]}[", text
             )
         if node.operator.is_loss and target is not None and target.ndim == 1:
             text = text.replace("[target]", f"[{int(target[0])}]")
@@ -308,15 +304,20 @@ class Inquiry:
 
     def _readers(self, number: Number) -> Iterator[tuple[Node, Ref]]:
         """The nodes that a number goes into, on the way to the loss."""
-        if number.weight:
-            for name in self._graph.users(number.node, number.weight):
-                yield self._graph[name], Ref(number.weight, number.index)
-            return
-        for name in self._graph.consumers[number.node]:
+        for name in self._read_by(number):
             reader = self._graph[name]
+            if part := number.weight or number.inner:
+                yield reader, Ref(part, number.index)
+                continue
             for slot, source in enumerate(reader.inputs):
                 if source == number.node and name in self._leading:
                     yield reader, Ref(slot, number.index)
+
+    def _read_by(self, number: Number) -> tuple[str, ...]:
+        """The names of the nodes that a number goes into."""
+        if number.weight:
+            return self._graph.users(number.node, number.weight)
+        return (number.node,) if number.inner else self._graph.consumers[number.node]
 
     @cached_property
     def _leading(self) -> frozenset[str]:

@@ -52,9 +52,10 @@ class Reader:
         match = _REFERENCE.fullmatch(text)
         if match is None:
             return None
-        node, weight = self._place(normal_name(match["name"]))
-        known = self.graph.weights(self.graph[node]).get(weight)
-        spec = Spec(known.shape) if known else self.graph.specs[node]
+        node, part = self._place(normal_name(match["name"]))
+        known = self.graph.weights(self.graph[node]).get(part)
+        inner = self.graph.inner(self.graph[node]).get(part)
+        spec = Spec(known.shape) if known else inner or self.graph.specs[node]
         gradient = bool(match["gradient"])
         index = self._index(match["name"], node, spec, match["index"], known)
         if gradient and known and not known.trainable:
@@ -62,7 +63,8 @@ class Reader:
                 f"{match['name']} is counted, not learned: it has no gradient",
                 remedy=f"Ask for {match['name']} itself.",
             )
-        return Number(node, index, weight, gradient)
+        weight = part if known else ""
+        return Number(node, index, weight, gradient, inner=part if inner else "")
 
     def inside(self, what: str) -> list[Number]:
         """The numbers that a function such as relu(conv1[0,2,3]) refers to."""
@@ -77,27 +79,33 @@ class Reader:
         return found
 
     def _place(self, name: str) -> tuple[str, str]:
-        """Node and weight of a dotted name; nodes may have dots in their names too."""
+        """Node and weight, or inner value, of a dotted name; nodes may have dots in theirs too."""
         if name in self.graph:
             return name, ""
         if name in self.aliases:
             return self.aliases[name], ""
-        node, _, weight = name.rpartition(".")
-        if node in self.graph and weight in self.graph.weights(self.graph[node]):
-            return self.graph.keeper(self.graph[node], weight), weight
+        node, _, part = name.rpartition(".")
+        if node in self.graph and part in self.graph.weights(self.graph[node]):
+            return self.graph.keeper(self.graph[node], part), part
         if node in self.graph:
-            weights = list(self.graph.weights(self.graph[node]))
-            near = did_you_mean(weight, weights) or (
-                f"It has {' and '.join(weights)}." if weights else "It has no weights."
+            if part in (inner := self.graph.inner(self.graph[node])):
+                return node, part
+            parts = [*self.graph.weights(self.graph[node]), *inner]
+            near = did_you_mean(part, parts) or (
+                f"It has {' and '.join(parts)}." if parts else "It has no weights."
             )
-            raise ExplanationError(f"{node} has no {weight}", remedy=near)
+            raise ExplanationError(f"{node} has no {part}", remedy=near)
         if name == PROBABILITY:
             raise ExplanationError(
                 "the network does not end in one score a class, so it has no probabilities",
                 remedy=f"Ask for {self.graph.scores.name}.",
             )
         known = [each.name for each in self.graph]
-        weights = [f"{each}.{w}" for each in known for w in self.graph.weights(self.graph[each])]
+        weights = [
+            f"{node.name}.{part}"
+            for node in self.graph
+            for part in (*self.graph.weights(node), *self.graph.inner(node))
+        ]
         shown = ", ".join(known[:12]) + (" …" if len(known) > 12 else "")
         raise ExplanationError(
             f"nothing is called {name}",

@@ -12,6 +12,8 @@ from striate.reference import Number, Trace
 
 def seen(graph: Graph, trace: Trace, number: Number) -> tuple[Seen, ...]:
     """The positions of the input that a value can depend on; empty where that is not known."""
+    if number.inner:
+        return ()
     fields = receptive_fields(graph)
     node, index = graph[number.node], number.index
     while not all(span.even for span in fields[node.name].spans):
@@ -60,6 +62,8 @@ def foreign_note(graph: Graph, number: Number) -> tuple[str, ...]:
 def padding_note(graph: Graph, number: Number) -> tuple[str, ...]:
     """How many taps of the unit's window lie outside its input, when any do."""
     node = graph[number.node]
+    if number.inner:
+        return ()
     field = node.operator.field(*graph.input_specs(node))
     if not isinstance(field, tuple):
         return ()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from striate.graph import Graph, Node
+from striate.graph import Call, Graph, Node
 from striate.ops.arrays import Weights
 from striate.reference import Number
 
@@ -33,6 +34,8 @@ class Stored:
 
     def number(self, number: Number) -> float:
         """One number; for losses and gradients `target` must be set."""
+        if number.inner:
+            return float(self._inner(number)[(0, *number.index)])
         if number.gradient and number.weight:
             gradients = self._evaluation.weight_gradients[number.node]
             return float(gradients[number.weight][number.index])
@@ -48,6 +51,27 @@ class Stored:
             node = self._graph[name]
             self._values[name] = self._loss(node) if node.operator.is_loss else self._run(name)
         return self._values[name]
+
+    def called(self, node: Node) -> Call:
+        """What an operator is called with, and answers, in PyTorch's numbers."""
+        weights = self._graph.arrays(node, self._weights)
+        call = Call(
+            tuple(self.value(name) for name in node.inputs),
+            {name: array.astype(np.float32) for name, array in weights.items()},
+            target=self.target if node.operator.is_loss else None,
+            output=self.value(node.name),
+            given=self._graph.input_specs(node),
+        )
+        return replace(call, inner=node.operator.inner_values(call))
+
+    def _inner(self, number: Number) -> Array:
+        """An inner value, which PyTorch keeps to itself: what the formulas make of its numbers."""
+        node = self._graph[number.node]
+        call = self.called(node)
+        if not number.gradient:
+            return call.inner[number.inner]
+        error = self._evaluation.gradients[node.name]
+        return node.operator.backward(call, error).inner[number.inner]
 
     def _run(self, name: str) -> Array:
         from striate.pytorch.evaluate import last_value
