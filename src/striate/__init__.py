@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from striate.analysis.why.explanation import Explanation
     from striate.analysis.why.inquiry import why
     from striate.errors import StriateError
+    from striate.exchange.fitting import fit_weights
     from striate.exchange.onnx import read_onnx
     from striate.graph import Graph
     from striate.model import Model
@@ -39,6 +40,7 @@ _HOMES = {
     "StriateError": "striate.errors",
     "capture": "striate.pytorch.capture",
     "evaluate": "striate.training",
+    "fit_weights": "striate.exchange.fitting",
     "parse": "striate.notation",
     "read_onnx": "striate.exchange.onnx",
     "resume": "striate.training",
@@ -58,6 +60,7 @@ __all__ = [
     "StriateError",
     "capture",
     "evaluate",
+    "fit_weights",
     "parse",
     "read_onnx",
     "resume",

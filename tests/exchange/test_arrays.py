@@ -66,7 +66,7 @@ def _changed(**changes: object) -> dict[str, object]:
         (b"[" * 100_000, "nests too deep"),
         (b'{"x": 1, "x": 1}', "'x' is given twice"),
         ({"x": 3}, "is 3, not a table of fields"),
-        (_changed(dtype="BF16"), "dtype in the entry of 'x' is 'BF16'"),
+        (_changed(dtype="F8_E5M2"), "dtype in the entry of 'x' is 'F8_E5M2'"),
         (_changed(dtype=["F32"]), "dtype in the entry"),
         (_changed(shape="2"), "shape in the entry"),
         (_changed(shape=[True, 2]), "shape in the entry"),

@@ -33,7 +33,7 @@ MOST_HEADER = 16 << 20
 
 _DTYPES = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1",
-    "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1", "BOOL": "?",
+    "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1", "BOOL": "?", "BF16": "<u2",
 }  # fmt: skip
 
 
@@ -99,7 +99,8 @@ def _views(header: Mapping[str, object], body: memoryview) -> dict[str, Array]:
         if end - begin != count * dtype.itemsize or end > len(body):
             raise ValueError(f"{key[:80]!r} claims bytes {begin:,} to {end:,} of {len(body):,}.")
         places.append((begin, end))
-        found[key] = np.frombuffer(body[begin:end], dtype).reshape(entry["shape"])
+        numbers = np.frombuffer(body[begin:end], dtype).reshape(entry["shape"])
+        found[key] = _widened(numbers) if entry["dtype"] == "BF16" else numbers
     at = 0
     for begin, end in sorted(places):
         if begin != at:
@@ -108,6 +109,12 @@ def _views(header: Mapping[str, object], body: memoryview) -> dict[str, Array]:
     if at != len(body):
         raise ValueError(f"{len(body) - at:,} bytes follow the last array.")
     return found
+
+
+def _widened(numbers: Array) -> Array:
+    """bfloat16 as float32, of which it is the upper half."""
+    whole: Array = (numbers.astype("<u4") << 16).view("<f4")
+    return whole
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Array], metadata: Mapping[str, Any]) -> None:
