@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from striate.errors import (
+    IdleSettingError,
     ModelFileError,
     NotationError,
     StriateError,
@@ -19,7 +21,8 @@ from striate.errors import (
 )
 from striate.files import read_text
 from striate.graph import Graph
-from striate.graph.imported import Imported
+from striate.graph.imported import Explainable, Imported
+from striate.graph.spec import read_input
 from striate.networks import NETWORKS
 from striate.networks import network as network_called
 from striate.notation import parse
@@ -33,7 +36,12 @@ if TYPE_CHECKING:
 
 HELP = (
     "A network in the notation, a name (striate networks lists them), a .net file, a model file "
-    "(.safetensors), a run folder, or an ONNX file."
+    "(.safetensors), a run folder, an ONNX file, or package.module:name, a PyTorch module or what "
+    "makes one, with --input."
+)
+INPUT_HELP = (
+    "What enters a module of package.module:name (or an ONNX file that leaves it open), without "
+    "the batch: 3x224x224. Several inputs: once for each, in order or as name=3x224x224."
 )
 FILE_HELP = "A model file (.safetensors) or a run folder."
 DATA_HELP = (
@@ -45,8 +53,8 @@ PICTURE_HELP = (
     "numbers: a .csv or .txt file of rows, or nested lists in a .yaml file."
 )
 
-NetworkLike: TypeAlias = "Graph | Model | Imported | Path | str"
-"""A graph, a model or what was imported; or the text, name, file or run folder of one."""
+NetworkLike: TypeAlias = "Graph | Explainable | Path | str"
+"""A graph, or a network with weights; or the text, name, file or run folder of one."""
 
 
 @dataclass(frozen=True)
@@ -101,14 +109,17 @@ def graph_of(network: NetworkLike) -> Graph:
     return subject if isinstance(subject, Graph) else subject.graph
 
 
-def subject_of(network: NetworkLike) -> Graph | Model | Imported:
+def subject_of(network: NetworkLike) -> Graph | Explainable:
     """The graph that `network` names, or the model when it is a file with weights."""
+    if isinstance(network, Graph | Explainable):
+        return network
     if not isinstance(network, Path | str):
-        known = isinstance(network, Graph | Imported) or _is_model(network)
-        return network if known else parse(network)  # type: ignore[arg-type]  # it says so
+        return parse(network)  # it says what is wrong
     word = str(network)
     if _looks_like_notation(word):
         return parse(word)
+    if CODE.fullmatch(word):
+        return named(word)  # type: ignore[return-value]  # it says what is missing
     if word.endswith(".net"):
         return parse(_read(Path(word)))
     if word.endswith(".safetensors") or Path(word).is_dir():
@@ -121,19 +132,50 @@ def subject_of(network: NetworkLike) -> Graph | Model | Imported:
     return parse(network_called(word).notation)
 
 
-def _imported(file: str) -> Imported:
+CODE = re.compile(r"[^\W\d][\w./]*:[^\W\d][\w.]*")
+"""A place in Python code: package.module:name. A slash is a mistake that its reader explains."""
+
+
+def named(network: str, inputs: Sequence[str] = ()) -> Explainable | str:
+    """The module of a place in code, captured; an ONNX file of that size; or the word itself.
+
+    Args:
+        inputs: what enters, the batch not counted: 3x224x224, or name=3x224x224.
+
+    Raises:
+        SettingError: an input is not written so, or the network says itself what enters.
+        UnknownNameError, CaptureError: there is no such module, or it is no network.
+    """
+    shapes = [read_input(each) for each in inputs]
+    if CODE.fullmatch(network):
+        from striate.pytorch.named import captured
+
+        return captured(network, shapes)
+    if not shapes:
+        return network
+    if network.endswith(".onnx") and len(shapes) == 1 and not shapes[0][0]:
+        return _imported(network, shapes[0][1])
+    raise IdleSettingError(
+        f"--input does nothing here: {network[:60]} says itself what enters",
+        setting="input",
+        remedy="It is for package.module:name, and once, without a name, for an ONNX file.",
+    )
+
+
+def _imported(file: str, size: tuple[int, ...] | None = None) -> Imported:
     from striate.exchange.onnx import read_onnx
 
-    return read_onnx(file)
+    return read_onnx(file, size=size)
 
 
-def _is_model(network: object) -> bool:
+def is_model(network: object) -> bool:
+    """Whether it is a `Model`, rather than a network that came from elsewhere."""
     from striate.model import Model
 
     return isinstance(network, Model)
 
 
-def checkable_of(network: NetworkLike) -> Graph | Model | Imported:
+def checkable_of(network: NetworkLike) -> Graph | Explainable:
     """As `subject_of`, but a large network of the catalog in its form for smaller pictures."""
     known = NETWORKS.get(name_of(network)) if isinstance(network, str) else None
     return parse(known.small) if known is not None and known.small else subject_of(network)
@@ -142,6 +184,8 @@ def checkable_of(network: NetworkLike) -> Graph | Model | Imported:
 def name_of(network: Path | str) -> str:
     """A short name for a run folder."""
     word = str(network)
+    if CODE.fullmatch(word):
+        return word.rpartition(":")[2].rpartition(".")[2].lower()
     name = word.lower().replace("-", "_")
     if name in NETWORKS:
         return name
@@ -160,6 +204,8 @@ def model_of(model: Model | Path | str) -> Model:
     if isinstance(model, Model):
         return model
     word = str(model)
+    if isinstance(model, Explainable) or CODE.fullmatch(word):
+        raise ModelFileError("a network in code is no trained model", remedy=FILE_HELP)
     is_named = name_of(word) in NETWORKS and not Path(word).exists()
     if is_named or _looks_like_notation(word) or word.endswith(".net"):
         what = f"{word} is a network of the catalog," if is_named else "this is a network"
@@ -212,7 +258,7 @@ def kind_of(file: str) -> str:
     return next((kind for endings, kind in kinds.items() if name.endswith(endings)), "")
 
 
-_SCALED = "the file does not say how pictures become its input: they are scaled to 0..1"
+_SCALED = "the network does not say how pictures become its input: they are scaled to 0..1"
 
 
 def explainable_of(
@@ -234,9 +280,9 @@ def explainable_of(
             raise WeightsError(
                 f"{called} has its own weights", remedy="Leave out seed and weights."
             )
-        if isinstance(subject, Imported):
-            return Weighted(subject.graph, subject.weights, _SCALED, subject.classes)
-        return subject
+        if isinstance(subject, Weighted) or is_model(subject):
+            return subject  # type: ignore[return-value]  # one of the two
+        return Weighted(subject.graph, subject.weights, _SCALED, tuple(subject.classes))
     from striate.exchange.written import check_complete, read_weights
     from striate.initialize import initialize
 

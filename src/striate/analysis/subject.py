@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from PIL import Image
@@ -16,6 +16,7 @@ from striate.data.given import Given, input_of, read
 from striate.display import shape_text
 from striate.errors import ExplanationError, StriateError, UnknownNameError, did_you_mean
 from striate.graph import Auxiliary, Graph, Node
+from striate.graph.imported import Explainable
 from striate.lookup import NetworkLike, Weighted, explainable_of, graph_of
 from striate.model import Model
 from striate.ops import CTC, Softmax
@@ -26,21 +27,7 @@ if TYPE_CHECKING:
     from striate.data.preprocess import Preprocessing
 
 
-@runtime_checkable
-class Explainable(Protocol):
-    """A model: `striate.Model` is one."""
-
-    @property
-    def graph(self) -> Graph: ...
-    @property
-    def weights(self) -> Mapping[str, Any]: ...
-    @property
-    def classes(self) -> Sequence[str]: ...
-    @property
-    def preprocessing(self) -> Preprocessing | None: ...
-
-
-Subject: TypeAlias = "Explainable | tuple[NetworkLike, Mapping[str, Any]] | NetworkLike"
+Subject: TypeAlias = "tuple[NetworkLike, Mapping[str, Any]] | NetworkLike"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from striate.analysis.memory import memory
 from striate.analysis.receptive_field import ReceptiveField, receptive_fields
-from striate.analysis.subject import Explainable
 from striate.analysis.training_memory import BATCH, TrainingMemory, training_memory
 from striate.display import Block, Column, Displayed, Grid, Line, count, shape_text
 from striate.graph import Graph, Node, Spec
@@ -177,7 +176,7 @@ def _by_axis(numbers: list[int]) -> str:
     return shape_text(numbers[:1] if len(set(numbers)) == 1 else numbers, "")
 
 
-def table(network: Explainable | NetworkLike, *, batch: int = BATCH) -> Table:
+def table(network: NetworkLike, *, batch: int = BATCH) -> Table:
     """Shapes, parameters, connections, work, memory and receptive field of every layer.
 
     No weight is made and no number of the network is computed.
@@ -191,7 +190,7 @@ def table(network: Explainable | NetworkLike, *, batch: int = BATCH) -> Table:
         UnknownNameError, NotationError, ModelFileError: it stands for no network.
         SettingError: a batch has no pictures.
     """
-    graph = network.graph if isinstance(network, Explainable) else graph_of(network)
+    graph = graph_of(network)
     fields = receptive_fields(graph)
     used = memory(graph)
     rows = tuple(

@@ -19,16 +19,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from striate.analysis.subject import Explainable, nested
+from striate.analysis.subject import nested
 from striate.display import Block, Column, Displayed, Grid, Line
 from striate.errors import SettingError, ShapeError
 from striate.graph import Graph, Node, Weight
+from striate.graph.imported import Explainable
 from striate.graph.settings import shown
 from striate.lookup import NetworkLike, checkable_of
 from striate.memory import enough
@@ -167,7 +167,7 @@ class Verification(Displayed):
 
 
 def verify(
-    subject: Explainable | NetworkLike, *, seed: int = 0, batch: int = 3, bound: float = BOUND
+    subject: NetworkLike, *, seed: int = 0, batch: int = 3, bound: float = BOUND
 ) -> Verification:
     """Compare the reference formulas with PyTorch, node by node, in float64.
 
@@ -193,8 +193,7 @@ def verify(
         raise SettingError(f"a batch of {batch} hides mistakes", remedy="Take 2 or more.")
     if type(seed) is not int or seed < 0:
         raise SettingError(f"seed is {shown(seed)}", remedy="Give a whole number of 0 or more.")
-    if isinstance(subject, Graph | Path | str) or not isinstance(subject, Explainable):
-        subject = checkable_of(subject)
+    subject = checkable_of(subject)
     given = subject if isinstance(subject, Graph) else subject.graph
     with enough(given, batch, number=8, training=True):
         return _verified(subject, given, np.random.default_rng(seed), batch, bound)

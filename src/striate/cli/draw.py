@@ -13,7 +13,9 @@ import typer
 from striate import drawing
 from striate import lookup as networks
 from striate.cli import photographs, terminal
+from striate.cli.subjects import Inputs
 from striate.errors import IdleSettingError, SettingError
+from striate.lookup import NetworkLike, Weighted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -128,6 +130,7 @@ def run(
         typer.Option(help="A YAML file with the network's weights: node: {name: nested lists}."),
     ] = None,
     ink: Annotated[str, typer.Option(help=photographs.HELP)] = "keep",
+    inputs: Inputs = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print what was written where, as JSON.")
     ] = False,
@@ -152,9 +155,10 @@ def run(
     }
     asked = {name: value for name, value in given.items() if value not in (None, "")}
     _check(what.value, asked)
-    text = _text(subject, to, is_open, output) if to is not None else None
+    network = networks.named(subject, inputs or ())
+    text = _text(network, to, is_open, output) if to is not None else None
     if to is None:
-        _write(what.value, subject, asked, output)
+        _write(what.value, network, asked, output)
     if as_json:
         place = str(output) if output is not None else None
         terminal.print_json({"schema_version": 1, "kind": what.value, "file": place, "text": text})
@@ -164,7 +168,7 @@ def run(
         terminal.write(text or "", sys.stdout)
 
 
-def _write(kind: str, subject: str, asked: Asked, output: Path | None) -> None:
+def _write(kind: str, subject: NetworkLike, asked: Asked, output: Path | None) -> None:
     if output is None:
         raise SettingError("which file?", remedy=f"Name a new one: --out {kind}.png")
     drawing.suffix_of(networks.checked_output(output))
@@ -173,7 +177,7 @@ def _write(kind: str, subject: str, asked: Asked, output: Path | None) -> None:
     drawing.save(draw(network, **rest), output)
 
 
-def _with_picture(subject: str, asked: Asked) -> tuple[Model | networks.Weighted, Asked]:
+def _with_picture(subject: NetworkLike, asked: Asked) -> tuple[Model | Weighted, Asked]:
     """The network and its picture as they are read, after saying what differs from training."""
     rest = dict(asked)
     word, ink = rest.pop("picture"), rest.pop("ink", "keep")
@@ -183,7 +187,7 @@ def _with_picture(subject: str, asked: Asked) -> tuple[Model | networks.Weighted
     return network, rest | {"picture": given}
 
 
-def _text(subject: str, to: Language, is_open: bool | None, output: Path | None) -> str:
+def _text(subject: NetworkLike, to: Language, is_open: bool | None, output: Path | None) -> str:
     """A network in another language, written where a file is named."""
     from striate.drawing.flow import TEXTS
 

@@ -11,6 +11,7 @@ import typer
 
 from striate import lookup as networks
 from striate.cli import DONE, NO, terminal
+from striate.cli.subjects import Inputs
 from striate.errors import IdleSettingError
 from striate.graph import Graph
 
@@ -40,6 +41,7 @@ def run(
         bool,
         typer.Option("--raw", help="ONNX of the bare network: normalized numbers in, scores out."),
     ] = False,
+    inputs: Inputs = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print what was written where, as JSON.")
     ] = False,
@@ -54,13 +56,14 @@ def run(
 
     Example: striate export runs/lenet-digits-1 --to onnx --out lenet.onnx
     """
+    subject = networks.named(network, inputs or ())
     if to is Target.onnx:
-        raise typer.Exit(_onnx(network, output, raw, as_json))
+        raise typer.Exit(_onnx(network, subject, output, raw, as_json))
     if raw:
         raise IdleSettingError(
             f"raw does nothing beside --to {to.value}", setting="raw", remedy="Add --to onnx."
         )
-    written = _written(networks.graph_of(network), to)
+    written = _written(networks.graph_of(subject), to)
     if output is not None:
         networks.checked_output(output).write_text(written, encoding="utf-8")
     if as_json:
@@ -72,7 +75,9 @@ def run(
         terminal.say(f"wrote {output}")
 
 
-def _onnx(network: str, output: Path | None, raw: bool, as_json: bool) -> int:
+def _onnx(
+    network: str, given: networks.NetworkLike, output: Path | None, raw: bool, as_json: bool
+) -> int:
     """Write an ONNX file, compare it with PyTorch, and say both; the exit code."""
     from striate.analysis.onnx_check import check_onnx
     from striate.exchange.arrays import write_file
@@ -80,7 +85,7 @@ def _onnx(network: str, output: Path | None, raw: bool, as_json: bool) -> int:
     from striate.exchange.onnx_package import package
 
     package("onnxruntime")
-    subject = networks.explainable_of(network)
+    subject = networks.explainable_of(given)
     bare = raw or isinstance(subject, networks.Weighted)
     word = Path(network)
     name = word.name if word.is_dir() else networks.name_of(network)

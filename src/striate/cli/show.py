@@ -11,6 +11,7 @@ from striate import lookup as networks
 from striate.analysis.table import table
 from striate.analysis.training_memory import BATCH
 from striate.cli import terminal
+from striate.cli.subjects import Inputs
 from striate.display import Column, Grid, Line
 from striate.errors import SettingError
 from striate.graph import Graph
@@ -28,6 +29,7 @@ def run(
     batch: Annotated[
         int, typer.Option(help="Pictures a training step takes, for its memory.", min=1)
     ] = BATCH,
+    inputs: Inputs = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show what every layer of a network makes, holds, costs and sees.
@@ -42,8 +44,9 @@ def run(
             "which network?",
             remedy='striate show "INPUT 1x28x28 -> CONV 6 5x5 -> RELU -> FC 10"',
         )
-    graph = networks.graph_of(network)
-    answer = table(graph, batch=batch)
+    subject = networks.subject_of(networks.named(network, inputs or ()))
+    graph = networks.graph_of(subject)
+    answer = table(subject, batch=batch)
     chains = _fused(graph) if fused else []
     if as_json:
         terminal.print_json(answer.to_json() | ({"fused": chains} if fused else {}))

@@ -8,6 +8,7 @@ import typer
 
 from striate import lookup as networks
 from striate.cli import DONE, NO, terminal
+from striate.cli.subjects import Inputs
 
 
 def run(
@@ -15,6 +16,7 @@ def run(
     seed: Annotated[
         int, typer.Option(help="Of the random picture and, without a file, weights.")
     ] = 0,
+    inputs: Inputs = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compare the formulas with PyTorch in float64, node by node.
@@ -28,7 +30,7 @@ def run(
     """
     from striate.analysis.verify import verify
 
-    answer = verify(network, seed=seed)
+    answer = verify(networks.named(network, inputs or ()), seed=seed)
     if as_json:
         terminal.print_json(answer.to_json())
     else:

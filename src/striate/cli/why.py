@@ -9,14 +9,15 @@ import typer
 
 from striate import lookup as networks
 from striate.cli import photographs, terminal
+from striate.cli.subjects import Inputs
 
 
 def run(
     file: Annotated[
         str,
         typer.Argument(
-            help="A model file or a run folder; or any network (a text, a name, a .net file) with "
-            "--weights, or with first weights of --seed."
+            help="A model file, a run folder, an ONNX file or package.module:name; or any network "
+            "(a text, a name, a .net file) with --weights, or with first weights of --seed."
         ),
     ],
     picture: Annotated[
@@ -43,6 +44,7 @@ def run(
         Path | None,
         typer.Option(help="A YAML file with the network's weights: node: {name: nested lists}."),
     ] = None,
+    inputs: Inputs = None,
     ink: Annotated[str, typer.Option(help=photographs.HELP)] = "keep",
     everything: Annotated[bool, typer.Option("--all", help="Print every product.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -58,7 +60,7 @@ def run(
     from striate.analysis.why.inquiry import why
 
     photographs.check_way(ink)
-    subject = networks.explainable_of(file, seed, weights)
+    subject = networks.explainable_of(networks.named(file, inputs or ()), seed, weights)
     given = subject.read(picture, data_dir=data_dir, ink=ink)
     photographs.print_notes({picture: given}, subject.preprocessing, ink)
     answer = why(subject, given, what, target=target or None)

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from striate.display import Block, Displayed, Line
 from striate.graph.graph import Graph
 
 if TYPE_CHECKING:
     from striate.pytorch import Network
+
+
+@runtime_checkable
+class Explainable(Protocol):
+    """A network with weights: a `Model`, a capture, what was imported."""
+
+    @property
+    def graph(self) -> Graph: ...
+    @property
+    def weights(self) -> Mapping[str, Any]: ...
+    @property
+    def classes(self) -> Sequence[str]: ...
+    @property
+    def preprocessing(self) -> Any: ...
 
 
 @dataclass(frozen=True, repr=False)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from math import prod
 
 from striate.display import shape_text
-from striate.errors import ShapeError, did_you_mean
+from striate.errors import SettingError, ShapeError, did_you_mean
 
 _AXES: tuple[tuple[str, ...], ...] = (
     (),
@@ -97,3 +98,23 @@ class Spec:
 
 GENERAL = {"first": 0, "channel": 0, "last": -1}
 """Words that name an axis of any value: of a flat one, `channel` is its only axis."""
+
+
+_INPUT = re.compile(r"(?:([^\W\d]\w*)=)?([1-9][0-9]{0,5}(?:x[1-9][0-9]{0,5})*)", re.ASCII)
+
+
+def read_input(written: str) -> tuple[str, tuple[int, ...]]:
+    """The name of an input, or nothing, and the lengths of its axes, the batch not counted.
+
+    Raises:
+        SettingError: it is not written so.
+
+    >>> read_input("3x224x224"), read_input("mask=1x8")
+    (('', (3, 224, 224)), ('mask', (1, 8)))
+    """
+    found = _INPUT.fullmatch(written)
+    if found is None:
+        raise SettingError(
+            f"{written[:60]!r} is no input", remedy="Write 3x224x224, or name=3x224x224."
+        )
+    return found[1] or "", tuple(map(int, found[2].split("x")))

@@ -11,7 +11,6 @@ from striate import lookup
 from striate.data import DataSet, Preprocessing
 from striate.errors import DataError, IdleSettingError, ModelFileError, RunError
 from striate.graph import Graph
-from striate.graph.imported import Imported
 from striate.model import Model
 from striate.networks import NETWORKS, CatalogNetwork
 from striate.training.recipe import Recipe
@@ -84,14 +83,16 @@ def subject_of(graph: lookup.NetworkLike, name: str = "") -> Subject:
         return Subject(graph, name or "network")
     if isinstance(graph, Model):
         return Subject(graph.graph, name or "network", model=graph)
-    if isinstance(graph, Imported):
+    if not isinstance(graph, Path | str):
         raise _untrainable("the network")
+    called = name or lookup.name_of(graph)
+    if lookup.CODE.fullmatch(str(graph)):
+        raise _untrainable(called)
     _check_has_weights(Path(graph))
     found = lookup.subject_of(graph)
-    called = name or lookup.name_of(graph)
     if isinstance(found, Graph):
         return Subject(found, called, published=NETWORKS.get(lookup.name_of(graph)))
-    if isinstance(found, Imported):
+    if not isinstance(found, Model):
         raise _untrainable(called)
     path = Path(graph)
     if not path.is_dir():
