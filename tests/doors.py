@@ -137,7 +137,7 @@ def config(rng: Random) -> object:
     """A config.yaml: read, and made into network, recipe and data."""
     import yaml
 
-    from striate.training.run import read_config
+    from striate.training.resuming import read_config
     from striate.training.run_folder import read_yaml
 
     whole = (_run() / "config.yaml").read_text()

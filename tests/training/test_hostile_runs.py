@@ -17,7 +17,7 @@ from small import TEXT, digits
 from striate.errors import RunError, SettingError, StriateError
 from striate.exchange.arrays import read_arrays, write_arrays
 from striate.training import Recipe, resume, train
-from striate.training.run import read_config
+from striate.training.resuming import read_config
 from striate.training.run_folder import RunFolder, read_yaml
 
 SETTINGS = {"epochs": 1, "batch_size": 80}

@@ -47,7 +47,7 @@ def test_a_run_starts_from_the_file_and_keeps_the_rest(tmp_path: Path) -> None:
     graph, path = parse(TEXT), tmp_path / "start.safetensors"
     weights = pretrain(graph, digits(), epochs=1)
     write_start(path, weights)
-    first = first_weights(graph, Recipe(start=str(path)))
+    first = first_weights(graph, Recipe(start=str(path)), digits().classes).weights
     drawn = initialize(graph)
     np.testing.assert_array_equal(first["conv1"]["weight"], weights["conv1"]["weight"])
     np.testing.assert_array_equal(first["fc1"]["weight"], drawn["fc1"]["weight"])
@@ -60,7 +60,9 @@ def test_files_of_another_kind_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match="missing"):
         read_start(tmp_path / "nowhere.safetensors")
     done = train(parse(TEXT), digits(), run=tmp_path / "run", epochs=1)
-    assert read_start(done.model).keys() == load_file(done.model).keys(), "a model has all weights"
+    assert read_start(done.model).arrays.keys() == load_file(done.model).keys(), (
+        "a model has all weights"
+    )
     with pytest.raises(ModelFileError, match="no first weights"):
         read_start(done.folder / "resume.safetensors")
 

@@ -33,6 +33,7 @@ ALL = Recipe(
     validation=0.2,
     normalize=False,
     start="kernels.safetensors",
+    freeze="conv*",
     initializer="normal(0.02)",
     bias_initializer="constant(0.1)",
     seed=9,

@@ -21,10 +21,10 @@ from striate.networks import NETWORKS
 from striate.notation import parse
 from striate.passes.attach_loss import with_loss
 from striate.pytorch import loss_function, weights_of
-from striate.training import SETTINGS, Recipe, loop, train
-from striate.training import run as running
+from striate.training import SETTINGS, Recipe, loop, preparing, train
+from striate.training.preparing import ended
 from striate.training.requirements import OF_NETWORK, OF_RECIPE, check_network
-from striate.training.run import ended, read_config
+from striate.training.resuming import read_config
 from striate.training.run_folder import RunFolder
 
 TEXT = "INPUT 1x8x8 -> CONV 2 3x3 -> RELU -> FC 10"
@@ -51,6 +51,7 @@ OTHER: dict[str, Any] = {
     "validation": 0.4,
     "normalize": False,
     "start": "kernels",
+    "freeze": "conv1",
     "initializer": "he",
     "bias_initializer": "constant(0.1)",
     "seed": 2**63,
@@ -84,7 +85,7 @@ def outcome(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     start = tmp_path / "kernels"
     write_start(start, {"conv1": {"weight": initialize(parse(TEXT), seed=8)["conv1"]["weight"]}})
     monkeypatch.setattr(
-        running, "loaded", lambda graph, data, place, recipe, **how: _small(recipe.validation)
+        preparing, "loaded", lambda graph, data, place, recipe, **how: _small(recipe.validation)
     )
     for name in ("save_state", "curves"):
         monkeypatch.setattr(loop, name, _nothing)

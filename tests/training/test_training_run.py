@@ -30,7 +30,7 @@ from striate.training import (
     resume,
     train,
 )
-from striate.training.run import read_config
+from striate.training.resuming import read_config
 
 
 @pytest.fixture(scope="module")

@@ -85,7 +85,11 @@ def run(
         typer.Option("--normalize/--no-normalize", help="Mean 0 and deviation 1, or 0..1 only."),
     ] = None,
     start: Annotated[
-        str | None, typer.Option(help="First weights, from striate pretrain or a model file.")
+        str | None,
+        typer.Option(help="Weights to start from, as far as they fit: a model file, a run folder."),
+    ] = None,
+    freeze: Annotated[
+        str | None, typer.Option(help="Layers that do not learn, by name: 'conv*, bn1'.")
     ] = None,
     initializer: Annotated[
         str | None, typer.Option(help="Of kernels: usual, he, xavier, normal(0.01) …")
@@ -103,8 +107,9 @@ def run(
 
     A network of the catalog is fitted to the classes of the data, and to the size of its pictures
     where its layers allow it. A model file or run folder starts from its weights, with its recipe
-    and its data where none are given; --resume goes on with a run. A setting that would do nothing
-    beside the others is refused.
+    and its data where none are given; for other classes, --start takes the weights that fit. A run
+    folder with --epochs alone goes on until it has so many; --resume goes on with one that was
+    interrupted. A setting that would do nothing beside the others is refused.
 
     Example: striate train "INPUT 1x28x28 -> CONV 6 5x5 -> RELU -> MAXPOOL 2 -> FC 10" --data mnist
     """
@@ -165,7 +170,7 @@ def _train(
         data_dir = data_dir or kept_place(data, content.get("data_dir"))
         if not texts:
             name = str(content.get("name", "network"))
-            subject, recipe = _repeated(graph, recipe, has_model="preprocessing" in content)
+            subject, recipe = _repeated(graph, recipe, has_model="classes" in content)
     elif not texts:
         _check_lenet(data)
     return training.train(

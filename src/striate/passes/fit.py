@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 from striate.errors import GraphError, StriateError
@@ -20,7 +21,7 @@ def fitted(graph: Graph, classes: int, shape: tuple[int, ...]) -> Graph:
         GraphError: an exit has no such layer.
         ShapeError: a layer does not fit pictures of this shape.
     """
-    exits = [graph.scores.name, *(each.node for each in graph.auxiliary)]
+    exits = _exits(graph)
     changed: dict[str, Operator] = {graph.inputs[0].name: Input(shape)}
     for name in exits:
         if graph.specs[name].size != classes:
@@ -33,6 +34,19 @@ def fitted(graph: Graph, classes: int, shape: tuple[int, ...]) -> Graph:
             remedy=f"Write it with FC {classes} at its end.",
         )
     return made
+
+
+def heads(graph: Graph) -> tuple[str, ...]:
+    """The layers whose units are the classes, one an exit, as far as there are any."""
+    found = []
+    for name in _exits(graph):
+        with suppress(GraphError):
+            found.append(_head(graph, name).name)
+    return tuple(found)
+
+
+def _exits(graph: Graph) -> list[str]:
+    return [graph.scores.name, *(each.node for each in graph.auxiliary)]
 
 
 def takes(graph: Graph, shape: tuple[int, ...]) -> bool:

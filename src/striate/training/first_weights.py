@@ -1,73 +1,186 @@
-"""First weights: drawn, and where a start file has some, taken from it."""
+"""First weights: drawn, and where a start file has some that fit, taken from it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from striate.data import Preprocessing
+from striate.display import shape_text
 from striate.errors import IdleSettingError, ModelFileError
 from striate.exchange.arrays import flat, read_arrays, write_arrays
 from striate.graph import Graph
 from striate.initialize import initialize
-from striate.lookup import check_kind
+from striate.lookup import check_kind, model_of
 from striate.model import FORMAT as MODEL_FORMAT
 from striate.model import Model
 from striate.ops.arrays import Weights
+from striate.passes.fit import heads
 from striate.training.recipe import Recipe
 
 FORMAT = "striate-start-1"
 
+NAMED = 6
+"""Weights of a kind that a note names; the others are counted."""
 
-def first_weights(graph: Graph, recipe: Recipe, model: Model | None = None) -> Weights:
-    """The weights a run begins with.
+
+@dataclass(frozen=True)
+class FirstWeights:
+    """What a run begins with.
 
     Args:
+        weights: node -> weight name -> array.
+        notes: what was taken from a start file, and what was not.
+        preprocessing: what the weights that were taken have learned to be given, if that is known.
+    """
+
+    weights: Weights
+    notes: tuple[str, ...] = ()
+    preprocessing: Preprocessing | None = None
+
+
+@dataclass(frozen=True)
+class StartFile:
+    """The arrays of a start file, by conv1.weight, and what it says of them.
+
+    Args:
+        model: what the file is, where it is a model.
+    """
+
+    path: Path
+    arrays: Mapping[str, NDArray[Any]]
+    model: Model | None = None
+
+
+def first_weights(
+    graph: Graph, recipe: Recipe, classes: Sequence[str], model: Model | None = None
+) -> FirstWeights:
+    """The weights a run begins with.
+
+    Of a start file each weight is taken that has the name and the shape of one of the network's;
+    the layers that give the scores only where they learned these classes.
+
+    Args:
+        classes: of the pictures, by index of the scores.
         model: what it starts from as a whole, already read.
 
     Raises:
         SettingError: no such initializer.
         IdleSettingError: an initializer, and no weight is left to draw.
-        ModelFileError: the start file is missing, damaged, or of another network.
+        ModelFileError: the start file is missing, damaged, or nothing in it fits the network.
     """
     if model is not None:
-        return {node: dict(own) for node, own in model.weights.items()}
+        kept = {node: dict(own) for node, own in model.weights.items()}
+        return FirstWeights(kept, preprocessing=model.preprocessing)
     drawn = initialize(
         graph, seed=recipe.seed, scheme=recipe.initializer, biases=recipe.bias_initializer
     )
-    if recipe.start:
-        started = read_start(Path(recipe.start))
-        _check_drawn(recipe, [key for key in flat(drawn) if key not in started])
-        for key, array in started.items():
-            node, _, name = key.rpartition(".")
-            known = drawn.get(node, {}).get(name)
-            if known is None or known.shape != array.shape:
-                has = "does not have" if known is None else f"has as {known.shape}"
-                raise ModelFileError(
-                    f"{recipe.start} holds {key} {array.shape}, which the network {has}",
-                    remedy="It was made for another network.",
-                )
-            drawn[node][name] = array.astype(np.float32)
-    return drawn
+    if not recipe.start:
+        return FirstWeights(drawn)
+    start = read_start(Path(recipe.start))
+    wanted = flat(drawn)
+    taken = dict(_fitting(graph, start, wanted, classes))
+    if not taken:
+        raise ModelFileError(
+            f"no weight in {recipe.start} fits the network",
+            where=_pair(wanted, start.arrays),
+            remedy="It was made for another network.",
+        )
+    _check_drawn(recipe, [key for key in wanted if key not in taken])
+    for key, array in taken.items():
+        node, _, name = key.rpartition(".")
+        drawn[node][name] = array.astype(np.float32)
+    prepared = start.model.preprocessing if start.model is not None else None
+    return FirstWeights(drawn, tuple(_notes(start, wanted, taken)), prepared)
 
 
-def read_start(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of a start file, or of a model file, by conv1.weight.
+def read_start(path: Path) -> StartFile:
+    """A file of first weights, a model file, or the best model of a run folder.
 
     Raises:
         ModelFileError: it is missing, damaged, or something else.
     """
+    if path.is_dir():
+        return _of_model(path)
     check_kind(path, "one of weights")
     arrays, metadata = read_arrays(path)
-    if metadata.get("format") not in (FORMAT, MODEL_FORMAT):
+    if metadata.get("format") == MODEL_FORMAT:
+        return _of_model(path)
+    if metadata.get("format") != FORMAT:
         raise ModelFileError(
             f"{path} holds no first weights",
             remedy="`striate pretrain` and `striate train` write files that do.",
         )
-    return arrays
+    return StartFile(path, arrays)
+
+
+def _of_model(path: Path) -> StartFile:
+    model = model_of(path)
+    return StartFile(path, flat(model.weights), model)
+
+
+def _fitting(
+    graph: Graph, start: StartFile, wanted: Mapping[str, NDArray[Any]], classes: Sequence[str]
+) -> Iterator[tuple[str, NDArray[Any]]]:
+    """The arrays of the file that fit, units of the scores in the order of `classes`."""
+    known = None if start.model is None else start.model.classes
+    ends = heads(graph) if known is not None else ()
+    for key, array in start.arrays.items():
+        if key not in wanted or wanted[key].shape != array.shape:
+            continue
+        if known is None or key.rpartition(".")[0] not in ends:
+            yield key, array
+        elif sorted(known) == sorted(classes):
+            yield key, array[[known.index(each) for each in classes]]
+
+
+def _notes(
+    start: StartFile, wanted: Mapping[str, NDArray[Any]], taken: Mapping[str, NDArray[Any]]
+) -> Iterator[str]:
+    """How many weights were taken, and by name those that were not."""
+    yield f"{len(taken)} of the {len(wanted)} weights are those of {start.path}"
+    fresh = [
+        f"{key} {shape_text(array.shape)}{_instead(array, start.arrays.get(key))}"
+        for key, array in wanted.items()
+        if key not in taken
+    ]
+    if fresh:
+        yield f"drawn: {_listed(fresh)}"
+    unused = [
+        f"{key} {shape_text(array.shape)}"
+        for key, array in start.arrays.items()
+        if key not in wanted
+    ]
+    if unused:
+        yield f"not used, for the network has none of that name: {_listed(unused)}"
+
+
+def _instead(array: NDArray[Any], there: NDArray[Any] | None) -> str:
+    """Why an array of the same name was not taken."""
+    if there is None:
+        return ""
+    if there.shape == array.shape:
+        return " (of other classes there)"
+    return f" ({shape_text(there.shape)} there)"
+
+
+def _pair(wanted: Mapping[str, NDArray[Any]], there: Mapping[str, NDArray[Any]]) -> str:
+    """The first weights of both, side by side."""
+    ours, theirs = (
+        ", ".join(f"{key} {shape_text(array.shape)}" for key, array in list(each.items())[:3])
+        for each in (wanted, there)
+    )
+    return f"the network has {ours}, …\nthe file has {theirs}, …"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
 
 
 def _check_drawn(recipe: Recipe, drawn: Sequence[str]) -> None:

@@ -108,8 +108,11 @@ def check_validation(recipe: Recipe, data: DataSet | str | Path | Tree, known: S
     )
 
 
-def check_classes(graph: Graph, classes: Sequence[str], name: str) -> None:
+def check_classes(graph: Graph, classes: Sequence[str], name: str, start: str = "") -> None:
     """Hold the scores of the network to the classes.
+
+    Args:
+        start: the file of the network's weights, where it comes with some.
 
     Raises:
         DataError: there are more or fewer.
@@ -118,7 +121,10 @@ def check_classes(graph: Graph, classes: Sequence[str], name: str) -> None:
     if scores.size != len(classes):
         raise DataError(
             f"the network answers with {scores.size} scores, but {name} has {len(classes)} classes",
-            remedy=f"End the network with FC {len(classes)}.",
+            remedy=f"Its weights can start another network: striate train NETWORK --start {start}, "
+            f"which ends with FC {len(classes)}."
+            if start
+            else f"End the network with FC {len(classes)}.",
         )
 
 

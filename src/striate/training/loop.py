@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from striate.training.checkpoint import Position, load_state, save_state
 from striate.training.evaluate import BATCH, accuracy, evaluate, scored
 from striate.training.events import EpochRow, Listener, Result, Started, Stepped
 from striate.training.fit import has_batch_norm
+from striate.training.freezing import freeze, freezing_notes, frozen_nodes, hold
 from striate.training.patience import Look, is_over, looked
 from striate.training.recipe import USUAL_MOMENTUM, Recipe
 from striate.training.requirements import check_length
@@ -101,9 +102,11 @@ class Session:
                 remedy="Set some aside: validation=0.1.",
             )
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.preprocessing = preprocessing or _preprocessing(data, recipe)
+        self.preprocessing = preprocessing or preprocessing_of(data, recipe)
         self.is_fused = pays(graph, len(data.train) * recipe.epochs, training=True)
         self.module = lower(graph, first, fused=self.is_fused).to(self.device)
+        self.frozen = frozen_nodes(graph, recipe.freeze)
+        freeze(self.module, self.frozen)
         self.optimizer = _optimizer(self.module, recipe)
         self.batches = Batches(
             data.train,
@@ -128,8 +131,15 @@ class Session:
         """
         if self.folder.state.exists():
             self.position = load_state(self.folder.state, self.module, self.optimizer)
+            if self.position.finished:
+                self.position = replace(self.position, finished=self._is_over())
             with self.folder.writing():
                 self.folder.write_metrics(self.position.history)
+
+    def _is_over(self) -> bool:
+        """Whether nothing is left to do: the recipe may have been given more epochs."""
+        now = self.position
+        return is_over(now.progress, self.recipe, now.epoch, now.step)
 
     def run(self) -> Result:
         """Train to the end and judge the best weights.
@@ -167,14 +177,16 @@ class Session:
         return str(Path(paths[0]).resolve()) if Path(paths[0]).is_file() else ""
 
     def _notes(self) -> tuple[str, ...]:
-        """What a person would wonder about: the wait for kernels that are not there yet."""
+        """What a person would wonder about: what is frozen, the wait for kernels to be built."""
+        frozen = freezing_notes(self.graph, self.frozen)
         if not self.is_fused or mode() == "off" or any(cache_folder().glob("*.so")):
-            return ()
-        return ("kernels for this processor are built once, which takes some seconds",)
+            return frozen
+        return (*frozen, "kernels for this processor are built once, which takes some seconds")
 
     def _train_epoch(self) -> None:
         """Train through the rest of one epoch."""
         self.module.train()
+        hold(self.module, self.frozen)
         running = Running(self.position, self.device)
         shown = saved = time.perf_counter()
         for x, y in self.batches.epoch(self.position.epoch, self.position.batch):
@@ -355,7 +367,8 @@ def _threads(work: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _preprocessing(data: DataSet, recipe: Recipe) -> Preprocessing:
+def preprocessing_of(data: DataSet, recipe: Recipe) -> Preprocessing:
+    """How pictures are prepared where nothing but the training pictures decides it."""
     ink = measure_ink(data.train)
     if recipe.normalize:
         return Preprocessing(*data.shape, mean=data.mean, std=data.std, ink=ink)

@@ -173,8 +173,8 @@ def matched(subject: Subject, data: DataSet) -> DataSet:
         raise DataError(
             f"the weights of {subject.start} know the classes {_listed(known)}, but {data.name} "
             f"has {_listed(data.classes)}",
-            remedy="Classes are matched by name. For others give the network's notation or name, "
-            "which starts anew.",
+            remedy="Classes are matched by name. For others give the network's notation or "
+            "name, and its weights as start: striate train NETWORK --start FILE.",
         )
     return data.with_classes(known)
 
