@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -284,29 +285,46 @@ class Model(Displayed):
         pictures = plain(pictures)
         is_one = _is_one(pictures, self.preprocessing.shape)
         waiting: list[Any] = [pictures] if is_one else [*pictures]  # type: ignore[misc]
-        with memory.enough(self.graph, min(batch_size, len(waiting))):
-            return self._predictions(waiting, batch_size, ink)
+        return [*self.predictions(waiting, len(waiting), batch_size=batch_size, ink=ink)]
 
-    def _predictions(
-        self, waiting: list[Given | Source], batch_size: int, ink: str
-    ) -> list[Prediction]:
+    def predictions(
+        self,
+        pictures: Iterable[Given | Source],
+        count: int,
+        *,
+        batch_size: int = 256,
+        ink: str = "keep",
+    ) -> Iterator[Prediction]:
+        """As `predict`, one after another: no more than a batch of pictures is in memory.
+
+        Args:
+            pictures: each as `predict` takes several; they may be read while they are asked for.
+            count: about how many there are, to decide whether compiled kernels are worth building.
+
+        Raises:
+            DataError, NumbersError, NotEnoughMemoryError: as `predict`.
+        """
+        waiting = iter(pictures)
+        batch_size = max(1, min(batch_size, count))
+        with memory.enough(self.graph, batch_size):
+            from striate.engine import pays
+
+            module = self.frozen(fused=pays(self.graph, count, training=False))
+            while part := [*islice(waiting, batch_size)]:
+                yield from self._answered(module, part, ink)
+
+    def _answered(self, module: Frozen, part: list[Any], ink: str) -> Iterator[Prediction]:
+        """The predictions for one batch."""
         import torch
 
-        from striate.engine import pays
-
-        module = self.frozen(fused=pays(self.graph, len(waiting), training=False))
-        found: list[Prediction] = []
-        for start in range(0, len(waiting), batch_size):
-            part = waiting[start:][:batch_size]
-            x = torch.from_numpy(np.stack([self._input(each, ink) for each in part]))
-            scores = module(x).double().numpy()
-            if not np.isfinite(scores).all():
-                raise NumbersError(
-                    "the network answers with what is no number",
-                    remedy="Its weights are damaged, or far too large.",
-                )
-            found += [self._ranked(row) for row in self.probabilities(scores)]
-        return found
+        x = torch.from_numpy(np.stack([self._input(each, ink) for each in part]))
+        scores = module(x).double().numpy()
+        if not np.isfinite(scores).all():
+            raise NumbersError(
+                "the network answers with what is no number",
+                remedy="Its weights are damaged, or far too large.",
+            )
+        return map(self._ranked, self.probabilities(scores))
 
     def _input(self, picture: Given | Source, ink: str) -> Array:
         if isinstance(picture, str | Path):

@@ -183,7 +183,7 @@ def _with_picture(subject: NetworkLike, asked: Asked) -> tuple[Model | Weighted,
     word, ink = rest.pop("picture"), rest.pop("ink", "keep")
     network = networks.explainable_of(subject, rest.pop("seed", None), rest.pop("weights", None))
     given = network.read(word, data_dir=rest.pop("data_dir", None), ink=ink)
-    photographs.print_notes({word: given}, network.preprocessing, ink)
+    photographs.print_notes(word, given, network.preprocessing, ink)
     return network, rest | {"picture": given}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 SAMPLE = 200
 SIZES = 3
 """Sizes of pictures that are named."""
+
+MOST_NOTED = 50
+"""Pictures that are named for what else is different."""
 
 HELP = (
     "auto finds the ink of photographs and lays it out as in training (inverts, crops, centers); "
@@ -40,19 +43,45 @@ def check_way(ink: str) -> None:
         raise DataError(what, remedy=did_you_mean(ink, WAYS))
 
 
-def print_notes(
-    pictures: Mapping[str, Given], preprocessing: Preprocessing | None, ink: str
-) -> None:
-    """Say on standard error what is otherwise in pictures than in training, sizes once for all."""
-    resized = [given.resizing for given in pictures.values() if given.resizing]
-    for what, count in Counter(resized).most_common(SIZES):
-        first = next(path for path, given in pictures.items() if given.resizing == what)
-        more = f" and {count - 1:,} more" if count > 1 else ""
-        terminal.say(f"{printable(first)}{more}: {what}", error=True)
-    if len(set(resized)) > SIZES:
-        terminal.say(f"pictures of {len(set(resized)) - SIZES:,} other sizes as well", error=True)
-    for path, given in pictures.items():
-        print_differences(path, given.notes(preprocessing), ink)
+class Noted:
+    """What is otherwise in pictures than in training, sizes once for all; counted beyond a few."""
+
+    def __init__(self, ink: str) -> None:
+        self._ink = ink
+        self._sizes: Counter[str] = Counter()
+        self._first: dict[str, str] = {}
+        self._differing: list[tuple[str, tuple[str, ...]]] = []
+        self._more = 0
+
+    def add(self, picture: str, resizing: str, differences: tuple[str, ...]) -> None:
+        """Note one picture: how it was resized, and what else is different; both may be empty."""
+        if resizing:
+            self._sizes[resizing] += 1
+            self._first.setdefault(resizing, picture)
+        if differences and len(self._differing) < MOST_NOTED:
+            self._differing.append((picture, differences))
+        elif differences:
+            self._more += 1
+
+    def print(self) -> None:
+        """Say all of it on standard error."""
+        for what, count in self._sizes.most_common(SIZES):
+            more = f" and {count - 1:,} more" if count > 1 else ""
+            terminal.say(f"{printable(self._first[what])}{more}: {what}", error=True)
+        if len(self._sizes) > SIZES:
+            others = len(self._sizes) - SIZES
+            terminal.say(f"pictures of {others:,} other sizes as well", error=True)
+        for picture, differences in self._differing:
+            print_differences(picture, differences, self._ink)
+        if self._more:
+            terminal.say(f"{self._more:,} more pictures differ from training", error=True)
+
+
+def print_notes(picture: str, given: Given, preprocessing: Preprocessing | None, ink: str) -> None:
+    """Say on standard error what is otherwise in a picture than in training."""
+    noted = Noted(ink)
+    noted.add(picture, given.resizing, given.notes(preprocessing))
+    noted.print()
 
 
 def print_differences(path: str, found: Sequence[str], ink: str) -> None:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from striate import lookup as networks
-from striate.cli import WRONG, photographs, terminal
-from striate.display import Column, Grid
-from striate.errors import DataError, StriateError
+from striate.cli import NO, WRONG, photographs, terminal
+from striate.errors import DataError
 
 if TYPE_CHECKING:
-    from striate.data.given import Given
+    from striate.cli.answers import Answers, Sink
 
 
 def run(
@@ -22,91 +24,114 @@ def run(
     pictures: Annotated[
         list[str],
         typer.Argument(
-            help=f"{networks.PICTURE_HELP} Of a folder, every picture file right in it."
+            help=f"{networks.PICTURE_HELP} Of a folder, every picture file right in it; of a "
+            "pattern in quotes ('in/**/*.png'), every picture file that fits it."
         ),
     ],
     top: Annotated[int, typer.Option(help="How many classes to name for each.", min=1)] = 3,
+    csv: Annotated[
+        Path | None,
+        typer.Option(help="Write path, label, probability and a column a class to a new file."),
+    ] = None,
     data_dir: Annotated[
         Path | None, typer.Option(help="Where named data sets lie; else STRIATE_DATA.")
     ] = None,
     ink: Annotated[str, typer.Option(help=photographs.HELP)] = "keep",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Name the class of pictures.
+    """Name the class of pictures, however many there are.
 
     They are prepared as the training pictures were. Where one looks otherwise than those (dark ink
     for light, off center), that is said. A file that cannot be read is named, the others are
-    answered; the exit code is then 2.
+    answered; the exit code is then 1, and 2 if none could be read.
 
     Example: striate predict runs/lenet-digits-1 digits#7
     """
-    from striate.data.names import printable
+    from striate.cli.answers import Answers, Csv, Json, Table
 
     photographs.check_way(ink)
     model = networks.model_of(file)
-    read: list[tuple[str, Given]] = []
-    damaged: dict[str, StriateError] = {}
-    for path in _files(pictures):
-        try:
-            read.append((path, model.read(path, data_dir=data_dir, ink=ink)))
-        except StriateError as problem:
-            damaged[path] = problem
-    found = model.predict([given for _, given in read])
-    answers = [
-        {
-            "picture": printable(path),
-            "class": prediction.label,
-            "probability": prediction.probability,
-            "ranking": [
-                {"class": name, "probability": share} for name, share in prediction.ranking[:top]
-            ],
-            "notes": [
-                *filter(None, [given.resizing]),
-                *given.notes(model.preprocessing),
-            ],
-        }
-        for (path, given), prediction in zip(read, found, strict=True)
-    ]
-    if as_json:
-        errors = [
-            {"picture": printable(path), "error": str(error)} for path, error in damaged.items()
-        ]
-        terminal.print_json({"schema_version": 1, "predictions": answers, "errors": errors})
-    else:
-        rows = [
-            (printable(path), *(f"{name} {share:.2%}" for name, share in prediction.ranking[:top]))
-            for (path, _), prediction in zip(read, found, strict=True)
-        ]
-        if rows:
-            more = (Column("or", text=True, wide=24, rank=k) for k in range(1, len(rows[0]) - 1))
-            first = (Column("picture", text=True, wide=40), Column("class", text=True, wide=24))
-            terminal.show([Grid((*first, *more), tuple(rows))])
-        photographs.print_notes(dict(read), model.preprocessing, ink)
-        for error in damaged.values():
-            terminal.say(f"striate: {error}", error=True)
-    if damaged:
-        raise typer.Exit(WRONG)
+    files = [*_files(pictures)]
+    found = Answers(model, files, data_dir=data_dir, ink=ink)
+    with ExitStack() as stack:
+        sinks: list[Sink] = []
+        if csv is not None:
+            sinks.append(stack.enter_context(Csv(networks.checked_output(csv), model.classes)))
+        if as_json:
+            sinks.append(stack.enter_context(Json(top)))
+        count = _answer(found, sinks or [Table(top)], len(files), is_quiet=not sinks)
+    if csv is not None and count and not as_json:
+        terminal.say(f"{csv}: {count:,} pictures")
+    if not as_json:
+        found.noted.print()
+        for _, problem in found.unreadable:
+            terminal.say(f"striate: {problem}", error=True)
+    if found.unreadable:
+        if len(files) > 1:
+            terminal.say(f"{len(found.unreadable):,} of {len(files):,} cannot be read", error=True)
+        raise typer.Exit(NO if count else WRONG)
+
+
+def _answer(found: Answers, sinks: Sequence[Sink], total: int, *, is_quiet: bool) -> int:
+    """Give every answer to every sink, and say how many there were.
+
+    A table on the terminal is progress enough; where rows go elsewhere, a line is shown.
+    """
+    from striate.training.events import Loading
+    from striate.training.progress import Progress
+
+    count = 0
+    with Progress(quiet=is_quiet, to_error=True) as shown:
+        for answer in found:
+            count += 1
+            for sink in sinks:
+                sink.add(answer)
+            shown(Loading(count + len(found.unreadable), total, "answered"))
+    for sink in sinks:
+        sink.end(found.unreadable)
+    return count
 
 
 def _files(words: list[str]) -> Iterator[str]:
-    """The words, with the picture files of a folder in its place; not of the folders in it.
+    """The words, with the picture files of a folder or a pattern in its place.
 
     Raises:
-        DataError: a folder holds none, or cannot be looked into.
+        DataError: a folder or a pattern holds none, or cannot be looked into.
     """
+    for word in words:
+        if Path(word).is_dir():
+            yield from _in_folder(word)
+        elif glob.has_magic(word) and not os.path.lexists(word):
+            yield from _in_pattern(word)
+        else:
+            yield word
+
+
+def _in_folder(word: str) -> list[str]:
+    try:
+        found = sorted(each for each in Path(word).iterdir() if _is_picture(each))
+    except OSError as error:
+        raise DataError(f"{word} cannot be looked into: {error.strerror or error}") from None
+    if not found:
+        raise DataError(
+            f"{word} holds no picture file",
+            remedy=f"Folders in it are not looked into: name them, as in {Path(word) / '*'}.",
+        )
+    return [*map(str, found)]
+
+
+def _in_pattern(word: str) -> list[str]:
+    found = sorted(each for each in glob.iglob(word, recursive=True) if _is_picture(Path(each)))
+    if not found:
+        raise DataError(
+            f"no picture file is called {word}",
+            remedy="* stands for a part of a name, ** for folders below: 'in/**/*.png'.",
+        )
+    return [each for each in found if not os.path.isdir(each)]
+
+
+def _is_picture(path: Path) -> bool:
+    """Whether it is called as pictures are."""
     from striate.data.formats import SUFFIXES
 
-    for word in words:
-        if not Path(word).is_dir():
-            yield word
-            continue
-        try:
-            found = sorted(f for f in Path(word).iterdir() if f.suffix.lower() in SUFFIXES)
-        except OSError as error:
-            raise DataError(f"{word} cannot be looked into: {error.strerror or error}") from None
-        if not found:
-            raise DataError(
-                f"{word} holds no picture file",
-                remedy=f"Folders in it are not looked into: name them, as in {Path(word) / '*'}.",
-            )
-        yield from map(str, found)
+    return path.suffix.lower() in SUFFIXES

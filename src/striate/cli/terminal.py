@@ -29,8 +29,13 @@ def write(text: str, stream: TextIO) -> None:
 
 def print_json(answer: Mapping[str, object]) -> None:
     """One line of JSON on standard output; never NaN, which JSON does not have."""
+    write(json_text(answer) + "\n", sys.stdout)
+
+
+def json_text(answer: Mapping[str, object]) -> str:
+    """JSON on one line, in which whatever a terminal obeys is escaped."""
     text = json.dumps(_finite(answer), ensure_ascii=False, allow_nan=False)
-    write(HIDDEN.sub(_json_escape, text) + "\n", sys.stdout)
+    return HIDDEN.sub(_json_escape, text)
 
 
 def _json_escape(found: re.Match[str]) -> str:

@@ -62,7 +62,7 @@ def run(
     photographs.check_way(ink)
     subject = networks.explainable_of(networks.named(file, inputs or ()), seed, weights)
     given = subject.read(picture, data_dir=data_dir, ink=ink)
-    photographs.print_notes({picture: given}, subject.preprocessing, ink)
+    photographs.print_notes(picture, given, subject.preprocessing, ink)
     answer = why(subject, given, what, target=target or None)
     if as_json:
         terminal.print_json(answer.to_json())
