@@ -30,8 +30,26 @@ CAPTURE_BUGS = (
     (
         "capture: a mean over the batch is let through",
         "pytorch/capture/checking.py",
-        "first.shape and _distance(one, first) <= bound",
-        "first.shape",
+        "beside.shape and _distance(one, beside) <= bound",
+        "beside.shape",
+    ),
+    (
+        "capture: the first picture is asked about alone, which a write into it hides in",
+        "pytorch/capture/checking.py",
+        "MIDDLE = 1",
+        "MIDDLE = 0",
+    ),
+    (
+        "capture: a write into a view leaves the whole as it was",
+        "pytorch/capture/recorder.py",
+        "fresh.append(parent)",
+        "pass",
+    ),
+    (
+        "capture: what is behind a part that was written over is lost",
+        "pytorch/capture/rows/moving.py",
+        "_cut(a, x, axis, stop, length)",
+        "_cut(a, x, axis, start, length - stop + start)",
     ),
     (
         "capture: hyphens stay in names",

@@ -111,6 +111,21 @@ def masked(s: Any, x: Tensor) -> Tensor:
     return torch.where(y > 0.1, y, y * s.slope)
 
 
+def written_into(s: Any, x: Tensor) -> Tensor:
+    """Parts that are written over, views that see it, and a whole that is filled by parts."""
+    y = s.conv(x)
+    left, right = y.chunk(2, dim=1)
+    y[:, :1] += 1
+    left.mul_(right.sigmoid())
+    y.transpose(2, 3)[:, :, 0, 1:-1].unsqueeze(-1).relu_()
+    y[:, 3] = x[:, 0]
+    y[:, 2, 1:3, ::2] = 0
+    whole = x.new_zeros(len(x), 6, 6, 6)
+    whole[:, :4] = y
+    whole[:, 4:] = s.conv.bias[:1]
+    return torch.cat([whole, right], dim=1)
+
+
 def numbered(s: Any, x: Tensor) -> Tensor:
     return s.conv(x) * s.conv.weight.abs().max().item() + s.mean
 
@@ -182,6 +197,7 @@ MODULES: dict[str, Callable[[], tuple[nn.Module, Any]]] = {
         Written(masked, conv=conv(), slope=nn.Parameter(torch.tensor(0.3))),
         PICTURE,
     ),
+    "written_into": lambda: (Written(written_into, conv=conv()), PICTURE),
     "buffered": lambda: (_buffered(), PICTURE),
     "hyphenated": lambda: (_hyphenated(), PICTURE),
     "weight_norm": lambda: (

@@ -37,7 +37,12 @@ def pictures(captured: striate.Captured, count: int) -> list[Tensor]:
     return [torch.randn(count, *spec.shape, dtype=torch.float64) for spec in specs]
 
 
-OPAQUE = {"summed_up": ["cumsum"], "masked": ["gt, where"], "recurrent": ["lstm"]}
+OPAQUE = {
+    "summed_up": ["cumsum"],
+    "masked": ["gt, where"],
+    "recurrent": ["lstm"],
+    "written_into": ["slice_scatter"],
+}
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -171,22 +176,33 @@ def test_numpy_in_the_middle_is_refused() -> None:
         graph_of(ends, conv=nn.Conv2d(3, 2, 3))
 
 
-def test_a_write_into_a_part_is_refused_with_both_lines() -> None:
+def test_a_write_into_a_view_that_no_operator_takes_is_refused_with_both_lines() -> None:
     def writes(s: Any, x: Tensor) -> Tensor:
         y = s.conv(x)
-        y[:, :1] += 1
+        y.diagonal(dim1=2, dim2=3).zero_()
         return y * 2
 
     def reads(s: Any, x: Tensor) -> Tensor:
         y = s.conv(x)
-        z = y[:, :1]
+        z = y.diagonal(dim1=2, dim2=3)
         y.relu_()
         return z * 2
 
-    for function, line in ((writes, "y[:, :1] += 1"), (reads, "y.relu_()")):
+    for function, line in ((writes, "dim2=3).zero_()"), (reads, "y.relu_()")):
         with pytest.raises(striate.StriateError, match="written over") as error:
             graph_of(function, conv=nn.Conv2d(3, 2, 3))
         assert line in str(error.value)
+
+
+def test_a_write_into_some_pictures_of_a_batch_is_refused() -> None:
+    def writes(s: Any, x: Tensor, part: slice) -> Tensor:
+        y = s.conv(x)
+        y[part] += 1
+        return y
+
+    for part in (slice(1), slice(-1, None)):
+        with pytest.raises(striate.StriateError, match="when others are beside it"):
+            graph_of(lambda s, x, part=part: writes(s, x, part), conv=nn.Conv2d(3, 2, 3))
 
 
 def test_a_mask_that_is_filled_by_parts_is_a_constant() -> None:

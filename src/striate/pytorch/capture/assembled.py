@@ -14,7 +14,7 @@ from striate.graph import Graph, Node, Operator
 from striate.ops import Constant as ConstantValue
 from striate.ops import Opaque
 from striate.pytorch.capture.naming import names
-from striate.pytorch.capture.recorder import Constant
+from striate.pytorch.capture.recording import Constant
 from striate.pytorch.capture.steps import DraftNode
 from striate.pytorch.foreign import TorchFunction
 

@@ -13,11 +13,12 @@ from torch import Tensor, nn
 from striate.errors import CaptureError
 from striate.pytorch.capture.assembled import Notes, assembled
 from striate.pytorch.capture.captured import Captured
-from striate.pytorch.capture.checking import Check, apart
+from striate.pytorch.capture.checking import MIDDLE, Check, apart
 from striate.pytorch.capture.layout import LARGE, SMALL, BatchLayout, layout_of
 from striate.pytorch.capture.naming import legal
 from striate.pytorch.capture.pairing import Made, paired
-from striate.pytorch.capture.recorder import Recorder, Recording
+from striate.pytorch.capture.recorder import Recorder
+from striate.pytorch.capture.recording import Recording
 from striate.pytorch.capture.steps import ModuleValue
 from striate.pytorch.capture.translation import Translation, first_tensor
 
@@ -72,7 +73,7 @@ def _captured(module: nn.Module, examples: Sequence[Tensor]) -> Captured:
     check = Check(captured, translation, found.names, large, _device(module))
     check.nodes(larger)
     check.answer(larger, wanted, value, LARGE)
-    single = [each[:1] for each in larger]
+    single = [each[MIDDLE : MIDDLE + 1] for each in larger]
     alone = _answered(module, single)
     check.answer(single, alone, value, 1)
     apart(alone, wanted, value)

@@ -13,7 +13,7 @@ from torch.utils import _pytree as trees
 from striate.errors import CaptureError
 from striate.pytorch.capture.captured import Captured
 from striate.pytorch.capture.layout import LARGE, BatchLayout
-from striate.pytorch.capture.recorder import Recording
+from striate.pytorch.capture.recording import Recording
 from striate.pytorch.capture.steps import DraftNode, ModuleValue
 from striate.pytorch.capture.translation import Translation
 
@@ -21,6 +21,8 @@ BOUNDS = {torch.float64: 1e-9, torch.float32: 1e-4}
 """The largest relative difference that is rounding, by the type that a module computes in."""
 COARSE = 2e-2
 """The same for types of fewer digits."""
+MIDDLE = 1
+"""The picture that is asked about alone: neither the first of the larger batch nor the last."""
 INSIDE = 10
 """How many times as far values inside may be apart: a difference of large numbers is small."""
 
@@ -106,7 +108,7 @@ class Check:
         handles = []
         for node in self._captured.graph:
             if node.name not in found:
-                module = self._network.get_submodule(node.name)
+                module = self._network.at(tuple(node.name.split(".")))
 
                 def keep(_: object, __: object, y: Tensor, name: str = node.name) -> None:
                     found[name] = y
@@ -132,10 +134,10 @@ def apart(alone: Any, together: Any, value: ModuleValue) -> None:
     Raises:
         CaptureError: the module mixes the pictures of a batch.
     """
-    first = value.layout.value(_first(together), LARGE)[:1]
+    beside = value.layout.value(_first(together), LARGE)[MIDDLE : MIDDLE + 1]
     one = _as_value(_first(alone), value, 1)
-    bound = INSIDE * BOUNDS.get(first.dtype, COARSE)
-    if one is not None and one.shape == first.shape and _distance(one, first) <= bound:
+    bound = INSIDE * BOUNDS.get(beside.dtype, COARSE)
+    if one is not None and one.shape == beside.shape and _distance(one, beside) <= bound:
         return
     raise CaptureError(
         "the module answers a picture in another way when others are beside it",

@@ -10,7 +10,7 @@ from torch.utils import _pytree as trees
 
 from striate.errors import CaptureError
 from striate.pytorch.capture.layout import LARGE, SMALL, BatchLayout, Shape, layout_of
-from striate.pytorch.capture.recorder import (
+from striate.pytorch.capture.recording import (
     CodeLine,
     Constant,
     Recorded,

@@ -6,15 +6,13 @@ before it takes them apart. Values that no picture reaches are constants, taken 
 
 from __future__ import annotations
 
-import linecache
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from itertools import count
 from os import sep
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -23,98 +21,18 @@ from torch.utils import _pytree as trees
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from striate.errors import CaptureError
-from striate.pytorch.capture.layout import Shape
-
-Template: TypeAlias = Any
-"""Arguments of a call, with `Recorded` and `Constant` in place of tensors."""
+from striate.pytorch.capture.recording import (
+    CodeLine,
+    Constant,
+    Recorded,
+    RecordedCall,
+    Recording,
+    Scope,
+    Template,
+)
+from striate.pytorch.capture.storage import Storages, is_same
 
 _SKIPPED = tuple(f"{Path(file).parent}{sep}" for file in (torch.__file__, __file__))
-
-
-class CodeLine(NamedTuple):
-    """A line of somebody's code."""
-
-    file: str
-    line: int
-
-    def __str__(self) -> str:
-        code = linecache.getline(self.file, self.line).strip()
-        return f"{self.file}, line {self.line}: {code}" if code else f"{self.file}, {self.line}"
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """A value that depends on the picture, by its number."""
-
-    number: int
-
-
-@dataclass(frozen=True, eq=False)
-class Constant:
-    """A value that does not.
-
-    Args:
-        tensor: the value as it was when it was read.
-        weight: the name of the parameter or buffer that it is, or is another view of.
-        origins: the parameters and buffers that it was computed from.
-        recipe: by which calls.
-        batch: the axis that it was spread along for the pictures of a batch, here of length 1, or
-            of as many numbers as a picture has there.
-    """
-
-    tensor: Tensor
-    weight: str = ""
-    trainable: bool = False
-    origins: tuple[str, ...] = ()
-    recipe: tuple[str, ...] = ()
-    batch: int | None = None
-    place: CodeLine | None = None
-
-
-class Scope(NamedTuple):
-    """A call of a submodule: its path, and the how manyth module call it is."""
-
-    path: str
-    call: int
-
-
-@dataclass(frozen=True)
-class RecordedCall:
-    """One call of PyTorch.
-
-    Args:
-        function: an `OpOverload`.
-        outputs: numbers, shapes and types of the tensors that it returned.
-        place: the line that caused it.
-    """
-
-    function: Any
-    args: Template
-    outputs: tuple[tuple[int, Shape, torch.dtype], ...]
-    scope: Scope
-    place: CodeLine
-
-    @property
-    def name(self) -> str:
-        """Its name without the overload: conv2d, relu_."""
-        return str(self.function.overloadpacket.__name__)
-
-
-@dataclass
-class Recording:
-    """One run of a module.
-
-    Args:
-        calls: those that depend on the input, in order.
-        reads: the lines at which a number of such a value became a number of Python.
-        values: what was computed, by number, but for what was written over.
-    """
-
-    calls: list[RecordedCall] = field(default_factory=list)
-    reads: list[CodeLine] = field(default_factory=list)
-    inputs: list[int] = field(default_factory=list)
-    answer: Any = None
-    values: dict[int, Tensor] = field(default_factory=dict)
 
 
 class _Known(NamedTuple):
@@ -187,13 +105,12 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._numbers: dict[int, int] = {}
         self._counted = count()
         self._known: dict[int, _Known] = {}
-        self._alive: list[Tensor] = []
-        self._sharing: dict[int, list[Tensor]] = {}
+        self._storages = Storages()
         self._stale: dict[int, CodeLine] = {}
         for name, tensor in _named(module):
             trainable = isinstance(tensor, nn.Parameter)
             self._known.setdefault(id(tensor), _Known(name, trainable, (name,)))
-            self._keep(tensor)
+            self._storages.keep(tensor)
         for each in inputs:
             self.found.inputs.append(self._number(each))
 
@@ -233,13 +150,17 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if not any(id(each) in self._numbers for each in read):
             output = function(*args, **kwargs)
             self._fixed(function, read, output)
+            self._viewed(function, _bound(function, args, kwargs), output)
             return output
-        place = _place()
-        bound = trees.tree_map_only(Tensor, self._argument, _bound(function, args, kwargs))
+        place, given = _place(), _bound(function, args, kwargs)
+        bound = trees.tree_map_only(Tensor, self._argument, given)
+        written = list(_written_to(function, given)) if function._schema.is_mutable else []
+        before = [self._parents(each) for each in written]
         output = function(*args, **kwargs)
         self._depends(function, bound, output, place)
-        if function._schema.is_mutable:
-            self._written(function, args, kwargs, place)
+        self._viewed(function, given, output)
+        for each, parents in zip(written, before, strict=True):
+            self._written(each, parents, place)
         return output
 
     def _depends(self, function: Any, bound: Template, output: Any, place: CodeLine) -> None:
@@ -248,6 +169,16 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self.found.reads.append(place)
         outputs = tuple((self._number(each), tuple(each.shape), each.dtype) for each in tensors)
         self.found.calls.append(RecordedCall(function, bound, outputs, self._scopes[-1], place))
+
+    def _viewed(self, function: Any, given: Mapping[str, Any], output: Any) -> None:
+        made = [each for each in trees.tree_leaves(output) if isinstance(each, Tensor)]
+        self._storages.made(str(function.overloadpacket.__name__), given, made)
+
+    def _parents(self, tensor: Tensor) -> dict[int, Template]:
+        """What the tensors are of which one is a view; those left out that nothing is known of."""
+        views = self._storages.parents(tensor)
+        known = [view.parent for view in views if id(view.parent) not in self._stale]
+        return {id(each): self._argument(each) for each in known}
 
     def _fixed(self, function: Any, tensors: list[Tensor], output: Any) -> None:
         """Note what a constant was computed from."""
@@ -260,7 +191,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 same = name in VIEWS and len(known) == 1
                 weight, trainable = known[0][:2] if same else ("", False)
                 self._known[id(made)] = _Known(weight, trainable, origins, recipe)
-                self._keep(made)
+                self._storages.keep(made)
 
     def _fresh(self, tensor: Tensor, reader: str) -> None:
         """Whether a value still is what was recorded of it.
@@ -286,7 +217,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _number(self, tensor: Tensor) -> int:
         """A new number for a value; its object may have had another before it was written to."""
-        self._keep(tensor)
+        self._storages.keep(tensor)
         self._stale.pop(id(tensor), None)
         self._known.pop(id(tensor), None)
         self.found.values.pop(self._numbers.get(id(tensor), -1), None)
@@ -294,33 +225,73 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.found.values[number] = tensor
         return number
 
-    def _keep(self, tensor: Tensor) -> None:
-        """Keep a tensor, so that no other gets its identity, and know what shares its memory."""
-        self._alive.append(tensor)
-        if tensor.layout == torch.strided and tensor.numel():
-            sharing = self._sharing.setdefault(tensor.untyped_storage().data_ptr(), [])
-            if not any(tensor is each for each in sharing):
-                sharing.append(tensor)
+    def _written(self, written: Tensor, before: Mapping[int, Template], place: CodeLine) -> None:
+        """After a write, other tensors in that memory are new values, made from what was written.
 
-    def _written(self, function: Any, args: Any, kwargs: Any, place: CodeLine) -> None:
-        """After a write, other tensors in that memory are no longer what was recorded of them."""
-        for argument, given in _arguments(function, args, kwargs):
-            if argument.alias_info is None or not argument.alias_info.is_write:
-                continue
-            for written in (x for x in trees.tree_leaves(given) if isinstance(x, Tensor)):
-                if id(written) not in self._numbers:
-                    self._number(written)
-                for other in self._sharing.get(written.untyped_storage().data_ptr(), []):
-                    if other is not written and _overlap(written, other):
-                        self._overwritten(written, other, place)
+        Args:
+            before: what the tensors were of which this one is a view.
+        """
+        if id(written) not in self._numbers:
+            self._number(written)
+        fresh = [written]
+        for view in self._storages.parents(written):
+            if not self._renewed(view.parent, fresh, view.write, before, place):
+                break
+        for other in self._storages.overlapping(written):
+            if not any(other is each for each in fresh):
+                self._reread(other, fresh, place)
 
-    def _overwritten(self, written: Tensor, other: Tensor, place: CodeLine) -> None:
+    def _renewed(
+        self,
+        parent: Tensor,
+        fresh: list[Tensor],
+        write: tuple[Any, Mapping[str, Any]],
+        before: Mapping[int, Template],
+        place: CodeLine,
+    ) -> bool:
+        """Record what a tensor is after the last of the `fresh`, a view of it, was written to."""
+        function, settings = write
+        part = Recorded(self._numbers[id(fresh[-1])])
+        if is_same(parent, fresh[-1]):
+            self._same_as(parent, fresh[-1])
+        elif "src" not in {each.name for each in function._schema.arguments}:
+            self._made_again(parent, function, {"self": part, **settings}, place)
+        elif id(parent) in before:
+            whole = {"self": before[id(parent)], "src": part, **settings}
+            self._made_again(parent, function, whole, place)
+        else:
+            return False
+        fresh.append(parent)
+        return True
+
+    def _reread(self, other: Tensor, fresh: list[Tensor], place: CodeLine) -> None:
+        """Record what a tensor is after what it shares memory with was written to."""
         self.found.values.pop(self._numbers.get(id(other), -1), None)
-        if _geometry(written) == _geometry(other):
-            self._numbers[id(other)] = self._numbers[id(written)]
-            self._stale.pop(id(other), None)
+        same = next((each for each in fresh if is_same(each, other)), None)
+        view = self._storages.view(other)
+        if same is not None:
+            self._same_as(other, same)
+        elif view is not None and any(view.parent is each for each in fresh):
+            function, settings = view.read
+            whole = Recorded(self._numbers[id(view.parent)])
+            self._made_again(other, function, {"self": whole, **settings}, place)
         else:
             self._stale[id(other)] = place
+            return
+        fresh.append(other)
+
+    def _same_as(self, tensor: Tensor, other: Tensor) -> None:
+        self.found.values.pop(self._numbers.get(id(tensor), -1), None)
+        self._known.pop(id(tensor), None)
+        self._stale.pop(id(tensor), None)
+        self._numbers[id(tensor)] = self._numbers[id(other)]
+
+    def _made_again(
+        self, tensor: Tensor, function: Any, args: dict[str, Any], place: CodeLine
+    ) -> None:
+        """Record a call that nobody made: what it returns is in the tensor already."""
+        made = (self._number(tensor), tuple(tensor.shape), tensor.dtype)
+        self.found.calls.append(RecordedCall(function, args, (made,), self._scopes[-1], place))
 
 
 def _named(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
@@ -343,18 +314,12 @@ def _bound(function: Any, args: Any, kwargs: Any) -> dict[str, Any]:
     return {argument.name: given for argument, given in _arguments(function, args, kwargs)}
 
 
-def _geometry(tensor: Tensor) -> tuple[object, ...]:
-    return (tuple(tensor.shape), tensor.stride(), tensor.storage_offset())
-
-
-def _overlap(a: Tensor, b: Tensor) -> bool:
-    """Whether two tensors in one memory have a number in common."""
-    if a.dtype != b.dtype:
-        return True
-    size = a.untyped_storage().nbytes() // a.element_size()
-    touched = torch.zeros(size, dtype=torch.bool)
-    touched.as_strided(a.shape, a.stride(), a.storage_offset()).fill_(True)
-    return bool(touched.as_strided(b.shape, b.stride(), b.storage_offset()).any())
+def _written_to(function: Any, given: Mapping[str, Any]) -> Iterator[Tensor]:
+    """The tensors that a call writes into."""
+    for argument in function._schema.arguments:
+        if argument.alias_info is not None and argument.alias_info.is_write:
+            leaves = trees.tree_leaves(given.get(argument.name))
+            yield from (each for each in leaves if isinstance(each, Tensor))
 
 
 def _place() -> CodeLine:

@@ -11,7 +11,7 @@ from torch.utils import _pytree as trees
 
 from striate.pytorch.capture.layout import BatchLayout
 from striate.pytorch.capture.pairing import Made, PairedCall, Scaled
-from striate.pytorch.capture.recorder import Constant, Recorded
+from striate.pytorch.capture.recording import Constant, Recorded
 
 
 class _Held(NamedTuple):

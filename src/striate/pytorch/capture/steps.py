@@ -15,7 +15,7 @@ from striate.ops import Expand, Learned, Reshape
 from striate.ops.shaping.kept_value import KeptValue
 from striate.pytorch.capture.layout import SMALL, BatchLayout, Shape, Unsuitable
 from striate.pytorch.capture.pairing import Made, PairedCall
-from striate.pytorch.capture.recorder import Constant, Scope
+from striate.pytorch.capture.recording import Constant, Scope
 
 
 @dataclass(frozen=True, eq=False)

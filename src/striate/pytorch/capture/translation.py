@@ -14,7 +14,7 @@ from striate.graph import Spec
 from striate.ops import Input, Opaque
 from striate.pytorch.capture.layout import BatchLayout, Unsuitable
 from striate.pytorch.capture.pairing import Made, PairedCall
-from striate.pytorch.capture.recorder import Recorded, Scope
+from striate.pytorch.capture.recording import Recorded, Scope
 from striate.pytorch.capture.replay import Replayed
 from striate.pytorch.capture.rows import NOTHING, ROWS
 from striate.pytorch.capture.steps import Asked, DraftNode, ModuleValue

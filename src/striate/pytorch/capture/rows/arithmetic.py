@@ -9,7 +9,7 @@ from striate import ops
 from striate.graph import Operator
 from striate.ops.normalization.spread_weight import SpreadWeight
 from striate.pytorch.capture.layout import Unsuitable
-from striate.pytorch.capture.recorder import Constant
+from striate.pytorch.capture.recording import Constant
 from striate.pytorch.capture.steps import Asked, DraftNode, ModuleValue, reshaped
 
 

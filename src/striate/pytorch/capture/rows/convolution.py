@@ -9,7 +9,7 @@ from typing import Any
 from striate import ops
 from striate.errors import SettingError
 from striate.pytorch.capture.layout import Unsuitable
-from striate.pytorch.capture.recorder import Constant
+from striate.pytorch.capture.recording import Constant
 from striate.pytorch.capture.steps import Asked, DraftNode, ModuleValue
 
 

@@ -9,7 +9,7 @@ import torch
 
 from striate import ops
 from striate.pytorch.capture.layout import Unsuitable
-from striate.pytorch.capture.recorder import Constant
+from striate.pytorch.capture.recording import Constant
 from striate.pytorch.capture.steps import Asked, DraftNode, ModuleValue, axis_name, reshaped
 
 NEVER = -1e30

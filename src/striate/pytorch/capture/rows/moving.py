@@ -6,8 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import torch
+
 from striate import ops
 from striate.pytorch.capture.layout import BatchLayout, Unsuitable
+from striate.pytorch.capture.recording import Constant
 from striate.pytorch.capture.rows.convolution import padding, sizes
 from striate.pytorch.capture.rows.pooling import checked
 from striate.pytorch.capture.steps import RESHAPES, Asked, DraftNode, ModuleValue, axis_name
@@ -90,6 +93,61 @@ def _selected(a: Asked) -> DraftNode:
     axis = x.axis(a["dim"])
     index = a["index"] % x.own[axis]
     return a.shaped(_cut(a, x, axis, index, index + 1), a.own)
+
+
+def _put_in(a: Asked) -> DraftNode:
+    """slice_scatter: what is in front of a part, the part, what is behind it."""
+    x = _whole(a)
+    axis = x.axis(a["dim"])
+    start, stop, step = slice(a.get("start"), a.get("end"), a.get("step", 1)).indices(x.own[axis])
+    if step != 1:
+        raise Unsuitable
+    return _with_part(a, x, axis, start, stop)
+
+
+def _put_one(a: Asked) -> DraftNode:
+    """select_scatter: the same for one place of an axis."""
+    x = _whole(a)
+    axis = x.axis(a["dim"])
+    index = a["index"] % x.own[axis]
+    return _with_part(a, x, axis, index, index + 1)
+
+
+def _with_part(a: Asked, x: ModuleValue, axis: int, start: int, stop: int) -> DraftNode:
+    part, length = a.value("src"), x.own[axis]
+    own = (*x.own[:axis], stop - start, *x.own[axis + 1 :])
+    steps = [_cut(a, x, axis, 0, start)] if start else []
+    steps += [a.shaped(part.step, own)]
+    steps += [_cut(a, x, axis, stop, length)] if stop < length else []
+    if len(steps) == 1:
+        return steps[0]
+    if x.step.spec.names:  # the axes of a permuted value keep their names, those of a part need not
+        steps = [a.step(ops.Reshape(each.spec.shape), each) for each in steps]
+    return a.step(ops.Concat(axis_name(steps[0].spec, axis)), *steps)
+
+
+def _whole(a: Asked) -> ModuleValue:
+    """What a part is put into; a constant as a step of its own."""
+    given = a["self"]
+    if isinstance(given, Constant):
+        return ModuleValue(a.given(given), a.shape, a.layout)
+    return a.value("self")
+
+
+def _copied(a: Asked) -> DraftNode:
+    """copy_: what is written, in the shape of what it is written over."""
+    return _filled(a, a["src"])
+
+
+def _filled(a: Asked, given: Any) -> DraftNode:
+    if isinstance(given, ModuleValue):
+        return a.aligned(given, grown=True)
+    if isinstance(given, bool | int | float):
+        given = Constant(torch.tensor(float(given), dtype=torch.float64))
+    if not isinstance(given, Constant) or not given.tensor.dtype.is_floating_point:
+        raise Unsuitable
+    step = a.given(given)
+    return step if step.spec.shape == a.own else a.step(ops.Expand(a.own), step)
 
 
 def _parts(a: Asked) -> list[DraftNode]:
@@ -193,6 +251,11 @@ _FOUND: Mapping[str, Callable[[Asked], Any]] = {
     "slice": _sliced,
     "narrow": _narrowed,
     "select": _selected,
+    "slice_scatter": _put_in,
+    "select_scatter": _put_one,
+    "copy": _copied,
+    "fill": lambda a: _filled(a, a["value"]),
+    "zero": lambda a: _filled(a, 0.0),
     "chunk": _parts,
     "split": _parts,
     "split_with_sizes": _parts,
