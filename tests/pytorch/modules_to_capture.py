@@ -90,6 +90,22 @@ def windowed(s: Any, x: Tensor) -> Tensor:
     return y.view(n, h * w // 4, 4, c).mean(1)
 
 
+def weighed_in_windows(s: Any, x: Tensor) -> Tensor:
+    """Layers that are made for channels first, on windows folded into the batch."""
+    n, c, h, w = x.shape
+    y = x.view(n, c, 2, h // 2, 2, w // 2).permute(0, 2, 4, 1, 3, 5).reshape(-1, c, h // 2, w // 2)
+    y = s.bn(s.conv(y)).repeat_interleave(2, dim=0)
+    return y.view(n, 8, 4, -1) * x[:, :1].flatten(1).repeat_interleave(2, 1).view(n, 8, 1, -1)
+
+
+def taken_apart(s: Any, x: Tensor) -> Tensor:
+    """Overlapping windows, numbers in another order, and variances."""
+    y = x.unfold(2, 3, 2).unfold(3, 2, 2)
+    y = s.gn(y[:, [2, 0, 1]].flatten(3))
+    y = s.ln(y.index_select(2, torch.tensor([1, 0])))
+    return y * torch.rsqrt(y.var(1, keepdim=True) + 0.5) + y.std((2, 3), keepdim=True)
+
+
 def summed_by_letters(s: Any, x: Tensor) -> Tensor:
     shares = torch.einsum("nchw, nchv -> ncwv", x, s.conv(x)).softmax(-1)
     return torch.einsum("ncwv,nchv->ncwh", shares, x)
@@ -137,6 +153,13 @@ def _hyphenated() -> nn.Module:
     return nn.Sequential(block, nn.ReLU(), nn.Flatten(), nn.Linear(4 * 36, 3))
 
 
+def _taken_apart() -> nn.Module:
+    """Normalizations that learn a factor, but no sum."""
+    module = Written(taken_apart, ln=nn.LayerNorm(18, bias=False), gn=nn.GroupNorm(1, 3))
+    module.gn.bias = None
+    return module
+
+
 def _buffered() -> nn.Module:
     module = Written(numbered, conv=conv())
     module.register_buffer("mean", torch.linspace(0, 1, 4).view(4, 1, 1))
@@ -181,6 +204,17 @@ MODULES: dict[str, Callable[[], tuple[nn.Module, Any]]] = {
         PICTURE,
     ),
     "windowed": lambda: (Written(windowed, fc=nn.Linear(3, 3)), PICTURE),
+    "weighed_in_windows": lambda: (
+        Written(weighed_in_windows, conv=conv(), bn=nn.BatchNorm2d(4)),
+        PICTURE,
+    ),
+    "taken_apart": lambda: (_taken_apart(), PICTURE),
+    "in_volumes": lambda: (
+        Written(
+            lambda s, x: s.conv(x[:, None]), conv=nn.Conv3d(1, 2, (2, 3, 3), padding=(0, 1, 1))
+        ),
+        PICTURE,
+    ),
     "summed_by_letters": lambda: (Written(summed_by_letters, conv=conv(3, 3)), PICTURE),
     "layer_scaled": lambda: (
         Written(

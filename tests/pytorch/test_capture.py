@@ -124,7 +124,10 @@ def test_every_number_is_explained(name: str) -> None:
             assert explained.residual < 1e-4, (node, place)
 
 
-@pytest.mark.parametrize("name", ["excited", "classed", "windowed", "reused"])
+@pytest.mark.parametrize(
+    "name",
+    ["excited", "classed", "windowed", "reused", "weighed_in_windows", "taken_apart", "in_volumes"],
+)
 def test_both_engines_agree_on_what_is_captured(name: str) -> None:
     module, example = made(name)
     assert striate.verify(striate.capture(module, example)).ok

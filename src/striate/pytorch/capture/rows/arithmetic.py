@@ -8,7 +8,7 @@ from typing import Any
 from striate import ops
 from striate.graph import Operator
 from striate.ops.normalization.spread_weight import SpreadWeight
-from striate.pytorch.capture.layout import Unsuitable
+from striate.pytorch.capture.layout import Shape, Unsuitable
 from striate.pytorch.capture.recording import Constant
 from striate.pytorch.capture.steps import Asked, DraftNode, ModuleValue, reshaped
 
@@ -38,10 +38,16 @@ def _weighted(a: Asked, kind: type[SpreadWeight], x: Any, weight: Any) -> DraftN
         x, weight = weight, x
     if not isinstance(weight, Constant) or not weight.trainable or not _is_lone(a, x):
         return None
-    size = a.spread(weight)
-    channels = size[0] == a.own[0] and not any(n != 1 for n in size[1:])
+    return weighted(a, kind, a.aligned(x), weight, a.spread(weight))
+
+
+def weighted(
+    a: Asked, kind: type[SpreadWeight], step: DraftNode, weight: Constant, size: Shape
+) -> DraftNode:
+    """SCALE or SHIFT by a weight that has `size` beside the value."""
+    channels = size[0] == step.spec.shape[0] and not any(n != 1 for n in size[1:])
     operator = kind(None if channels else size)
-    return a.step(operator, a.aligned(x), weight=reshaped(weight, size))
+    return a.step(operator, step, weight=reshaped(weight, size))
 
 
 def _merged(a: Asked, operator: Operator, x: Any, y: Any) -> DraftNode:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,7 @@ from striate import ops
 from striate.errors import SettingError
 from striate.pytorch.capture.layout import Unsuitable
 from striate.pytorch.capture.recording import Constant
-from striate.pytorch.capture.steps import Asked, DraftNode, ModuleValue
+from striate.pytorch.capture.steps import Asked, DraftNode, ModuleValue, reshaped
 
 
 def sizes(given: Any) -> Any:
@@ -27,23 +27,62 @@ def padding(given: Any) -> Any:
 
 
 def _conv(a: Asked) -> DraftNode:
-    x, own = a.plain("input"), a.weights(weight="weight", bias="bias")
-    kernel = own["weight"].tensor.shape
-    if x.rank != len(kernel):
+    own = a.weights(weight="weight", bias="bias")
+    settings = [a[name] for name in ("stride", "padding", "dilation")]
+    if a.value("input").layout.folded:
+        return by_channels(a, lambda x: _one_conv(a, x, *_deeper(own, settings)))
+    x = a.plain("input")
+    if x.rank != own["weight"].tensor.ndim:
         raise Unsuitable
+    return _one_conv(a, x.step, own, settings)
+
+
+def _one_conv(
+    a: Asked, x: DraftNode, own: dict[str, Constant], settings: Sequence[Any]
+) -> DraftNode:
+    stride, pad, dilation = settings
+    units, _, *kernel = own["weight"].tensor.shape
     try:
         operator = ops.Conv(
-            kernel[0],
-            sizes(kernel[2:]),
-            sizes(a["stride"]),
-            padding(a["padding"]),
-            sizes(a["dilation"]),
+            units,
+            sizes(kernel),
+            sizes(stride),
+            padding(pad),
+            sizes(dilation),
             a["groups"],
             "bias" in own,
         )
     except SettingError:
         raise Unsuitable from None
-    return a.step(operator, x.step, **own)
+    return a.step(operator, x, **own)
+
+
+def _deeper(
+    own: dict[str, Constant], settings: Sequence[Any]
+) -> tuple[dict[str, Constant], list[Any]]:
+    """A convolution of each of several windows, as one that is 1 deep over all of them."""
+    weight = own["weight"]
+    units, channels, *kernel = weight.tensor.shape
+    axes = len(kernel)
+    found = []
+    for usual, given in zip((1, 0, 1), settings, strict=True):
+        each = given if isinstance(given, str) else list(given)
+        found.append(each if isinstance(each, str) else [usual, *(each * axes)[:axes]])
+    return {**own, "weight": reshaped(weight, (units, channels, 1, *kernel))}, found
+
+
+def by_channels(a: Asked, change: Callable[[DraftNode], DraftNode]) -> DraftNode:
+    """A layer that is made for (C, …), on windows (m, C, …) of a picture: on (C, m, …) instead.
+
+    Raises:
+        Unsuitable: the windows are not the first axis.
+    """
+    x = a.value("input")
+    if x.layout.batch or len(x.own) < 2:
+        raise Unsuitable
+    order = (1, 0, *range(2, len(x.own)))
+    turned = a.step(ops.Permute(order), x.step)
+    return a.step(ops.Permute(order), change(turned))
 
 
 def _transposed(a: Asked) -> DraftNode:
@@ -142,6 +181,7 @@ def _in_order(a: Asked, value: ModuleValue, letters: str, wanted: list[str]) -> 
 ROWS: Mapping[str, Callable[[Asked], DraftNode]] = {
     "conv1d": _conv,
     "conv2d": _conv,
+    "conv3d": _conv,
     "conv_transpose1d": _transposed,
     "conv_transpose2d": _transposed,
     "convolution": _either,

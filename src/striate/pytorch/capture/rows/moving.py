@@ -15,6 +15,9 @@ from striate.pytorch.capture.rows.convolution import padding, sizes
 from striate.pytorch.capture.rows.pooling import checked
 from striate.pytorch.capture.steps import RESHAPES, Asked, DraftNode, ModuleValue, axis_name
 
+MANY = 64
+"""Nodes that one call may become; beyond that it stays as it is."""
+
 
 def _reshaped(a: Asked) -> DraftNode:
     x = a.value("self")
@@ -163,6 +166,60 @@ def _parts(a: Asked) -> list[DraftNode]:
     return found
 
 
+def _windows(a: Asked) -> DraftNode:
+    """Tensor.unfold: an axis as a stack of parts of it, what is in a part being the last axis."""
+    x = a.value("self")
+    axis, size, stride = x.axis(a["dimension"]), a["size"], a["step"]
+    if x.axis(-1) != len(x.own) - 1 or x.layout.folded != a.layout.folded:
+        raise Unsuitable
+    starts = range(0, x.own[axis] - size + 1, stride)
+    if len(starts) > MANY:
+        raise Unsuitable
+    parts = [_cut(a, x, axis, start, start + size) for start in starts]
+    step = (
+        a.step(ops.Stack(), *parts)
+        if len(parts) > 1
+        else a.shaped(parts[0], (1, *parts[0].spec.shape))
+    )
+    rank = len(x.own)
+    others = [k + 1 for k in range(rank) if k != axis]
+    order = (*others[:axis], 0, *others[axis:], axis + 1)
+    return step if order == tuple(range(rank + 1)) else a.step(ops.Permute(order), step)
+
+
+def _taken(a: Asked) -> DraftNode:
+    """x[:, places] along one axis: the runs of neighbors in it, side by side."""
+    x, given = a.value("self"), a["indices"]
+    dims = [k for k, each in enumerate(given) if each is not None]
+    if len(dims) != 1 or not isinstance(given[dims[0]], Constant):
+        raise Unsuitable
+    return _runs(a, x, x.axis(dims[0]), given[dims[0]])
+
+
+def _chosen(a: Asked) -> DraftNode:
+    """index_select."""
+    x = a.value("self")
+    if not isinstance(a["index"], Constant):
+        raise Unsuitable
+    return _runs(a, x, x.axis(a["dim"]), a["index"])
+
+
+def _runs(a: Asked, x: ModuleValue, axis: int, given: Constant) -> DraftNode:
+    places = given.tensor
+    if places.dtype == torch.bool or places.ndim != 1 or given.batch is not None:
+        raise Unsuitable
+    runs: list[tuple[int, int]] = []
+    for place in (int(k) % x.own[axis] for k in places):
+        if runs and runs[-1][1] == place:
+            runs[-1] = (runs[-1][0], place + 1)
+        else:
+            runs.append((place, place + 1))
+    if not 0 < len(runs) <= MANY:
+        raise Unsuitable
+    steps = [_cut(a, x, axis, *run) for run in runs]
+    return steps[0] if len(steps) == 1 else a.step(ops.Concat(axis_name(x.step.spec, axis)), *steps)
+
+
 def _padded(a: Asked) -> DraftNode:
     x, mode = a.value("self"), a.get("mode", "constant")
     given = list(a["pad"])
@@ -206,6 +263,20 @@ def _repeated(a: Asked) -> DraftNode:
         if count != 1:
             step = a.step(ops.Repeat(count, layout.axis(dim, len(a.shape))), step)
     return step
+
+
+def _each_repeated(a: Asked) -> DraftNode:
+    """repeat_interleave: each number of an axis several times; pictures become windows."""
+    x, count = a.value("self"), a.get("repeats")
+    if type(count) is not int or a.get("dim") is None or x.layout.major != 1:
+        raise Unsuitable
+    if a["dim"] % x.rank == x.layout.batch and not x.layout.folded:
+        front, back = x.own[: x.layout.batch], x.own[x.layout.batch :]
+    else:
+        axis = x.layout.batch if a["dim"] % x.rank == x.layout.batch else x.axis(a["dim"])
+        front, back = x.own[: axis + 1], x.own[axis + 1 :]
+    step = a.step(ops.Expand((*front, count, *back)), a.shaped(x.step, (*front, 1, *back)))
+    return a.shaped(step, a.own)
 
 
 def _shuffled(a: Asked) -> DraftNode:
@@ -261,12 +332,16 @@ _FOUND: Mapping[str, Callable[[Asked], Any]] = {
     "split_with_sizes": _parts,
     "tensor_split": _parts,
     "unbind": _parts,
+    "unfold": _windows,
+    "index": _taken,
+    "index_select": _chosen,
     "pad": _padded,
     "constant_pad_nd": _padded,
     "roll": _rolled,
     "flip": _flipped,
     "repeat": _repeated,
     "tile": _repeated,
+    "repeat_interleave": _each_repeated,
     "channel_shuffle": _shuffled,
     "pixel_shuffle": _enlarged,
     "pixel_unshuffle": _reduced,

@@ -9,6 +9,8 @@ import torch
 
 from striate import ops
 from striate.pytorch.capture.layout import Unsuitable
+from striate.pytorch.capture.rows.arithmetic import weighted
+from striate.pytorch.capture.rows.convolution import by_channels
 from striate.pytorch.capture.rows.pooling import checked
 from striate.pytorch.capture.steps import Asked, DraftNode, axis_name, reshaped
 
@@ -20,6 +22,8 @@ def _batch(a: Asked) -> DraftNode:
     if a["training"] or "running_mean" not in own:
         raise Unsuitable
     operator = ops.BatchNorm(float(a["eps"]), float(a["momentum"]), "weight" in own)
+    if a.value("input").layout.folded:
+        return by_channels(a, lambda x: a.step(operator, x, **own))
     return a.step(operator, a.plain("input").step, **own)
 
 
@@ -32,7 +36,12 @@ def _over_axes(kind: Callable[..., Any], usual: float) -> Callable[[Asked], Draf
         where = None if len(axes) == len(x.own) else named
         shape = tuple(x.own[k] for k in axes)
         kept = {name: reshaped(each, shape) for name, each in own.items()}
-        operator = kind(axis=where, affine="weight" in own, epsilon=float(a.get("eps", usual)))
+        alone = kind is ops.LayerNorm and set(own) == {"weight"}
+        affine = "weight" in own and not alone
+        operator = kind(axis=where, affine=affine, epsilon=float(a.get("eps", usual)))
+        if alone:
+            size = tuple(n if k in axes else 1 for k, n in enumerate(x.own))
+            return weighted(a, ops.Scale, a.step(operator, x.step), own["weight"], size)
         return a.step(operator, x.step, **kept)
 
     return row
@@ -40,8 +49,13 @@ def _over_axes(kind: Callable[..., Any], usual: float) -> Callable[[Asked], Draf
 
 def _group(a: Asked) -> DraftNode:
     own = a.weights(weight="weight", bias="bias")
-    operator = ops.GroupNorm(a["num_groups"], affine="weight" in own, epsilon=float(a["eps"]))
-    return a.step(operator, a.plain("input").step, **own)
+    groups, epsilon, x = a["num_groups"], float(a["eps"]), a.plain("input")
+    if set(own) == {"weight"}:
+        size = (x.own[0], *[1] * (len(x.own) - 1))
+        plain = a.step(ops.GroupNorm(groups, affine=False, epsilon=epsilon), x.step)
+        return weighted(a, ops.Scale, plain, own["weight"], size)
+    operator = ops.GroupNorm(groups, affine="weight" in own, epsilon=epsilon)
+    return a.step(operator, x.step, **own)
 
 
 def _instance(a: Asked) -> DraftNode:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import prod
 from typing import Any
 
 from striate import ops
@@ -88,6 +89,18 @@ def _length(a: Asked) -> DraftNode:
     return a.step(ops.Sqrt(), total)
 
 
+def _variance(a: Asked) -> DraftNode:
+    """The mean square of what is left without the mean, times n / (n - correction)."""
+    x, keep = a.value("self"), bool(a.get("keepdim", False))
+    correction = a.get("correction", 1 if a.get("unbiased", True) else 0)
+    centered = a.step(ops.Subtract(), x.step, _reduction(a, ops.Mean, x.step, x, True))
+    count = prod(x.own[k] for k in _dims(a, x))
+    if count <= correction:
+        raise Unsuitable
+    found = _reduction(a, ops.Mean, a.step(ops.Square(), centered), x, keep)
+    return a.step(ops.Affine(count / (count - correction)), found) if correction else found
+
+
 def _resized(mode: str) -> Callable[[Asked], DraftNode]:
     def row(a: Asked) -> DraftNode:
         x, corners = a.plain(_first(a)), bool(a.get("align_corners", False))
@@ -133,6 +146,8 @@ _FOUND: Mapping[str, Callable[[Asked], Any]] = {
     "amin": _reduced(ops.Min),
     "max": _extreme(ops.Max),
     "min": _extreme(ops.Min),
+    "var": _variance,
+    "std": lambda a: a.step(ops.Sqrt(), _variance(a)),
     "linalg_vector_norm": _length,
     "norm": _length,
     "upsample_nearest1d": _resized("nearest"),
