@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 import arranging_settings as arranging
 import loss_settings
 import pool_settings as pooling
+import recurrent_settings as recurring
 from drawn_specs import (
     EITHER_SIGN,
     EPSILONS,
@@ -320,6 +321,11 @@ SETTINGS |= {
     ops.Divide: arranging.branches(ops.Divide, 2),
     ops.Subtract: arranging.branches(ops.Subtract, 2),
     ops.MatMul: arranging.matrices(),
+    ops.RNN: recurring.recurrent(
+        ops.RNN, nonlinearity=st.sampled_from(("tanh", "sigmoid", "relu"))
+    ),
+    ops.GRU: recurring.recurrent(ops.GRU, reset=st.sampled_from(("after", "before"))),
+    ops.LSTM: recurring.recurrent(ops.LSTM, 2, peepholes=st.booleans()),
     ops.Stack: st.builds(lambda spec, n: (ops.Stack(), (spec,) * n), shapes(), st.integers(2, 3)),
     ops.Affine: alone(st.builds(ops.Affine, EITHER_SIGN, st.floats(-1, 1))),
     ops.Scale: arranging.spread_weights(ops.Scale),

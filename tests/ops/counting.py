@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
+from dataclasses import replace
 
 import numpy as np
 
 from promises import Case
 from striate.graph import OUTPUT, Call, Index, Ref, Spec
 from striate.ops import TransposedConv
+from striate.ops.recurrent.recurrence import Recurrence
 from striate.reference.products import terms_of
 
 
 def unpadded(case: Case) -> Case:
-    """The same windows over an input that has the zeros of the padding in it."""
+    """The same windows over an input that has the zeros of the padding in it, and the same steps
+    from states of zeros."""
+    if isinstance(case.operator, Recurrence):
+        return from_zeros(case, case.operator)
     if case.operator.only_moves or not hasattr(case.operator, "padding"):
         return case
     if isinstance(case.operator, TransposedConv):
@@ -23,11 +27,22 @@ def unpadded(case: Case) -> Case:
     sides = [(w.before, w.overhang(n)) for w, n in zip(axes, x.spatial, strict=True)]
     values = np.pad(case.call.x, [(0, 0), (0, 0), *sides])
     rounded = {"ceil": False} if hasattr(case.operator, "ceil") else {}
-    operator = dataclasses.replace(case.operator, padding="valid", **rounded)
+    operator = replace(case.operator, padding="valid", **rounded)
     assert operator.cost(Spec(values.shape[1:])) == case.operator.cost(x)
     call = Call((values,), case.call.weights)
     call = call.with_output(operator.forward(call))
     return Case(operator, (Spec(values.shape[1:]),), call, case.error)
+
+
+def from_zeros(case: Case, layer: Recurrence) -> Case:
+    """The same steps from initial states that are written out."""
+    first = np.zeros((case.call.pictures, layer.units * len(layer.directions)))
+    inputs = (case.call.x, *[first] * len(layer.states))
+    specs = tuple(Spec(x.shape[1:]) for x in inputs)
+    assert layer.cost(*specs) == layer.cost(*case.specs)
+    call = Call(inputs, case.call.weights)
+    call = replace(call, inner=layer.inner_values(call))
+    return Case(layer, specs, call.with_output(layer.forward(call)), case.error)
 
 
 def listed(case: Case) -> tuple[int, int]:

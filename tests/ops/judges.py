@@ -13,6 +13,7 @@ from typing import Any
 import arranging_judges as arranging
 import loss_judges
 import pool_judges as pools
+import recurrent_judges as recurrent
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
@@ -261,6 +262,9 @@ JUDGES |= {
     ops.Multiply: lambda twin: _product(torch.broadcast_tensors(*twin.inputs)),
     ops.Subtract: lambda twin: twin.inputs[0].sub(twin.inputs[1]),
     ops.MatMul: lambda twin: torch.einsum("...ik,...kj->...ij", *twin.inputs),
+    ops.RNN: recurrent.recurrent,
+    ops.GRU: recurrent.recurrent,
+    ops.LSTM: recurrent.recurrent,
     ops.Stack: lambda twin: torch.stack(twin.inputs, dim=1),
     ops.Affine: lambda twin: twin.operator.shift + twin.operator.scale * twin.x,
     ops.Scale: lambda twin: arranging.spread(twin) * twin.x,

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from promises import Case, cases
 from striate.graph import Operator, Saves
-from striate.ops import CTC, OPERATORS, Opaque, ReLU
+from striate.ops import CTC, LSTM, OPERATORS, Opaque, ReLU
 from striate.pytorch.losses import BatchLoss
 from striate.pytorch.modules import ABSENT, MODULES
 
@@ -25,6 +25,7 @@ KEPT = [kind for kind in OPERATORS if kind not in ABSENT]
 
 BOUND = {
     CTC: "the length of a target decides, which nobody knows before it is there",
+    LSTM: "oneDNN lays out what it keeps of the steps",
     Opaque: "whoever computes it keeps what it likes",
 }
 """What says the most that can be kept, and why not what is."""

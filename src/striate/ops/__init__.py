@@ -79,6 +79,9 @@ from striate.ops.pooling.l2_pool import L2Pool as L2Pool
 from striate.ops.pooling.max_pool import MaxPool as MaxPool
 from striate.ops.pooling.stochastic_pool import StochasticPool as StochasticPool
 from striate.ops.pooling.subsample import Subsample as Subsample
+from striate.ops.recurrent.gru import GRU as GRU
+from striate.ops.recurrent.lstm import LSTM as LSTM
+from striate.ops.recurrent.rnn import RNN as RNN
 from striate.ops.reducing.max import Max as Max
 from striate.ops.reducing.mean import Mean as Mean
 from striate.ops.reducing.min import Min as Min
