@@ -58,7 +58,9 @@ def _evaluation(classes: int = 10) -> Evaluation:
     confusion[1] = 0
     names = (HOSTILE, *(f"class {k}" for k in range(1, classes)))
     mistakes = (Mistake(5, None, names[3], names[4], 0.9),)
-    return Evaluation(int(confusion.sum()), 0.5, 1.25, confusion, names, mistakes)
+    count = int(confusion.sum())
+    ranks, sure = np.arange(count) % 2, np.full(count, 0.5)
+    return Evaluation(count, 0.5, 1.25, confusion, names, mistakes, ranks, sure)
 
 
 ANSWERS: dict[str, tuple[Callable[[], Any], str, tuple[str, ...]]] = {

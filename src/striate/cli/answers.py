@@ -196,9 +196,8 @@ class Csv(Sink):
             raise StriateError(what, remedy="Nothing was written; name another file.") from None
 
     def __exit__(self, *problem: Any) -> bool:
-        left = super().__exit__(*problem)
         self._kept.unlink(missing_ok=True)
-        return left
+        return bool(super().__exit__(*problem))
 
 
 def as_path(name: str) -> str:

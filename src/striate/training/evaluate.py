@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,16 @@ from striate.lookup import data_of, model_of
 from striate.memory import check
 from striate.model import Model, probabilities
 from striate.pytorch import loss_function
+from striate.training.metrics import (
+    Bin,
+    ClassScores,
+    accuracy_of,
+    calibration_error,
+    class_scores,
+    interval,
+    macro_f1,
+    reliability,
+)
 
 BATCH = 500
 
@@ -31,6 +42,17 @@ WORST = 10
 
 MOST_CLASSES = 40
 """Classes whose rows and columns are shown."""
+
+TOP = (3, 5)
+"""How many answers a picture's class may be among, beside the first."""
+
+SCORES = (
+    Column("class", text=True, wide=24),
+    Column("pictures"),
+    Column("precision"),
+    Column("recall"),
+    Column("F1"),
+)
 
 MISTAKES = (
     Column("picture", text=True, wide=40),
@@ -69,6 +91,8 @@ class Evaluation(Displayed):
         confusion: pictures by [true class, guessed class].
         classes: names by index.
         mistakes: the surest first.
+        ranks: of each picture's true class among the answers, by falling probability; 0 is right.
+        confidences: the probability of each picture's answer.
     """
 
     pictures: int
@@ -77,6 +101,43 @@ class Evaluation(Displayed):
     confusion: NDArray[Any]
     classes: tuple[str, ...]
     mistakes: tuple[Mistake, ...]
+    ranks: NDArray[Any]
+    confidences: NDArray[Any]
+
+    @cached_property
+    def by_class(self) -> tuple[ClassScores, ...]:
+        """Precision, recall and F1 of each class."""
+        return class_scores(self.confusion, self.classes)
+
+    @property
+    def macro_f1(self) -> float:
+        """Mean F1 of the classes: each counts the same, however many pictures it has."""
+        return macro_f1(self.confusion)
+
+    def top(self, k: int) -> float:
+        """Share of pictures whose class is among the `k` most probable answers."""
+        return float((self.ranks < k).mean())
+
+    @cached_property
+    def reliability(self) -> tuple[Bin, ...]:
+        """How often answers were right, by how sure they were."""
+        return reliability(self.confidences, self.ranks == 0)
+
+    @property
+    def calibration_error(self) -> float:
+        """Expected distance of how sure an answer is and how often it is right (ECE)."""
+        return calibration_error(self.reliability)
+
+    @cached_property
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """Of `accuracy` and `macro_f1`, where they fall for 95 % of other draws of pictures."""
+        figures = {"accuracy": accuracy_of, "macro_f1": macro_f1}
+        return {name: interval(self.confusion, figure) for name, figure in figures.items()}
+
+    @property
+    def tops(self) -> dict[int, float]:
+        """`top` for the usual numbers of answers, as far as there are more classes."""
+        return {k: self.top(k) for k in TOP if k < len(self.classes)}
 
     @property
     def headline(self) -> str:
@@ -93,6 +154,7 @@ class Evaluation(Displayed):
             worst: how many mistakes are listed.
         """
         yield Line(self.headline, "strong")
+        yield from self._figures()
         yield from self._confusion()
         listed = tuple(
             (each.path or f"#{each.index}", each.truth, each.guess, f"{each.probability:.1%}")
@@ -102,13 +164,28 @@ class Evaluation(Displayed):
             yield Line("The mistakes it was surest of:")
             yield Grid(MISTAKES, listed)
 
+    def _figures(self) -> Iterator[Block]:
+        """How sure the accuracy is, how well the probabilities say it, and each class by itself."""
+        bounds = {name: f"{low:.1%} to {high:.1%}" for name, (low, high) in self.intervals.items()}
+        tops = "".join(f"; top-{k} accuracy {share:.2%}" for k, share in self.tops.items())
+        yield Line(f"95% interval of the accuracy: {bounds['accuracy']}{tops}")
+        yield Line(f"macro F1 {self.macro_f1:.2%}, 95% interval {bounds['macro_f1']}")
+        yield Line(f"expected calibration error {self.calibration_error:.2%}")
+        chosen = sorted(self._most_mistaken()[:MOST_CLASSES])
+        rows = ((each, *_cells(self.by_class[k])) for k in chosen for each in [self.classes[k]])
+        yield Grid(SCORES, tuple(rows))
+
+    def _most_mistaken(self) -> list[int]:
+        """Numbers of classes, those with the most mistakes first."""
+        wrong = self.confusion - np.diag(np.diag(self.confusion))
+        order = np.argsort(-(wrong.sum(axis=0) + wrong.sum(axis=1)), kind="stable")
+        return [int(k) for k in order]
+
     def _confusion(self) -> Iterator[Block]:
         """Of many classes, the rows and columns with the most mistakes."""
-        confusion = self.confusion
-        wrong = confusion - np.diag(np.diag(confusion))
-        order = np.argsort(-(wrong.sum(axis=0) + wrong.sum(axis=1)), kind="stable")
-        chosen = sorted(order[:MOST_CLASSES].tolist())
-        rank = {int(k): place for place, k in enumerate(order, 1)}
+        confusion, order = self.confusion, self._most_mistaken()
+        chosen = sorted(order[:MOST_CLASSES])
+        rank = {k: place for place, k in enumerate(order, 1)}
         columns = (
             Column("", text=True, wide=24),
             *(Column(self.classes[k], rank=rank[k]) for k in chosen),
@@ -138,10 +215,25 @@ class Evaluation(Displayed):
             "pictures": self.pictures,
             "accuracy": self.accuracy,
             "loss": self.loss,
+            "macro_f1": self.macro_f1,
+            "top": {str(k): share for k, share in self.tops.items()},
+            "calibration_error": self.calibration_error,
+            "intervals": {name: list(bounds) for name, bounds in self.intervals.items()},
+            "by_class": [_of_class(each) for each in self.by_class],
+            "reliability": [vars(each) for each in self.reliability],
             "classes": list(self.classes),
             "confusion": self.confusion.tolist(),
             "mistakes": [vars(each) for each in self.mistakes[:worst]],
         }
+
+
+def _cells(scores: ClassScores) -> tuple[str, ...]:
+    shares = (scores.precision, scores.recall, scores.f1)
+    return (count(scores.pictures), *("–" if s is None else f"{s:.1%}" for s in shares))
+
+
+def _of_class(scores: ClassScores) -> dict[str, object]:
+    return {"class": scores.name, **{k: v for k, v in vars(scores).items() if k != "name"}}
 
 
 def _share(right: int, pictures: int) -> str:
@@ -206,7 +298,17 @@ def _evaluated(model: Model, data: DataSet, split: str, module: nn.Module | None
             )
             for k in surest
         ),
+        _ranks(said, truths),
+        said.max(axis=1),
     )
+
+
+def _ranks(said: NDArray[Any], truths: NDArray[Any]) -> NDArray[Any]:
+    """How many classes stand before the true one, of equal ones those that come first."""
+    own = said[np.arange(len(truths)), truths][:, None]
+    earlier = np.arange(said.shape[1]) < truths[:, None]
+    ranks: NDArray[Any] = ((said > own) | ((said == own) & earlier)).sum(axis=1)
+    return ranks
 
 
 _IN_ORDER: dict[str, Any] = {"shuffle": False, "seed": 0}
