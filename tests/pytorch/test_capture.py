@@ -67,10 +67,15 @@ def test_weights_are_counted_once(name: str) -> None:
     captured = striate.capture(module, example)
     own = sum(p.numel() for p in module.parameters())
     counted = captured.graph.parameters
+    account = captured.parameters
+    assert account.module == own
+    assert account.kept + account.added == counted
     if name == "recurrent":
-        assert counted < own
+        assert account.opaque == own
     elif name == "weight_norm":
         assert own - counted == 4
+        assert (account.folded, account.added) == (112, 108)
+        assert any("112 are folded" in each for each in captured.notes.remarks)
         assert "_weight_norm" in captured.notes.folded[0]
     elif name == "tied":
         assert counted - own == 24

@@ -38,13 +38,21 @@ class Notes:
 
 @dataclass
 class Assembled:
-    """A graph with the weights of its nodes, and which weights of the module were read."""
+    """A graph with the weights of its nodes, and which weights of the module were read.
+
+    Args:
+        kept: parameters of the module that are weights of nodes as they are.
+        computed_from: those that a weight or constant of a node was computed from.
+        read: all that are read.
+    """
 
     graph: Graph
     weights: dict[str, dict[str, NDArray[Any]]]
     names: dict[DraftNode, str]
     folded: list[str] = field(default_factory=list)
     opaque: list[str] = field(default_factory=list)
+    kept: set[str] = field(default_factory=set)
+    computed_from: set[str] = field(default_factory=set)
     read: set[str] = field(default_factory=set)
 
 
@@ -108,6 +116,10 @@ def _note(found: Assembled, name: str, step: DraftNode) -> None:
         found.read |= set(_origins(step.operator))
     for key, each in step.weights.items():
         found.read |= {each.weight, *each.origins} - {""}
+        if each.weight and each.trainable:
+            found.kept.add(each.weight)
+        else:
+            found.computed_from |= set(each.origins)
         if not each.weight or isinstance(step.operator, ConstantValue):
             found.folded.append(f"{name}.{key}: {_recipe(each)}")
 

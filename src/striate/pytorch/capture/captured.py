@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from striate.display import Block, Displayed, Line
 from striate.graph import Graph, Node
 from striate.ops import Opaque
+from striate.pytorch.capture.accounting import ParameterAccount
 from striate.pytorch.capture.assembled import Notes
 from striate.pytorch.foreign import TorchFunction
 from striate.pytorch.network import Network, fill, recipes
@@ -32,6 +33,7 @@ class Captured(Displayed):
         graph: the network as it predicts, named by the module's own paths.
         weights: node -> weight name -> array, copied.
         notes: what was folded, opaque, unused.
+        parameters: what became of those of the module.
         inputs: the names of its inputs, in the order of the module's arguments.
         dtype: the type that it computes in.
     """
@@ -39,6 +41,7 @@ class Captured(Displayed):
     graph: Graph
     weights: Mapping[str, Mapping[str, NDArray[Any]]]
     notes: Notes
+    parameters: ParameterAccount
     inputs: tuple[str, ...] = ("input",)
     dtype: torch.dtype = torch.float32
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from striate.errors import CaptureError
+from striate.pytorch.capture.accounting import accounted
 from striate.pytorch.capture.assembled import Notes, assembled
 from striate.pytorch.capture.captured import Captured
 from striate.pytorch.capture.checking import MIDDLE, Check, apart
@@ -65,11 +66,12 @@ def _captured(module: nn.Module, examples: Sequence[Tensor]) -> Captured:
     value = translation.step_of(ref)
     found = assembled(value.step, translation.inputs)
     unread = [name for name in names if name not in found.graph]
-    remarks = tuple(_remarks(small, answers, value, unread))
+    account = accounted(module, found)
+    remarks = (*_remarks(small, answers, value, unread), *account.remarks())
     unused = tuple(name for name, _ in module.named_parameters() if name not in found.read)
     notes = Notes(tuple(found.folded), tuple(found.opaque), unused, remarks)
     dtype = torch.float64 if _dtype(module) == torch.float64 else torch.float32
-    captured = Captured(found.graph, found.weights, notes, tuple(names), dtype)
+    captured = Captured(found.graph, found.weights, notes, account, tuple(names), dtype)
     check = Check(captured, translation, found.names, large, _device(module))
     check.nodes(larger)
     check.answer(larger, wanted, value, LARGE)
