@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from numpy.typing import NDArray
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from striate.display import Block, Displayed, Line
@@ -23,6 +24,16 @@ from striate.pytorch.weights import load_weights
 
 SHOWN = 5
 """Notes of a kind that are shown."""
+
+
+class _Undrawn(TorchDispatchMode):
+    """Layers are made without first weights, which takes long and which captured ones replace."""
+
+    def __torch_dispatch__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        drawn = function.overloadpacket.__name__ in ("uniform_", "normal_")
+        return args[0] if drawn else function(*args, **(kwargs or {}))
 
 
 @dataclass(frozen=True, repr=False)
@@ -59,7 +70,8 @@ class Captured(Displayed):
         """The graph as a module of ordinary layers; opaque nodes run as they were recorded."""
         plan = planned(self.graph, [self.graph.scores.name])
         network = Network(plan, plan)
-        fill(network, self.graph, recipes(self.graph))
+        with _Undrawn():
+            fill(network, self.graph, recipes(self.graph))
         network.to(self.dtype)
         load_weights(network, self.weights)
         return network.eval()

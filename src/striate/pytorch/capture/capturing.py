@@ -73,11 +73,10 @@ def _captured(module: nn.Module, examples: Sequence[Tensor]) -> Captured:
     dtype = torch.float64 if _dtype(module) == torch.float64 else torch.float32
     captured = Captured(found.graph, found.weights, notes, account, tuple(names), dtype)
     check = Check(captured, translation, found.names, large, _device(module))
-    check.nodes(larger)
-    check.answer(larger, wanted, value, LARGE)
+    check.answer(check.nodes(larger), wanted, value, LARGE)
     single = [each[MIDDLE : MIDDLE + 1] for each in larger]
     alone = _answered(module, single)
-    check.answer(single, alone, value, 1)
+    check.answer(check.run(single), alone, value, 1)
     apart(alone, wanted, value)
     return captured
 

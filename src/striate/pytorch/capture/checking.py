@@ -51,13 +51,15 @@ class Check:
         self._names = names
         self._recording = recording
 
-    def nodes(self, pictures: Sequence[Tensor]) -> None:
+    def nodes(self, pictures: Sequence[Tensor]) -> Tensor:
         """Every node against the value that the module had there, for the larger batch.
+
+        Returns what the network answers.
 
         Raises:
             CaptureError: one differs; the line that it comes from is told.
         """
-        values = self._values(pictures)
+        values, answer = self._values(pictures)
         for number, value, call in self._translation.made():
             name = self._names.get(value.step, "")
             there = self._recording.values.get(number)
@@ -74,18 +76,20 @@ class Check:
                     where=str(call.place),
                     remedy=REMEDY,
                 )
+        return answer
 
-    def answer(
-        self, pictures: Sequence[Tensor], answer: Any, value: ModuleValue, count: int
-    ) -> None:
-        """The answer to some pictures.
+    def run(self, pictures: Sequence[Tensor]) -> Tensor:
+        """What the network answers."""
+        with torch.inference_mode():
+            return self._network(*self._entering(pictures))
+
+    def answer(self, found: Tensor, answer: Any, value: ModuleValue, count: int) -> None:
+        """What the network answers to some pictures against what the module answers.
 
         Raises:
             CaptureError: it differs by more than rounding.
         """
         wanted = _first(answer)
-        with torch.inference_mode():
-            found = self._network(*self._entering(pictures))
         there = _as_value(wanted, value, count)
         if there is None or there.shape != found.shape:
             shapes = " and ".join("x".join(map(str, x.shape)) for x in (wanted, found))
@@ -100,7 +104,7 @@ class Check:
         given = dict(zip(self._captured.inputs, pictures, strict=True))
         return [given[n.name].to(self._captured.dtype) for n in self._captured.graph.inputs]
 
-    def _values(self, pictures: Sequence[Tensor]) -> dict[str, Tensor]:
+    def _values(self, pictures: Sequence[Tensor]) -> tuple[dict[str, Tensor], Tensor]:
         found: dict[str, Tensor] = {}
         entering = self._entering(pictures)
         for node, x in zip(self._captured.graph.inputs, entering, strict=True):
@@ -114,11 +118,10 @@ class Check:
                     found[name] = y
 
                 handles.append(module.register_forward_hook(keep))
-        with torch.inference_mode():
-            self._network(*entering)
+        answer = self.run(pictures)
         for handle in handles:
             handle.remove()
-        return found
+        return found, answer
 
     def _differs(self, what: str) -> CaptureError:
         reads = dict.fromkeys(self._recording.reads)
