@@ -8,6 +8,7 @@ import torch
 
 from agreement import random_weights
 from nets import branching, chain, lenet, with_side_exit
+from striate import parse, why
 from striate.graph import Call, Graph, Operator
 from striate.ops import Dense, Dropout, Input, NoisyReLU, StochasticPool
 from striate.passes.attach_loss import with_loss
@@ -109,3 +110,12 @@ def test_noise_is_used_as_the_formulas_use_it(operator: Operator) -> None:
     values, gradients, _ = by_formulas(graph, weights, x, target, True, noise)
     np.testing.assert_allclose(found.values[node], values[node], rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(found.gradients["input"], gradients["input"], rtol=1e-9, atol=1e-12)
+
+
+def test_the_gradient_of_one_picture_that_was_permuted_passes_batch_normalization() -> None:
+    tail = "PERMUTE 1x0 -> SCALE size=16x3 -> FLATTEN -> FC 4"
+    graph = parse(f"INPUT 3x4x4 -> BN -> RESHAPE 3x16 -> {tail}")
+    x = np.random.default_rng(0).standard_normal((1, 3, 4, 4))
+    for place in ("0,1,2", "2,3,0"):
+        explained = why(graph, x, f"input[{place}].grad", target=3)
+        assert explained.relative_residual < 1e-4
