@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from planted_arranging_bugs import ARRANGING_BUGS
+from planted_attention_bugs import ATTENTION_BUGS
 from planted_axis_bugs import AXIS_BUGS
 from planted_capture_bugs import CAPTURE_BUGS
 from planted_data_bugs import DATA_BUGS
@@ -29,6 +30,7 @@ SHARED = (
     "Rearrangement",
     "KeptValue",
     "NormalizedExponential",
+    "Shares",
     "Reduction",
     "Extreme",
     "Standardized",
@@ -338,6 +340,7 @@ BUGS = (
     *(Bug(*each) for each in ONNX_BUGS),
     *(Bug(*each) for each in CAPTURE_BUGS),
     *(Bug(*each) for each in AXIS_BUGS),
+    *(Bug(*each) for each in ATTENTION_BUGS),
     *(Bug(*each) for each in NORM_BUGS),
     *(Bug(*each) for each in DATA_BUGS),
     *(Bug(*each) for each in WRITTEN_BUGS),

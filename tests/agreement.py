@@ -47,7 +47,7 @@ def assert_agrees(operator: Operator, *specs: Spec, seed: int = 0, training: boo
     rng = np.random.default_rng(seed)
     graph = alone(operator, *specs)
     weights = random_weights(graph, rng).get("it", {})
-    inputs = tuple(suitable(type(operator), rng, (3, *spec.shape)) for spec in specs)
+    inputs = tuple(suitable(operator, rng, (3, *spec.shape), k) for k, spec in enumerate(specs))
     call = Call(inputs, weights, training=training, given=specs, pictures=3)
     output = operator.forward(call)
     updated = operator.update(call) if training else {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -191,3 +192,31 @@ def foreign(draw: Draw) -> Setting:
     spec = draw(shapes())
     name = draw(st.sampled_from(("sums_of_sines", "a.b:c d", "累積和", '"quoted"')))
     return ops.Opaque(name, spec.shape, TorchFunction(sums_of_sines)), (spec,)
+
+
+@st.composite
+def masked(draw: Draw) -> Setting:
+    """Scores with a mask that is spread, one per key, lengths or none; causal where it can be."""
+    spec, axis = draw(named_axis())
+    at = spec.axis(axis)
+    causal = at > 0 and spec.shape[at] <= spec.shape[at - 1] and draw(st.booleans())
+    whole = Spec(tuple(draw(st.sampled_from((n, 1))) for n in spec.shape))
+    # What a mask hides entirely sums to 0 over the channels: nothing is said of that.
+    masks = [(), *([] if at == 0 else [(whole,), (Spec((spec.shape[at],)),), (Spec((1,)),)])]
+    mask = draw(st.sampled_from(masks))
+    lengths = bool(mask) and mask[0].size == 1
+    return ops.MaskedSoftmax(axis, causal, lengths), (spec, *mask)
+
+
+def mask(
+    operator: ops.MaskedSoftmax, rng: np.random.Generator, shape: tuple[int, ...]
+) -> np.ndarray:
+    """Numbers of both signs; of the first sequence everything is seen."""
+    values = rng.standard_normal(shape)
+    if operator.lengths:
+        # Between whole numbers, so that a small step shows or hides no key.
+        values = rng.integers(-1, 3, shape) + 0.5
+        values[0] = 9.5
+    else:
+        values[0] = np.abs(values[0]) + 1
+    return values

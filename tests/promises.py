@@ -81,6 +81,8 @@ class Case:
         bare = replace(self.call, output=None, inner={})
         if isinstance(source, str):
             return replace(bare, weights={**self.call.weights, source: values})
+        if self.operator.tokens is not None:
+            values = (np.abs(np.round(values)) % self.operator.tokens).astype(values.dtype)
         inputs = (*self.call.inputs[:source], values, *self.call.inputs[source + 1 :])
         return replace(bare, inputs=inputs)
 
@@ -111,13 +113,13 @@ def cases(
     batch = draw(st.integers(2, 3))
     tied = ties and draw(st.booleans())
 
-    def numbers(shape: tuple[int, ...]) -> Array:
-        values = suitable(kind, rng, shape)
+    def numbers(source: int, shape: tuple[int, ...]) -> Array:
+        values = suitable(operator, rng, shape, source)
         return np.round(values) if tied and kind not in DOMAIN else values
 
     entering = (operator.shape(),) if operator.is_input else specs
     sizes = [(batch, *spec.shape) for spec in entering]
-    inputs = tuple(fixed(numbers(size).astype(dtype)) for size in sizes)
+    inputs = tuple(fixed(numbers(k, size).astype(dtype)) for k, size in enumerate(sizes))
     weights = {n: weight(w, rng, dtype) for n, w in operator.weights(*specs).items()}
     trains = draw(st.booleans()) if training is None else training
     call = Call(inputs, weights, trains, given=entering, pictures=batch)
@@ -134,8 +136,15 @@ def cases(
     return Case(operator, specs, call, error)
 
 
-def suitable(kind: type[Operator], rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    """Random inputs that an operator can take."""
+def suitable(
+    operator: Operator, rng: np.random.Generator, shape: tuple[int, ...], source: int = 0
+) -> Array:
+    """Random numbers that an operator can take as its input number `source`."""
+    if operator.tokens is not None:
+        return rng.integers(0, operator.tokens, shape).astype(float)
+    if isinstance(operator, ops.MaskedSoftmax) and source == 1:
+        return arranging.mask(operator, rng, shape)
+    kind = type(operator)
     return DOMAIN[kind](rng, shape) if kind in DOMAIN else rng.standard_normal(shape) * 2
 
 
@@ -299,6 +308,7 @@ SETTINGS |= {
     ops.Sine: plain(ops.Sine),
     ops.Cosine: plain(ops.Cosine),
     ops.Softmax: arranging.along(lambda draw, n, axis: ops.Softmax(axis)),
+    ops.MaskedSoftmax: arranging.masked(),
     ops.LogSoftmax: arranging.along(lambda draw, n, axis: ops.LogSoftmax(axis)),
     ops.RBF: st.tuples(st.builds(ops.RBF, st.integers(1, 10)), st.just((Spec((84,)),))),
     ops.BatchNorm: alone(

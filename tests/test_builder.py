@@ -20,6 +20,7 @@ from striate.builder import (
     ExitPart,
     Flatten,
     Input,
+    MaskedSoftmax,
     MaxPool,
     Multiply,
     Part,
@@ -67,6 +68,10 @@ from striate.ops import OPERATORS
         (
             Input(2, 6, 5) >> ExitPart(AveragePool(2) >> Dense(3).named("side"), 0.3) >> Dense(4),
             "INPUT 2x6x5 -> { AVGPOOL 2 -> side: FC 3 } AUX 0.3 -> FC 4",
+        ),
+        (
+            Input(5, 4).named("a") >> MaskedSoftmax(causal=True) >> MaskedSoftmax(Pass(), At("a")),
+            "a: INPUT 5x4 -> MASKEDSOFTMAX causal -> { PASS | @a } MASKEDSOFTMAX",
         ),
         (Add(Input(5), Input(7).named("b") >> Dense(5)), "{ INPUT 5 | b: INPUT 7 -> FC 5 } ADD"),
         (Input(5) >> (Dense(5).named("a") >> ReLU()) * 3, "INPUT 5 -> [a: FC 5 -> RELU]*3"),

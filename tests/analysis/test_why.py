@@ -238,7 +238,7 @@ def test_factors_of_every_operator_can_be_asked(kind: type[Operator], data: st.D
     it = made.add(operator, read, "it")
     made.add(Dense(3), [it if specs else made.add(Add(), [source, it])])
     graph = made.graph()
-    x = suitable(kind, np.random.default_rng(data.draw(st.integers(0, 99))), shape)
+    x = suitable(operator, np.random.default_rng(data.draw(st.integers(0, 99))), shape)
     inquiry = Inquiry((graph, weights_of(graph)), x, target=1)
 
     def some(name: str, shape: tuple[int, ...]) -> str:

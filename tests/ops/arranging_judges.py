@@ -131,3 +131,19 @@ def resized(twin: Any) -> Tensor:
     )
     corners = None if resize.mode == "nearest" else resize.align_corners
     return F.interpolate(twin.x, size, resize.scale, resize.mode, corners)
+
+
+def masked_softmax(twin: Any) -> Tensor:
+    """Keys last, what is hidden at -inf, and no share where there is nothing else."""
+    at, x = dim(twin), twin.x.detach() * 0
+    seen = torch.ones_like(x, dtype=torch.bool)
+    keys = torch.arange(x.shape[at]).reshape(-1, *[1] * (x.ndim - 1 - at))
+    if twin.operator.causal:
+        seen &= torch.ones(x.shape[at - 1 : at + 1]).tril().reshape(-1, *keys.shape) > 0
+    for mask in twin.inputs[1:]:
+        alone = mask.reshape(len(mask), *[1] * (at - 1), -1, *[1] * (x.ndim - 1 - at))
+        if twin.operator.lengths:
+            seen &= keys < alone
+        else:
+            seen &= (mask if mask.ndim == x.ndim else alone) > 0
+    return twin.x.masked_fill(~seen, float("-inf")).softmax(at).nan_to_num()

@@ -247,6 +247,7 @@ JUDGES |= {
     ops.Sine: lambda twin: twin.x.sin(),
     ops.Cosine: lambda twin: twin.x.cos(),
     ops.Softmax: lambda twin: torch.softmax(twin.x, arranging.dim(twin)),
+    ops.MaskedSoftmax: arranging.masked_softmax,
     ops.LogSoftmax: lambda twin: twin.x.log_softmax(arranging.dim(twin)),
     ops.RBF: _rbf,
     ops.BatchNorm: _batch_norm,

@@ -110,6 +110,29 @@ def test_shares_of_rows_and_their_logarithms() -> None:
     near(gradient, [[8 - 1, -3, -4], [-2, 8 - 6, 8 - 8]])
 
 
+@pytest.mark.parametrize(
+    ("softmax", "mask", "shares"),
+    [
+        (ops.MaskedSoftmax(), [1, 0, 1], [[1 / 5, 0, 4 / 5]] * 3),
+        (ops.MaskedSoftmax(), [[1], [0], [-1]], [[1 / 8, 3 / 8, 4 / 8], [0] * 3, [0] * 3]),
+        (ops.MaskedSoftmax(lengths=True), [2], [[1 / 4, 3 / 4, 0]] * 3),
+        (
+            ops.MaskedSoftmax(causal=True),
+            None,
+            [[1, 0, 0], [1 / 4, 3 / 4, 0], [1 / 8, 3 / 8, 1 / 2]],
+        ),
+        (ops.MaskedSoftmax(causal=True), [0, 1, 1], [[0] * 3, [0, 1, 0], [0, 3 / 7, 4 / 7]]),
+    ],
+)
+def test_shares_of_what_is_seen(softmax: Operator, mask: Any, shares: Any) -> None:
+    """Scores log 1, log 3 and log 4; the gradient is y · (e - Σ e·y), here for e = (1, 0, 0)."""
+    inputs = [np.log([[1, 3, 4]] * 3)] + [mask] * (mask is not None)
+    y, gradients = run(softmax, *inputs, error=[[1, 0, 0]] * 3)
+    near(y, shares)
+    near(gradients[0], [[a * (1 - a), -a * b, -a * c] for a, b, c in shares])
+    near(gradients[1:], [np.zeros(np.shape(mask))] * (mask is not None))
+
+
 @pytest.mark.parametrize(("shared", "slopes"), [(True, [-1 * 2 - 3 * 4]), (False, [-2, -12])])
 def test_a_learned_slope_gathers_its_negative_units(shared: bool, slopes: list[float]) -> None:
     prelu = ops.PReLU(shared)

@@ -86,7 +86,7 @@ def measured(case: Case) -> Kept:
     there = {place(each) for each in weights}
     sizes = {place(t): t.untyped_storage().nbytes() for t in found if place(t) not in there}
     error = torch.ones_like(y)
-    gradients = torch.autograd.grad(y, inputs, error) if inputs else ()
+    gradients = torch.autograd.grad(y, inputs, error, materialize_grads=True) if inputs else ()
     return Kept(
         tuple(k for k, at in enumerate(places) if at in sizes),
         place(y) in sizes and place(y) not in places,

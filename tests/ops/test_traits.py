@@ -74,8 +74,8 @@ def passes_on(case: Case) -> bool:
 def only_moves(case: Case) -> bool:
     """Whatever numbers are put in the places of others, they come out in the places of those."""
     rng = np.random.default_rng(2)
-    one = [suitable(type(case.operator), rng, x.shape) for x in case.call.inputs]
-    other = [suitable(type(case.operator), rng, x.shape) for x in case.call.inputs]
+    one = [suitable(case.operator, rng, x.shape, k) for k, x in enumerate(case.call.inputs)]
+    other = [suitable(case.operator, rng, x.shape, k) for k, x in enumerate(case.call.inputs)]
     before, after = (
         case.operator.forward(replace(case.call, inputs=tuple(x), inner={})) for x in (one, other)
     )

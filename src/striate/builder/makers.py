@@ -42,7 +42,8 @@ def step(operator: type[S], args: tuple[object, ...], kwargs: dict[str, object])
 def maker(operator: type[Operator]) -> Callable[..., OperatorPart]:
     """The operator as a function that makes parts: of settings, or of branches where it merges."""
     least, most = operator.arity
-    return merge_part(operator) if least > 1 or most is None else operator_part(operator)
+    merges = least > 1 or most is None or most > 1
+    return merge_part(operator) if merges else operator_part(operator)
 
 
 def operator_part(operator: Callable[P, S]) -> Callable[P, OperatorPart]:
@@ -61,7 +62,9 @@ def merge_part(operator: type[S]) -> Callable[..., OperatorPart]:
 
     def part(*branches: Part, **settings: object) -> OperatorPart:
         least, most = operator.arity
-        if len(branches) < least or (most is not None and len(branches) > most):
+        if len(branches) < (least if least > 1 else 0) or (
+            most is not None and len(branches) > most
+        ):
             wanted = f"{least}" if least == most else f"{least} or more"
             raise SettingError(
                 f"{operator.__name__} merges {wanted} branches, not {len(branches)}",

@@ -262,6 +262,11 @@ class Operator(ABC):
     saves: ClassVar[Saves] = Saves(inputs=True)
     """What training keeps for its backward; `kept`, where settings or sizes decide."""
 
+    @property
+    def tokens(self) -> int | None:
+        """How many token numbers, from 0 on, its input may hold; None where any number will do."""
+        return None
+
     @abstractmethod
     def shape(self, *inputs: Spec) -> Spec:
         """The output's spec.

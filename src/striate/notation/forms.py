@@ -93,6 +93,7 @@ FORMS = (
     _form("COSINE", "Cosine", "", "COS"),
     _form("MAXOUT", "Maxout", "pieces"),
     _form("SOFTMAX", "Softmax", "", "SOFT-MAX"),
+    _form("MASKEDSOFTMAX", "MaskedSoftmax"),
     _form("LOGSOFTMAX", "LogSoftmax", "", "LOG-SOFTMAX"),
     _form("DROPOUT", "Dropout", "rate", "DROP"),
     _form("BN", "BatchNorm", "", "BATCHNORM"),

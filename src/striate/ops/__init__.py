@@ -19,6 +19,7 @@ from striate.ops.activation.leaky_relu import LeakyReLU as LeakyReLU
 from striate.ops.activation.log_sigmoid import LogSigmoid as LogSigmoid
 from striate.ops.activation.log_softmax import LogSoftmax as LogSoftmax
 from striate.ops.activation.logarithm import Log as Log
+from striate.ops.activation.masked_softmax import MaskedSoftmax as MaskedSoftmax
 from striate.ops.activation.maxout import Maxout as Maxout
 from striate.ops.activation.mish import Mish as Mish
 from striate.ops.activation.noisy_relu import NoisyReLU as NoisyReLU

@@ -85,6 +85,27 @@ LINEAR = 17.0
 """From here on log(1 + eˣ) is x, in float32."""
 
 
+def _masked_softmax(softmax: ops.MaskedSoftmax, at: NodeWriter) -> str:
+    axis = at.spec.axis(softmax.axis)
+    keys = at.spec.shape[axis]
+    behind = [1] * (at.spec.rank - axis - 1)
+    hidden = ""
+    if softmax.causal:
+        later = np.triu(np.ones((at.spec.shape[axis - 1], keys), dtype=bool), 1)
+        hidden = at.constant(later.reshape(*later.shape, *behind))
+    if len(at.values) > 1:
+        spread = at.put("Reshape", at.values[1], at.whole(-1, *softmax.spread(*at.specs)))
+        places = np.arange(keys, dtype=np.float32).reshape(keys, *behind)
+        pair = (at.constant(places), spread) if softmax.lengths else (at.number(0), spread)
+        more = at.put("GreaterOrEqual", *pair)
+        hidden = at.put("Or", hidden, more) if hidden else more
+    if not hidden:
+        return at.put("Softmax", at.x, axis=axis + 1)
+    lowest = at.number(float(np.finfo(np.float32).min))
+    shares = at.put("Softmax", at.put("Where", hidden, lowest, at.x), axis=axis + 1)
+    return at.put("Where", hidden, at.number(0), shares)
+
+
 def _maxout(maxout: ops.Maxout, at: NodeWriter) -> str:
     pieces = (0, at.spec.channels // maxout.pieces, maxout.pieces, *at.spec.spatial)
     apart = at.put("Reshape", at.x, at.whole(*pieces))
@@ -152,6 +173,7 @@ ROWS: Mapping[type[Operator], Row] = {
     ops.Sine: plain("Sin"),
     ops.Cosine: plain("Cos"),
     ops.Softmax: along_axis("Softmax"),
+    ops.MaskedSoftmax: _masked_softmax,
     ops.LogSoftmax: along_axis("LogSoftmax"),
     ops.RBF: _rbf,
     ops.Add: folded("Add"),

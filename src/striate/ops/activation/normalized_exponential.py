@@ -6,7 +6,8 @@ hold
 
     [k = c] - s[c]
 
-which every score's move does to every output along the axis.
+which every score's move does to every output along the axis. A score that a mask hides counts as
+-∞: its exponential is 0.
 """
 
 from __future__ import annotations
@@ -65,9 +66,21 @@ class NormalizedExponential(Operator):
             own: whether they are the same.
         """
 
+    def visible(self, call: Call) -> Array | None:
+        """Where a score is compared, shaped as the scores; None where every one is."""
+        return None
+
+    def check(self, *inputs: Spec) -> None:
+        """Refuse what does not fit the scores.
+
+        Raises:
+            ShapeError: it does not.
+        """
+
     @final
     def shape(self, *inputs: Spec) -> Spec:
         inputs[0].axis(self.axis)
+        self.check(*inputs)
         return inputs[0]
 
     @final
@@ -76,21 +89,26 @@ class NormalizedExponential(Operator):
 
     @final
     def field(self, *inputs: Spec) -> Routes:
-        (x,) = inputs
+        x = inputs[0]
         axis = x.axis(self.axis)
         return Routes.straight(x.rank, {axis: None})
 
     @final
     def forward(self, call: Call) -> Array:
-        axis = self._dim(call)
-        return self.compared(call.x - call.x.max(axis=axis, keepdims=True), axis)
+        axis, seen = self._dim(call), self.visible(call)
+        x = call.x if seen is None else np.where(seen, call.x, -np.inf)
+        top = x.max(axis=axis, keepdims=True)
+        return self.compared(x - np.where(top == -np.inf, 0, top), axis)
 
     @final
     def backward(self, call: Call, error: Array) -> Gradients:
-        return Gradients((self.slope(call, error, self._dim(call)),))
+        masks = (np.zeros_like(each) for each in call.inputs[1:])
+        return Gradients((self.slope(call, error, self._dim(call)), *masks))
 
     @final
     def uses(self, call: Call, ref: Ref) -> list[Use]:
+        if ref.source != 0:
+            return []
         share = _output(call, ref.index)
         return [
             Use(cell, self.derivative(_output(call, cell), share, cell == ref.index))
@@ -103,15 +121,16 @@ class NormalizedExponential(Operator):
         return axes.line(index, axis, call.x.shape[axis])
 
     def total(self, call: Call, index: Index) -> tuple[float, float, str, tuple[Ref, ...]]:
-        """The largest score x[m] of a line, Σ exp(x[m] - max), and the scores as they are written
-        and referred to."""
-        cells = self.line(call, index)
+        """The largest score x[m] that is compared on a line, Σ exp(x[m] - max), and these scores
+        as they are written and referred to."""
+        seen = self.visible(call)
+        cells = [cell for cell in self.line(call, index) if seen is None or seen[cell]]
         scores = np.array([call.x[cell] for cell in cells])
         names = "{0}" if len(cells) == 1 else f"{{0}} … {{{len(cells) - 1}}}"
         summed = np.exp(scores - scores.max()).sum().item()
         return scores.max().item(), summed, names, tuple(Ref(0, cell) for cell in cells)
 
-    def written(self, letter: str, index: Index, x: Spec) -> str:
+    def written(self, letter: str, index: Index, x: Spec, *masks: Spec) -> str:
         """An index without the batch as it is written, with a letter for the axis."""
         return ",".join(axes.replaced(tuple(map(str, index)), x.axis(self.axis), letter))
 

@@ -26,16 +26,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-import numpy as np
-
-from striate.graph import Call, Factor, Index, Ref, Spec, Term
-from striate.ops.activation.normalized_exponential import NormalizedExponential
-from striate.ops.arrays import Array
+from striate.graph import Call, Index, Spec, Term
+from striate.ops.activation.shares import Shares
 
 
 @final
 @dataclass(frozen=True)
-class Softmax(NormalizedExponential):
+class Softmax(Shares):
     """Normalized exponentials along one axis.
 
     Args:
@@ -49,28 +46,9 @@ class Softmax(NormalizedExponential):
     def gives_shares(self, *inputs: Spec) -> bool:
         return inputs[0].axis(self.axis) == 0
 
-    def compared(self, lowered: Array, axis: int) -> Array:
-        y: Array = np.exp(lowered)
-        return y / y.sum(axis=axis, keepdims=True)
-
-    def slope(self, call: Call, error: Array, axis: int) -> Array:
-        return call.y * (error - (error * call.y).sum(axis=axis, keepdims=True))
-
-    def derivative(self, output: Factor, share: Factor, own: bool) -> tuple[Factor, ...]:
-        label = "(1 - {0})" if own else "(-{0})"
-        return output, Factor(own - share.value, label, share.refs)
-
     def terms(self, call: Call, index: Index) -> list[Term]:
-        top, total, names, refs = self.total(call, index)
-        power = Factor(np.exp(call.x[index] - top).item(), "exp({0} - max)", (Ref(0, index),))
-        return [Term((power, Factor(1 / total, f"1 / Σ exp({names} - max)", refs)))]
+        return [self.share(call, index)]
 
     def formula(self, index: Index, *inputs: Spec) -> str:
         place = ",".join(map(str, index))
         return f"exp({{0}}[{place}]) / Σ exp({{0}}[{self.written('m', index, *inputs)}])"
-
-    def gradient_formula(self, ref: Ref, *inputs: Spec) -> str:
-        own = ",".join(map(str, ref.index))
-        every = self.written("k", ref.index, *inputs)
-        c = ref.index[inputs[0].axis(self.axis)]
-        return f"Σ {{self}}[{every}].grad · {{self}}[{every}] · ([k={c}] - {{self}}[{own}])"

@@ -118,6 +118,60 @@ class Probabilities(nn.Softmax):
         return F.softmax(x, dim=self.dim)
 
 
+class MaskedSoftmax(nn.Module):
+    """Shares of the keys that a query may see; hidden ones have none.
+
+    Args:
+        dim: along which the keys lie.
+        causal: queries and keys, where a query sees no key behind its own place.
+        shape: of the mask without its batch, to be spread over the scores.
+        keys: how many there are, where the mask says how many of them are seen.
+    """
+
+    hidden: Tensor | None
+    places: Tensor | None
+
+    def __init__(
+        self,
+        dim: int,
+        causal: tuple[int, int] | None = None,
+        shape: tuple[int, ...] = (),
+        keys: int = 0,
+    ) -> None:
+        super().__init__()
+        self.dim, self.shape = dim, shape
+        behind = [1] * (len(shape) - dim) if shape else []
+        places = torch.arange(keys).reshape(keys, *behind) if keys else None
+        self.register_buffer("places", places, persistent=False)
+        hidden = None if causal is None else torch.ones(causal, dtype=torch.bool).triu(1)
+        self.register_buffer("hidden", hidden, persistent=False)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        hidden = self.hidden
+        if hidden is not None:
+            hidden = hidden.reshape(*hidden.shape, *[1] * (x.dim() - 1 - self.dim))
+        if mask is None:
+            return (x if hidden is None else x.masked_fill(hidden, -torch.inf)).softmax(self.dim)
+        mask = mask.reshape(len(mask), *self.shape)
+        behind = mask <= 0 if self.places is None else self.places >= mask
+        hidden = behind if hidden is None else hidden | behind
+        # Where all is hidden, -inf would leave no number at all.
+        y = x.masked_fill(hidden, torch.finfo(x.dtype).min).softmax(self.dim)
+        return y.masked_fill(hidden, 0.0)
+
+
+def _masked_softmax(softmax: ops.MaskedSoftmax, inputs: tuple[Spec, ...]) -> ModuleRecipe:
+    x, axis = inputs[0], inputs[0].axis(softmax.axis)
+    settings: dict[str, object] = {"dim": dim(softmax, inputs)}
+    if softmax.causal:
+        settings["causal"] = x.shape[axis - 1 : axis + 1]
+    if len(inputs) == 2:
+        settings["shape"] = softmax.spread(*inputs)
+    if softmax.lengths:
+        settings["keys"] = x.shape[axis]
+    return ModuleRecipe(MaskedSoftmax, (), settings)
+
+
 def _leaky_relu(relu: ops.LeakyReLU, inputs: tuple[Spec, ...]) -> ModuleRecipe:
     return ModuleRecipe(nn.LeakyReLU, (relu.slope,))
 
@@ -285,5 +339,6 @@ ROWS: Mapping[type[Operator], Maker] = {
     ops.Sine: plain(Sine),
     ops.Cosine: plain(Cosine),
     ops.Softmax: _along_axis(nn.Softmax),
+    ops.MaskedSoftmax: _masked_softmax,
     ops.LogSoftmax: _along_axis(nn.LogSoftmax),
 }

@@ -1,0 +1,38 @@
+"""Bugs of `planted_bugs` in attention and its parts: (what, file, right text, wrong text)."""
+
+from __future__ import annotations
+
+MASKED = "ops/activation/masked_softmax.py"
+
+ATTENTION_BUGS = (
+    (
+        "masked softmax: the mask inverted",
+        MASKED,
+        "else spread > 0",
+        "else spread <= 0",
+    ),
+    (
+        "masked softmax: a query sees the key behind it",
+        MASKED,
+        "seen &= places[axis] <= places[axis - 1]",
+        "seen &= places[axis] <= places[axis - 1] + 1",
+    ),
+    (
+        "masked softmax: one key more than the length",
+        MASKED,
+        "seen &= places[axis] < spread if",
+        "seen &= places[axis] < spread + 1 if",
+    ),
+    (
+        "masked softmax: the reason names the query's own place",
+        MASKED,
+        "return (index[0], *(int(n)",
+        "return (0, *(int(n)",
+    ),
+    (
+        "masked softmax: divided by zero where all is hidden",
+        "ops/activation/shares.py",
+        "np.where(total == 0, 1, total)",
+        "np.where(total == 0, 0, total)",
+    ),
+)
