@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+EMBEDDING = "ops/sequence/embedding.py"
 MASKED = "ops/activation/masked_softmax.py"
 
 ATTENTION_BUGS = (
@@ -34,5 +35,23 @@ ATTENTION_BUGS = (
         "ops/activation/shares.py",
         "np.where(total == 0, 1, total)",
         "np.where(total == 0, 0, total)",
+    ),
+    (
+        "embedding: the row of the next token",
+        EMBEDDING,
+        'rows = call.weights["weight"][checked',
+        'rows = call.weights["weight"][-1 + checked',
+    ),
+    (
+        "embedding: a token that stands twice counts once",
+        EMBEDDING,
+        "np.add.at(weight, tokens, np.moveaxis(error, 1, -1))",
+        "weight[tokens] += np.moveaxis(error, 1, -1)",
+    ),
+    (
+        "positions: sine and cosine swapped",
+        "ops/sequence/positional_encoding.py",
+        "np.where(features[:, None] % 2, np.cos(angle), np.sin(angle))",
+        "np.where(features[:, None] % 2, np.sin(angle), np.cos(angle))",
     ),
 )

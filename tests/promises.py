@@ -81,8 +81,8 @@ class Case:
         bare = replace(self.call, output=None, inner={})
         if isinstance(source, str):
             return replace(bare, weights={**self.call.weights, source: values})
-        if self.operator.tokens is not None:
-            values = (np.abs(np.round(values)) % self.operator.tokens).astype(values.dtype)
+        if self.operator.vocabulary is not None:
+            values = (np.abs(np.round(values)) % self.operator.vocabulary).astype(values.dtype)
         inputs = (*self.call.inputs[:source], values, *self.call.inputs[source + 1 :])
         return replace(bare, inputs=inputs)
 
@@ -140,8 +140,8 @@ def suitable(
     operator: Operator, rng: np.random.Generator, shape: tuple[int, ...], source: int = 0
 ) -> Array:
     """Random numbers that an operator can take as its input number `source`."""
-    if operator.tokens is not None:
-        return rng.integers(0, operator.tokens, shape).astype(float)
+    if operator.vocabulary is not None:
+        return rng.integers(0, operator.vocabulary, shape).astype(float)
     if isinstance(operator, ops.MaskedSoftmax) and source == 1:
         return arranging.mask(operator, rng, shape)
     kind = type(operator)
@@ -342,6 +342,15 @@ SETTINGS |= {
     ops.Shift: arranging.spread_weights(ops.Shift),
     ops.Learned: st.builds(lambda spec: (ops.Learned(spec.shape), ()), shapes()),
     ops.Constant: st.builds(lambda spec: (ops.Constant(spec.shape), ()), shapes()),
+    ops.Embedding: st.builds(
+        lambda spec, n, c: (ops.Embedding(n, c), (spec,)),
+        shapes((1, 2)),
+        st.integers(30, 40),
+        st.integers(1, 4),
+    ),
+    ops.PositionalEncoding: alone(
+        st.builds(ops.PositionalEncoding, st.sampled_from((10000.0, 7.0))), (2,)
+    ),
     ops.Reshape: arranging.reshaped(),
     ops.Permute: arranging.permuted(),
     ops.Slice: arranging.sliced(),

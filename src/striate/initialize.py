@@ -174,6 +174,8 @@ def _first(
         return drawn(rng, weight, _usual(graph, node) if scheme == "usual" else scheme)
     if weight.role == "bias":
         return drawn(rng, weight, biases)
+    if weight.role == "embedding":
+        return rng.standard_normal(weight.shape)
     if weight.role == "value":
         return 0.02 * rng.standard_normal(weight.shape)  # as Dosovitskiy et al., 2021
     return np.full(weight.shape, STARTS[weight.role])

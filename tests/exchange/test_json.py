@@ -36,7 +36,12 @@ def test_the_form_is_what_is_promised() -> None:
         "format": "striate-graph",
         "version": 1,
         "nodes": [
-            {"name": "input", "operator": "Input", "settings": {"size": [7]}, "inputs": []},
+            {
+                "name": "input",
+                "operator": "Input",
+                "settings": {"size": [7], "tokens": False},
+                "inputs": [],
+            },
             {
                 "name": "fc1",
                 "operator": "Dense",

@@ -133,6 +133,14 @@ def resized(twin: Any) -> Tensor:
     return F.interpolate(twin.x, size, resize.scale, resize.mode, corners)
 
 
+def with_positions(twin: Any) -> Tensor:
+    """Two features at a time: the imaginary and the real part of one rotation."""
+    channels, steps = twin.x.shape[1:]
+    paces = twin.operator.base ** (-torch.arange(0, channels, 2, dtype=torch.float64) / channels)
+    turns = torch.polar(torch.ones(()).double(), torch.outer(paces, torch.arange(steps).double()))
+    return twin.x + torch.stack((turns.imag, turns.real), 1).flatten(0, 1)[:channels]
+
+
 def masked_softmax(twin: Any) -> Tensor:
     """Keys last, what is hidden at -inf, and no share where there is nothing else."""
     at, x = dim(twin), twin.x.detach() * 0

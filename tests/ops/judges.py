@@ -273,6 +273,8 @@ JUDGES |= {
     ops.Learned: arranging.repeated,
     ops.Constant: arranging.repeated,
     ops.Opaque: lambda twin: torch.cumsum(torch.sin(twin.x), 1),
+    ops.Embedding: lambda t: F.embedding(t.x.long(), t.weights["weight"]).movedim(-1, 1),
+    ops.PositionalEncoding: arranging.with_positions,
     ops.Reshape: arranging.reshaped,
     ops.Permute: lambda twin: twin.x.permute(0, *(k + 1 for k in twin.operator.order)),
     ops.Slice: arranging.sliced,

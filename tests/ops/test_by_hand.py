@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from striate import ops
+from striate.errors import SettingError
 from striate.graph import Call, Cost, Operator, Spec
 
 S = 1 / (1 + e)
@@ -108,6 +109,20 @@ def test_shares_of_rows_and_their_logarithms() -> None:
     y, (gradient,) = run(ops.LogSoftmax("last"), scores, error=error)
     near(y, np.log(shares))
     near(gradient, [[8 - 1, -3, -4], [-2, 8 - 6, 8 - 8]])
+
+
+def test_rows_of_tokens_gather_the_errors_of_their_places() -> None:
+    rows = np.array([[1.0, 10], [2, 20], [3, 30]])
+    call = Call((np.array([[2.0, 0, 2], [1, 2, 1]]),), {"weight": rows})
+    embedding = ops.Embedding(3, 2)
+    near(embedding.forward(call), [[[3, 1, 3], [30, 10, 30]], [[2, 3, 2], [20, 30, 20]]])
+    errors = np.array([[[1.0, 2, 4], [0, 0, 1]], [[8, 16, 32], [0, 1, 0]]])
+    gradients = embedding.backward(call, errors)
+    near(gradients.weights["weight"], [[2, 0], [8 + 32, 0], [1 + 4 + 16, 1 + 1]])
+    near(gradients.inputs[0], [[0, 0, 0], [0, 0, 0]])
+    for token, said in ((3, "3 is not a token, at place 1 of sequence 0"), (0.5, "0.5 is not")):
+        with pytest.raises(SettingError, match=said):
+            embedding.forward(Call((np.array([[0, token]]),), {"weight": rows}))
 
 
 @pytest.mark.parametrize(

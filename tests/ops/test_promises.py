@@ -154,10 +154,11 @@ def test_cost_is_what_is_counted(kind: type[Operator], data: st.DataObject) -> N
     cost = case.operator.cost(*case.specs)
     assert all(type(n) is int and n >= 0 for n in dataclasses.astuple(cost))
     # What treats each number by itself connects nothing; neither do losses, normalization,
-    # shares and what only moves numbers.
+    # shares, what looks numbers up and what only moves them.
     connects = not case.stays and not kind.is_loss
     connects = connects and not kind.is_foreign and not kind.only_moves
     connects = connects and ".normalization." not in kind.__module__
+    connects = connects and case.operator.vocabulary is None
     connects = connects and not issubclass(kind, NormalizedExponential)
     counted = listed(case) if connects else (0, 0)
     assert (cost.multiply_adds, cost.connections) == counted

@@ -76,8 +76,8 @@ def receptive_fields(graph: Graph) -> dict[str, ReceptiveField]:
     found: dict[str, ReceptiveField] = {}
     for node in graph:
         if node.operator.is_input:
-            counts = graph.specs[node.name].spatial
-            spans = (Span(1, 1, 0, n, axis) for axis, n in enumerate(counts, 1))
+            spec = graph.specs[node.name]
+            spans = (Span(1, 1, 0, spec.shape[axis], axis) for axis in spec.positions)
             found[node.name] = ReceptiveField(tuple(spans))
             continue
         specs = graph.input_specs(node)
@@ -96,7 +96,7 @@ def _sees_nothing(graph: Graph, field: ReceptiveField) -> bool:
     return (
         not field.spans
         and not field.unknown
-        and any(graph.specs[n.name].spatial for n in graph.inputs)
+        and any(graph.specs[n.name].positions for n in graph.inputs)
     )
 
 
@@ -108,10 +108,11 @@ def _together(graph: Graph, fields: Sequence[ReceptiveField]) -> ReceptiveField:
 
 
 def _sees_everything(graph: Graph, field: ReceptiveField) -> bool:
-    sizes = [graph.specs[node.name].spatial for node in graph.inputs]
-    if len(sizes) > 1 or not field.spans:
+    if len(graph.inputs) > 1 or not field.spans:
         return False
-    pairs = zip(field.spans, sizes[0], strict=True)
+    spec = graph.specs[graph.inputs[0].name]
+    sizes = (spec.shape[axis] for axis in spec.positions)
+    pairs = zip(field.spans, sizes, strict=True)
     return all(s.count == 1 and s.offset <= 0 and n <= s.offset + s.size for s, n in pairs)
 
 

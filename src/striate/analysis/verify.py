@@ -204,13 +204,21 @@ def _verified(
 ) -> Verification:
     weights = _drawn(given, rng) if isinstance(subject, Graph) else nested(subject.weights)
     graph = _ended(given)
-    inputs = [rng.standard_normal((batch, *graph.specs[n.name].shape)) for n in graph.inputs]
+    inputs = [_input(graph, node.name, batch, rng) for node in graph.inputs]
     target = _target(graph, batch, rng)
     found = [_compared(graph, weights, inputs, target, training, rng) for training in _modes(graph)]
     suspects = next((_suspects(graph, each, bound) for each in found if _wrong(each, bound)), ())
     worst = [_worst([each[node.name] for each in found]) for node in graph if node.name in given]
     unchecked = tuple(node.name for node in given if node.operator.is_foreign)
     return Verification(tuple(each.agreement() for each in worst), bound, suspects, unchecked)
+
+
+def _input(graph: Graph, name: str, batch: int, rng: np.random.Generator) -> Array:
+    """Random numbers, or tokens where an input holds those."""
+    shape, vocabulary = (batch, *graph.specs[name].shape), graph.vocabulary(name)
+    if vocabulary is None:
+        return rng.standard_normal(shape)
+    return rng.integers(0, vocabulary, shape).astype(np.float64)
 
 
 def _modes(graph: Graph) -> tuple[bool, ...]:

@@ -31,9 +31,13 @@ if TYPE_CHECKING:
     def __getattr__(name: str) -> Callable[..., OperatorPart]: ...
 
 
-def Input(*size: int) -> Part:  # noqa: N802 - it stands among the operators
-    """The entrance of a network: channels, height, width; channels, length; or features."""
-    return step(ops.Input, (size,), {})
+def Input(*size: int, tokens: bool = False) -> Part:  # noqa: N802 - it stands among the operators
+    """The entrance of a network: channels, height, width; channels, length; or features.
+
+    Args:
+        tokens: whether the numbers are tokens of so many steps, for an Embedding.
+    """
+    return step(ops.Input, (size,), {"tokens": True} if tokens else {})
 
 
 _MAKERS = {each.__name__: maker(each) for each in ops.OPERATORS if each is not ops.Input}

@@ -127,6 +127,17 @@ class Graph(Displayed):
         """The loss, when the network ends in one."""
         return self.nodes[-1] if self.nodes[-1].operator.is_loss else None
 
+    def vocabulary(self, name: str) -> int | None:
+        """How many token numbers an input may hold: the fewest that a reader knows; None where it
+        may hold any numbers."""
+
+        def onward(each: str) -> tuple[str, ...]:
+            moves = each == name or self[each].operator.only_moves
+            return self.consumers[each] if moves else ()
+
+        readers = (self[each].operator.vocabulary for each in reached([name], onward))
+        return min((count for count in readers if count is not None), default=None)
+
     def gives_shares(self, name: str) -> bool:
         """Whether the value of a node is shares of classes: positive, summing to 1 over them."""
         node = self[name]

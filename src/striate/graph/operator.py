@@ -50,7 +50,8 @@ class Weight:
         shape: as PyTorch keeps it (output channels first).
         fan_in: connections into one output unit.
         fan_out: connections out of one input unit.
-        role: kernel, bias, gain (starts at one), value (a small Gaussian), statistic (learned by
+        role: kernel, bias, gain (starts at one), value (a small Gaussian),
+            embedding (a Gaussian), statistic (learned by
             counting, not by gradient), constant (not learned).
     """
 
@@ -263,7 +264,7 @@ class Operator(ABC):
     """What training keeps for its backward; `kept`, where settings or sizes decide."""
 
     @property
-    def tokens(self) -> int | None:
+    def vocabulary(self) -> int | None:
         """How many token numbers, from 0 on, its input may hold; None where any number will do."""
         return None
 

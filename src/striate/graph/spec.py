@@ -92,6 +92,11 @@ class Spec:
         """The lengths of the axes after the channels."""
         return self.shape[1:]
 
+    @property
+    def positions(self) -> range:
+        """The axes that positions lie along: all but that of the channels, or of the units."""
+        return range(0 if self.axes[:1] == ("step",) else 1, self.rank)
+
     def __str__(self) -> str:
         return shape_text(self.shape)
 

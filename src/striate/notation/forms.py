@@ -118,6 +118,8 @@ FORMS = (
     _form("SHIFT", "Shift"),
     _form("LEARNED", "Learned", "size"),
     _form("CONSTANT", "Constant", "size"),
+    _form("EMBEDDING", "Embedding", "num_embeddings embedding_dim", "EMBED"),
+    _form("POSITIONS", "PositionalEncoding", "", "POSITIONALENCODING"),
     _form("RESHAPE", "Reshape", "size", "VIEW"),
     _form("PERMUTE", "Permute", "order", "TRANSPOSE"),
     _form("SLICE", "Slice", "start stop"),

@@ -87,6 +87,8 @@ from striate.ops.reducing.max import Max as Max
 from striate.ops.reducing.mean import Mean as Mean
 from striate.ops.reducing.min import Min as Min
 from striate.ops.reducing.sum import Sum as Sum
+from striate.ops.sequence.embedding import Embedding as Embedding
+from striate.ops.sequence.positional_encoding import PositionalEncoding as PositionalEncoding
 from striate.ops.shaping.constant import Constant as Constant
 from striate.ops.shaping.expand import Expand as Expand
 from striate.ops.shaping.flatten import Flatten as Flatten

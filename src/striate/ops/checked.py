@@ -4,8 +4,33 @@ from __future__ import annotations
 
 from math import isfinite
 
+import numpy as np
+
 from striate.display import shape_text
 from striate.errors import SettingError
+from striate.ops.arrays import Array
+
+
+def tokens(x: Array, count: int) -> Array:
+    """Numbers as tokens.
+
+    Raises:
+        SettingError: one is no whole number from 0 to below `count`; the first such is named.
+    """
+    found: Array = np.round(x)
+    wrong = (np.abs(x - found) > NEARLY) | ~((found >= 0) & (found < count))
+    if wrong.any():
+        place = tuple(np.argwhere(wrong)[0].tolist())
+        raise SettingError(
+            f"{x[place]:g} is not a token, at place {','.join(map(str, place[1:]))} of sequence "
+            f"{place[0]}",
+            remedy=f"Tokens are whole numbers from 0 to {count - 1}.",
+        )
+    return found.astype(np.int64)
+
+
+NEARLY = 1e-3
+"""How far a token may lie from a whole number."""
 
 
 def lengths(what: str, size: tuple[int, ...], example: str) -> None:

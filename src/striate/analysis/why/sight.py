@@ -27,9 +27,10 @@ def seen(graph: Graph, trace: Trace, number: Number) -> tuple[Seen, ...]:
         return ()
     source = graph.specs[graph.inputs[0].name]
     found = []
-    for k, (span, size) in enumerate(zip(field.spans, source.spatial, strict=False)):
+    for axis, span in zip(source.positions, field.spans, strict=False):
         reach = span.of(0 if span.axis is None else index[span.axis])
-        found.append(Seen(source.axes[k + 1], max(reach.start, 0), min(reach.stop, size) - 1))
+        last = min(reach.stop, source.shape[axis]) - 1
+        found.append(Seen(source.axes[axis], max(reach.start, 0), last))
     return tuple(found)
 
 

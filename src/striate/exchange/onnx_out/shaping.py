@@ -10,6 +10,7 @@ import numpy as np
 from striate import ops
 from striate.exchange.onnx_out.layers import pads, strides
 from striate.exchange.onnx_out.place import NodeWriter, Row
+from striate.exchange.onnx_package import package
 from striate.graph import Operator
 from striate.ops.arrays import Array
 from striate.ops.reducing.reduction import Reduction
@@ -144,6 +145,13 @@ _PLACES: Mapping[tuple[str, bool], tuple[str, dict[str, object]]] = {
 """Where a new cell lies among the old ones, and how they are mixed, in ONNX's words."""
 
 
+def _embedding(embedding: ops.Embedding, at: NodeWriter) -> str:
+    tokens = at.put("Cast", at.x, to=package("onnx").TensorProto.INT64)
+    rows = at.put("Gather", at.weight("weight"), tokens, axis=0)
+    rank = at.spec.rank
+    return at.put("Transpose", rows, perm=[0, rank + 1, *range(1, rank + 1)])
+
+
 ROWS: Mapping[type[Operator], Row] = {
     ops.Mean: _reduced("ReduceMean"),
     ops.Sum: _reduced("ReduceSum"),
@@ -158,6 +166,8 @@ ROWS: Mapping[type[Operator], Row] = {
     ops.Repeat: _repeat,
     ops.Pad: _pad,
     ops.Expand: _expand,
+    ops.Embedding: _embedding,
+    ops.PositionalEncoding: lambda op, at: at.put("Add", at.x, at.constant(op.waves(at.spec))),
     ops.Learned: _given,
     ops.Constant: _given,
     ops.Unfold: _unfold,

@@ -1,4 +1,4 @@
-"""INPUT: where pictures (or signals, or plain numbers) come in.
+"""INPUT: where pictures (or signals, sequences of tokens, plain numbers) come in.
 
 >>> str(Input((1, 28, 28)).shape())
 '1x28x28'
@@ -33,7 +33,8 @@ class Input(Operator):
 
     Args:
         size: channels x height x width of a picture, channels x length of a signal, or a plain
-            number of features.
+            number of features; of tokens, how many steps.
+        tokens: whether the numbers are tokens, whole numbers from 0 on, for an EMBEDDING.
     """
 
     label: ClassVar[str] = "input"
@@ -42,12 +43,13 @@ class Input(Operator):
     is_input: ClassVar[bool] = True
 
     size: tuple[int, ...]
+    tokens: bool = False
 
     def __post_init__(self) -> None:
         checked.lengths("an input", self.size, "1x28x28")
 
     def shape(self, *inputs: Spec) -> Spec:
-        return Spec(self.size)
+        return Spec(self.size, ("step",) if self.tokens and len(self.size) == 1 else ())
 
     def cost(self, *inputs: Spec) -> Cost:
         return Cost()

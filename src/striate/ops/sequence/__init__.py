@@ -1,0 +1,1 @@
+"""Sequences of tokens, and places in a sequence."""
