@@ -9,6 +9,7 @@ from striate.graph.settings import settings_of
 from striate.notation import operators
 from striate.notation.forms import AUX, FORMS, PASS, by_keyword
 from striate.ops import OPERATORS
+from striate.passes.attention import COMPOSITIONS
 
 
 @pytest.mark.parametrize("operator", OPERATORS, ids=lambda each: each.__name__)
@@ -29,7 +30,7 @@ def test_no_word_means_two_things() -> None:
 
 def test_the_list_has_a_line_and_a_meaning_for_each() -> None:
     listed = operators()
-    assert len(listed) == len(OPERATORS)
+    assert len(listed) == len(OPERATORS) + len(COMPOSITIONS)
     assert {each.keyword for each in listed} <= set(by_keyword())
     for each in listed:
         assert each.signature.startswith(each.keyword)

@@ -84,7 +84,7 @@ MALFORMED = (
     ("INPUT 1x9x9 -> CONV 6 5x5 7", "7", "takes no further number", "Write CONV"),
     ("INPUT 5 -> RELU 7", "7", "RELU takes no number", "Write RELU."),
     ("INPUT 1x9x9 -> CONV", "CONV", "CONV needs out channels", "Write CONV out_ch"),
-    ("INPUT -> RELU", "INPUT", "INPUT needs size", "Write INPUT size."),
+    ("INPUT -> RELU", "INPUT", "INPUT needs size", "Write INPUT size"),
     ("INPUT 1x9x9 -> CONV 6 5 kernel=3", "kernel=3", "kernel is given twice", ""),
     ("INPUT 1x9x9 -> CONV six", "six", "out_channels cannot be six", "whole number"),
     ("INPUT 1x9x9 -> CONV 6.5", "6.5", "out_channels cannot be 6.5", "whole number"),

@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING
 from striate import ops
 from striate.builder.makers import maker, step
 from striate.builder.parts import At, ExitPart, Part, Pass
+from striate.graph import Composition, Operator
+from striate.passes.attention import COMPOSITIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +42,8 @@ def Input(*size: int, tokens: bool = False) -> Part:  # noqa: N802 - it stands a
     return step(ops.Input, (size,), {"tokens": True} if tokens else {})
 
 
-_MAKERS = {each.__name__: maker(each) for each in ops.OPERATORS if each is not ops.Input}
+_PARTS: tuple[type[Operator] | type[Composition], ...] = (*ops.OPERATORS, *COMPOSITIONS)
+_MAKERS = {each.__name__: maker(each) for each in _PARTS if each is not ops.Input}
 globals().update(_MAKERS)
 
 __all__ = ["At", "ExitPart", "Input", "Part", "Pass", *_MAKERS]

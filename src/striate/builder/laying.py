@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
 from striate.errors import GraphError, StriateError, did_you_mean
-from striate.graph import Assembly, Graph, Operator
+from striate.graph import Assembly, Composition, Graph, Operator
 from striate.graph.settings import check_axes
 
 
@@ -15,7 +15,7 @@ class Placed(Protocol):
     """An operator with its name and its settings as they were given."""
 
     @property
-    def operator(self) -> Operator: ...
+    def operator(self) -> Operator | Composition: ...
     @property
     def written(self) -> Mapping[str, object]: ...
     @property
@@ -52,7 +52,9 @@ class Laying:
         """Append a node; returns its name."""
         if any(self.assembly.spec(each).rank == 0 for each in inputs):
             raise GraphError(f"{step!r} comes after a loss", remedy="End with the loss.")
-        name = self._name(step) if step.name else ""
+        if isinstance(step.operator, Composition):
+            return self._compose(step, step.operator, inputs)
+        name = self._name(step, self.assembly.__contains__) if step.name else ""
         kind = type(step.operator)
         try:
             if inputs:
@@ -65,11 +67,25 @@ class Laying:
         self.names.append(added)
         return added
 
-    def _name(self, step: Placed) -> str:
+    def _compose(self, step: Placed, composition: Composition, inputs: Sequence[str]) -> str:
+        """The nodes that one part stands for; its name means the last of them."""
+        name = self._name(step, self.assembly.has_folder) if step.name else ""
+        name = name or self.assembly.folder(composition.label)
+        try:
+            sources = [*inputs, *map(self.known, composition.read())]
+            added = composition.lay(self.assembly, name, sources)
+        except StriateError as error:
+            where = f"{step!r}\n{error.where}".strip()
+            raise type(error)(error.what, where=where, remedy=error.remedy) from None
+        self.scopes[-1][step.name or name] = added[-1]
+        self.names += added
+        return added[-1]
+
+    def _name(self, step: Placed, taken: Callable[[str], bool]) -> str:
         name, copy = step.name, 2
-        while name in self.assembly and len(self.scopes) > 1:
+        while taken(name) and len(self.scopes) > 1:
             name, copy = f"{step.name}_{copy}", copy + 1
-        if name in self.assembly:
+        if taken(name):
             raise GraphError(
                 f"two nodes are called {name}",
                 where=repr(step),

@@ -10,11 +10,11 @@ from typing import ParamSpec, TypeVar
 
 from striate.builder.parts import OperatorPart, Part, as_part
 from striate.errors import SettingError
-from striate.graph import Operator
+from striate.graph import Composition, Operator
 from striate.graph.settings import made, nearest, settings_of
 
 P = ParamSpec("P")
-S = TypeVar("S", bound=Operator)
+S = TypeVar("S", bound=Operator | Composition)
 
 
 def step(operator: type[S], args: tuple[object, ...], kwargs: dict[str, object]) -> OperatorPart:
@@ -39,7 +39,7 @@ def step(operator: type[S], args: tuple[object, ...], kwargs: dict[str, object])
     return OperatorPart(made(operator, written), written)
 
 
-def maker(operator: type[Operator]) -> Callable[..., OperatorPart]:
+def maker(operator: type[Operator] | type[Composition]) -> Callable[..., OperatorPart]:
     """The operator as a function that makes parts: of settings, or of branches where it merges."""
     least, most = operator.arity
     merges = least > 1 or most is None or most > 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from striate.builder.laying import Laying
 from striate.errors import GraphError, SettingError
-from striate.graph import Graph, Operator
+from striate.graph import Composition, Graph, Operator
 from striate.graph.check import MOST_NODES
 from striate.graph.settings import settings_of
 
@@ -89,7 +89,7 @@ class Part(ABC):
 class OperatorPart(Part):
     """One operator; `branches` are what a merge reads."""
 
-    operator: Operator
+    operator: Operator | Composition
     written: dict[str, object]
     name: str = ""
     branches: tuple[Part, ...] = ()

@@ -1,6 +1,7 @@
 """What a network is: specs, the operator contract, nodes, graphs. Standard library only."""
 
 from striate.graph.assembly import Assembly
+from striate.graph.composition import Composition
 from striate.graph.field import Along, Field, Reach, Routes
 from striate.graph.graph import Auxiliary, Graph, Node
 from striate.graph.operator import (
@@ -26,6 +27,7 @@ __all__ = [
     "Assembly",
     "Auxiliary",
     "Call",
+    "Composition",
     "Cost",
     "Factor",
     "Field",

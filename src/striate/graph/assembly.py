@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count
 
 from striate.graph.check import inferred
 from striate.graph.graph import Auxiliary, Graph, Node
@@ -43,11 +44,20 @@ class Assembly:
     def fresh(self, operator: Operator) -> str:
         """The next free name for an unnamed node."""
         while True:
-            count = self._counts[operator.label] = self._counts.get(operator.label, 0) + 1
-            plain = count == 1 and not operator.numbered
-            name = operator.label if plain else f"{operator.label}{count}"
+            number = self._counts[operator.label] = self._counts.get(operator.label, 0) + 1
+            plain = number == 1 and not operator.numbered
+            name = operator.label if plain else f"{operator.label}{number}"
             if name not in self._specs:
                 return name
+
+    def folder(self, label: str) -> str:
+        """The next free name for an unnamed composition, before the dots of its nodes' names."""
+        names = (f"{label}{k}" for k in count(1))
+        return next(name for name in names if not self.has_folder(name))
+
+    def has_folder(self, name: str) -> bool:
+        """Whether names begin with this one and a dot."""
+        return any(each.startswith(f"{name}.") for each in self._specs)
 
     def spec(self, name: str) -> Spec:
         """The output spec of a node added before."""

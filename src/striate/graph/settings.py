@@ -17,7 +17,7 @@ from striate.errors import SettingError, ShapeError, did_you_mean
 from striate.graph.operator import Operator
 from striate.graph.spec import Spec
 
-O = TypeVar("O", bound=Operator)  # noqa: E741
+O = TypeVar("O")  # noqa: E741
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,13 @@ class Setting:
         return " or ".join(dict.fromkeys(_kinds(self.hint)))
 
 
+def settings_of(operator: type) -> Mapping[str, Setting]:
+    """The settings of a kind of operator or composition, in the order that a call takes them in."""
+    return _settings_of(operator)
+
+
 @cache
-def settings_of(operator: type[Operator]) -> Mapping[str, Setting]:
-    """The settings of a kind of operator, in the order in which a call takes them."""
+def _settings_of(operator: Any) -> Mapping[str, Setting]:
     hints = get_type_hints(operator)
     found = {}
     for each in sorted(fields(operator), key=lambda each: bool(each.kw_only)):

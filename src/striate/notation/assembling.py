@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from striate.errors import (
     GraphError,
     NotationError,
@@ -10,7 +12,7 @@ from striate.errors import (
     StriateError,
     did_you_mean,
 )
-from striate.graph import Assembly, Graph
+from striate.graph import Assembly, Composition, Graph
 from striate.graph.check import MOST_NODES, NAMES, is_name
 from striate.graph.settings import check_axes
 from striate.notation import values
@@ -124,7 +126,9 @@ class Assembler:
     def _add(self, written: Written, reading: Reading, inputs: list[str]) -> str:
         operator = reading.operator
         self._check_inputs(written, reading, inputs)
-        name = self._name(written.name) if written.name else ""
+        if isinstance(operator, Composition):
+            return self._compose(written, operator, inputs)
+        name = self._name(written.name, self.assembly.__contains__) if written.name else ""
         try:
             for each in inputs[:1]:
                 shown = name or written.keyword.text
@@ -136,6 +140,29 @@ class Assembler:
         self.spans[added] = written.span
         self.reached.update((*inputs, shares))
         return added
+
+    def _compose(self, written: Written, composition: Composition, inputs: list[str]) -> str:
+        """The nodes that one word stands for; its name means the last of them."""
+        taken = self.assembly.has_folder
+        name = self._name(written.name, taken) if written.name else ""
+        name = name or self.assembly.folder(composition.label)
+        try:
+            inputs = [*inputs, *map(self._known, composition.read())]
+            added = composition.lay(self.assembly, name, inputs)
+        except StriateError as error:
+            raise placed(self.text, written.span, error) from None
+        self.scopes[-1][written.name.text if written.name else name] = added[-1]
+        self.spans.update(dict.fromkeys(added, written.span))
+        self.reached.update((*inputs, *added[:-1]))
+        return added[-1]
+
+    def _known(self, word: str) -> str:
+        """The node that a setting names."""
+        name = self._meant(word)
+        if name not in self.assembly:
+            near = did_you_mean(word, self.spans) or f"Name one: {word}: CONV 16 5x5."
+            raise GraphError(f"no node before this is called {word}", remedy=near)
+        return name
 
     def _shared(self, reading: Reading) -> str:
         """The node whose weights are used; it may stand further down."""
@@ -162,7 +189,7 @@ class Assembler:
         what = f"{written.keyword.text} takes {wanted} input{plural}, not {count}"
         raise fault(self.text, written.span, what, remedy)
 
-    def _name(self, word: Word) -> str:
+    def _name(self, word: Word, taken: Callable[[str], bool]) -> str:
         """The name for a node; in a repeated block later copies get _2, _3 …"""
         if not is_name(word.text):
             raise fault(
@@ -172,9 +199,9 @@ class Assembler:
                 NAMES,
             )
         name, copy = word.text, 2
-        while name in self.assembly and len(self.scopes) > 1:
+        while taken(name) and len(self.scopes) > 1:
             name, copy = f"{word.text}_{copy}", copy + 1
-        if name in self.assembly:
+        if taken(name):
             raise fault(
                 self.text,
                 word.span,

@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cache
 
-from striate.graph import Operator
+from striate.graph import Composition, Operator
 from striate.graph.settings import settings_of
 from striate.graph.window import PADDINGS
 from striate.ops import OPERATORS
+from striate.passes.attention import COMPOSITIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ def _form(keyword: str, operator: str, positional: str = "", aliases: str = "") 
 
 FORMS = (
     _form("INPUT", "Input", "size"),
+    _form("ATTENTION", "Attention", "heads score", "MULTIHEADATTENTION"),
     _form("CONV", "Conv", "out_channels kernel", "CONVOLUTION CONV1D CONV2D"),
     _form("DECONV", "TransposedConv", "out_channels kernel", "TRANSPOSEDCONV CONVTRANSPOSE"),
     _form("FC", "Dense", "out_features", "DENSE LINEAR FULLYCONNECTED"),
@@ -154,9 +156,10 @@ PADDING_WORDS = tuple(PADDINGS)
 
 
 @cache
-def classes() -> dict[str, type[Operator]]:
-    """Every operator by its name in Python."""
-    return {each.__name__: each for each in OPERATORS}
+def classes() -> dict[str, type[Operator] | type[Composition]]:
+    """Every operator and composition by its name in Python."""
+    kinds: tuple[type[Operator] | type[Composition], ...] = (*OPERATORS, *COMPOSITIONS)
+    return {each.__name__: each for each in kinds}
 
 
 @cache
@@ -169,7 +172,7 @@ def by_operator() -> dict[str, Form]:
     return {name: _fitting(lines.get(name), name, known) for name, known in classes().items()}
 
 
-def _fitting(form: Form | None, name: str, operator: type[Operator]) -> Form:
+def _fitting(form: Form | None, name: str, operator: type[Operator] | type[Composition]) -> Form:
     known = settings_of(operator)
     if form is None:
         return Form(name.upper(), name, tuple(k for k, each in known.items() if each.required))

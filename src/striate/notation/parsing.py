@@ -5,7 +5,7 @@ from __future__ import annotations
 from lark import UnexpectedInput
 
 from striate.errors import NotationError, SettingError
-from striate.graph import Graph, Operator
+from striate.graph import Composition, Graph, Operator
 from striate.graph.check import MOST_NODES
 from striate.notation import syntax
 from striate.notation.assembling import Assembler, too_many
@@ -55,6 +55,9 @@ def parse_operator(text: str) -> Operator:
     if reading.shares:
         what = "an operator alone shares no weights"
         raise fault(text, reading.shares.span, what, "Share them in a network.")
+    if isinstance(reading.operator, Composition):
+        what = f"{element.keyword.text} is several operators"
+        raise fault(text, element.keyword.span, what, "Write it in a network: INPUT 8x5 -> …")
     return reading.operator
 
 

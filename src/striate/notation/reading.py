@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from striate.errors import NotationError, did_you_mean
-from striate.graph import Operator
+from striate.graph import Composition, Operator
 from striate.graph.settings import Setting, made, nearest, settings_of
 from striate.notation import values
 from striate.notation.faults import fault
@@ -34,7 +34,7 @@ class Reading:
     """An operator, its settings as they were written (5x5 where the operator keeps 5), and the
     node whose weights it uses."""
 
-    operator: Operator
+    operator: Operator | Composition
     settings: dict[str, object]
     shares: Word | None = None
 
@@ -51,8 +51,11 @@ def operator_of(written: Written, text: str) -> Reading:
     known = settings_of(kind)
     waiting = [name for name in form.positional if name not in settings]
     shares: Word | None = None
-    for argument in written.arguments:
+    for argument in _telling(written, known):
         if argument.key is not None and argument.key.text.lower() == SHARES:
+            if issubclass(kind, Composition):
+                what = f"{written.keyword.text} is several layers, which share no weights"
+                raise fault(text, argument.span, what, "Write it as a graph of single layers.")
             shares = argument.value
             continue
         name = _setting(argument, form, known, waiting, text)
@@ -66,6 +69,17 @@ def operator_of(written: Written, text: str) -> Reading:
             what = f"{written.keyword.text} needs {name.replace('_', ' ')}"
             raise fault(text, written.span, what, f"Write {signature(form)}.")
     return Reading(made(kind, settings), settings, shares)
+
+
+def _telling(written: Written, known: Mapping[str, Setting]) -> Iterator[Argument]:
+    """The arguments, but for the word after a number that says what it counts: 4 heads."""
+    before: Argument | None = None
+    for argument in written.arguments:
+        word = argument.value.text.lower()
+        counts = word in known and known[word].accepts(2) and not known[word].accepts(True)
+        if not (before and argument.key is None and counts and before.value.text.isdigit()):
+            yield argument
+        before = argument
 
 
 def _form(keyword: Word, text: str) -> tuple[Form, dict[str, object]]:
@@ -183,6 +197,8 @@ def _value(argument: Argument, setting: Setting, form: Form, text: str) -> objec
     bare = argument.key is None and _full(argument.value.text.lower()) == setting.name
     if bare and setting.accepts(True):
         return True
+    if setting.name in names_of(form):
+        return argument.value.text
     try:
         value = values.read(argument.value.text, setting)
     except ValueError as error:
@@ -191,6 +207,12 @@ def _value(argument: Argument, setting: Setting, form: Form, text: str) -> objec
         what = f"{setting.name} cannot be {_short(argument.value.text)}"
         raise fault(text, argument.value.span, what, _wanted(setting, form))
     return value
+
+
+def names_of(form: Form) -> tuple[str, ...]:
+    """The settings that are names of nodes."""
+    kind = classes()[form.operator]
+    return kind.names if issubclass(kind, Composition) else ()
 
 
 def _wanted(setting: Setting, form: Form) -> str:

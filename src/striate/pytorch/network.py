@@ -15,6 +15,7 @@ from striate.pytorch.modules.activation import Probabilities
 from striate.pytorch.plan import Plan
 from striate.pytorch.recipe import ModuleRecipe
 from striate.pytorch.tree import place, tie
+from striate.pytorch.weights import unpacked
 
 
 class Shortcut(Protocol):
@@ -48,6 +49,7 @@ class Network(nn.Module):
         self._plan = plan
         self.shortcut: Shortcut | None = None
         """What is asked first; see `striate.engine`."""
+        self.register_load_state_dict_pre_hook(_unpack)  # type: ignore[no-untyped-call]
 
     def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
         found = None if self.shortcut is None else self.shortcut(self, inputs)
@@ -72,6 +74,16 @@ class Network(nn.Module):
         for name in path:
             module = module._modules[name]  # type: ignore[assignment]
         return module
+
+
+def _unpack(
+    module: nn.Module, state: dict[str, Any], prefix: str, *_metadata_and_messages: Any
+) -> None:
+    """Read the state of attention layers of PyTorch's."""
+    wanted = {f"{prefix}{key}" for key in module.state_dict()}
+    found = unpacked(state, wanted)
+    state.clear()
+    state.update(found)
 
 
 def fill(network: Network, graph: Graph, made: Mapping[str, ModuleRecipe]) -> None:
