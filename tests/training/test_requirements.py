@@ -22,7 +22,7 @@ from striate.notation import parse
 from striate.passes.attach_loss import with_loss
 from striate.pytorch import loss_function, weights_of
 from striate.training import SETTINGS, Recipe, loop, preparing, train
-from striate.training.preparing import ended
+from striate.training.ending import ended
 from striate.training.requirements import OF_NETWORK, OF_RECIPE, check_network
 from striate.training.resuming import read_config
 from striate.training.run_folder import RunFolder
@@ -42,6 +42,14 @@ OTHER: dict[str, Any] = {
     "step_factor": 0.5,
     "warmup": 1.5,
     "smoothing": 0.2,
+    "class_weights": "balanced",
+    "sampling": "balanced",
+    "clip": 0.5,
+    "accumulate": 3,
+    "ema": 0.8,
+    "mixup": 0.4,
+    "cutmix": 1.0,
+    "erase": 0.5,
     "patience": 1,
     "patience_steps": 4,
     "shift": 0.5,
@@ -122,7 +130,8 @@ class _nothing:  # noqa: N801  # stands for functions
 
 
 def _fingerprint(session: loop.Session) -> Any:
-    arrays = [each for own in weights_of(session.module).values() for each in own.values()]
+    with session.judged():
+        arrays = [each for own in weights_of(session.module).values() for each in own.values()]
     return hashlib.sha256(b"".join(map(np.ndarray.tobytes, arrays))).hexdigest()
 
 
@@ -157,6 +166,7 @@ def test_a_refusal_names_both_settings_and_a_way_out(each: Any) -> None:
         ("step_factor", "schedule"): {"step_factor": 0.1, "schedule": "cosine"},
         ("step_epochs", "epochs"): {"step_epochs": 9, "epochs": 9, "schedule": "step"},
         ("schedule", "epochs"): {"schedule": "step", "epochs": 1},
+        ("accumulate", "batch_size"): {"accumulate": 5, "batch_size": 4},
         ("patience", "epochs"): {"patience": 4, "epochs": 5},
         ("patience", "validation"): {"patience": 2, "validation": 0},
         ("patience_steps", "validation"): {"patience_steps": 2, "validation": 0},
@@ -203,7 +213,11 @@ def test_smoothing_is_applied_or_refused(end: str, applies: bool) -> None:
 
 
 def test_a_network_without_biases_has_none_to_draw() -> None:
-    assert {each.setting for each in OF_NETWORK} == {"smoothing", "bias_initializer"}
+    assert {each.setting for each in OF_NETWORK} == {
+        "smoothing",
+        "class_weights",
+        "bias_initializer",
+    }
     recipe = Recipe(bias_initializer="constant(1)")
     check_network(recipe, parse("INPUT 1x8x8 -> FC 10"))
     with pytest.raises(IdleSettingError, match="bias_initializer"):

@@ -63,6 +63,29 @@ def run(
         float | None,
         typer.Option(help="Label smoothing, a share; for the cross-entropy of scores."),
     ] = None,
+    class_weights: Annotated[
+        str | None,
+        typer.Option(help="balanced: classes count the same; or a YAML file: cat: 2.0."),
+    ] = None,
+    sampling: Annotated[
+        str | None, typer.Option(help="shuffled, or balanced: each class is drawn as often.")
+    ] = None,
+    clip: Annotated[float | None, typer.Option(help="Largest norm of the gradients.")] = None,
+    accumulate: Annotated[
+        int | None, typer.Option(help="Parts that a batch is computed in, for less memory.")
+    ] = None,
+    ema: Annotated[
+        float | None, typer.Option(help="Decay of a moving average of the weights: 0.999.")
+    ] = None,
+    mixup: Annotated[
+        float | None, typer.Option(help="Mix pairs of pictures; of the beta distribution: 0.2.")
+    ] = None,
+    cutmix: Annotated[
+        float | None, typer.Option(help="Paste a part of another picture; as mixup: 1.")
+    ] = None,
+    erase: Annotated[
+        float | None, typer.Option(help="Share of the pictures with a rectangle of noise.")
+    ] = None,
     patience: Annotated[
         int | None, typer.Option(help="End after so many epochs without a better one.")
     ] = None,

@@ -33,6 +33,7 @@ class Batches:
         seed: 0 or more.
         least: a last batch of fewer pictures than this joins the one before it: batch
             normalization cannot learn from one picture.
+        balanced: draw as many pictures with replacement, each class with the same probability.
         augment: distorts each batch; None leaves the pictures as they are.
         device: where the batches are made; pictures in memory are moved there once.
         workers: processes that decode files; None takes one a core, up to four.
@@ -49,6 +50,7 @@ class Batches:
         shuffle: bool,
         seed: int,
         least: int = 1,
+        balanced: bool = False,
         augment: Augment | None = None,
         device: torch.device | str = "cpu",
         workers: int | None = None,
@@ -64,6 +66,7 @@ class Batches:
         self.shuffle = shuffle
         self.seed = seed
         self.least = least
+        self._chances = _chances(split) if balanced else None
         self.augment = augment
         self.device = torch.device(device)
         self.workers = min(4, _cores()) if workers is None else workers
@@ -81,6 +84,8 @@ class Batches:
         if not self.shuffle:
             return np.arange(len(self.split))
         random = np.random.default_rng([self.seed, _ORDER, number])
+        if self._chances is not None:
+            return random.choice(len(self.split), len(self.split), p=self._chances)
         return random.permutation(len(self.split))
 
     def epoch(self, number: int, start: int = 0) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
@@ -130,6 +135,13 @@ class Batches:
         seed = np.random.SeedSequence([self.seed, _DISTORTION, number, batch])
         generator = torch.Generator().manual_seed(int(seed.generate_state(1, np.uint64)[0] >> 1))
         return self.augment(x, generator)
+
+
+def _chances(split: AnySplit) -> NDArray[np.float64]:
+    """How probable each picture is, so that each class is as probable as the others."""
+    counts = np.bincount(split.labels)
+    chances: NDArray[np.float64] = 1 / (np.count_nonzero(counts) * counts[split.labels])
+    return chances
 
 
 def _cores() -> int:

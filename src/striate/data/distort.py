@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from striate.data.dataset import AnySplit
+from striate.data.erase import erased
 from striate.errors import SettingError
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Augment:
         scale: up to this fraction larger or smaller (0.1: factors from 0.9 to 1.1).
         shear: up to this slant each way (0.2: a column leans by a fifth of its height).
         flip: exchange left and right in half of the pictures.
+        erase: share of the pictures in which a rectangle is noise.
         fill: what comes in at the edges: "border" repeats the edge, "zeros" is black,
             "reflection" mirrors.
 
@@ -64,9 +66,10 @@ class Augment:
     shear: float = 0
     flip: bool = False
     fill: str = "border"
+    erase: float = 0
 
     def __post_init__(self) -> None:
-        for name in ("shift", "rotate", "scale", "shear"):
+        for name in ("shift", "rotate", "scale", "shear", "erase"):
             value = getattr(self, name)
             if not isinstance(value, int | float) or not 0 <= value < math.inf:
                 raise SettingError(f"augmentation: {name} is a number from 0 up, not {value!r}")
@@ -96,7 +99,8 @@ class Augment:
         """
         if self.is_identity:
             return x_nchw
-        return move(x_nchw, self.draw(len(x_nchw), generator), self)
+        moved = move(x_nchw, self.draw(len(x_nchw), generator), self)
+        return erased(moved, self.erase, generator) if self.erase else moved
 
     def draw(self, count: int, generator: torch.Generator) -> Moves:
         """Random moves for `count` pictures, all limits uniform."""

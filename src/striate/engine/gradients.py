@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -48,9 +51,34 @@ class LossGradients:
         """
         return self._at_once(x, target) or self._by_autograd(x, target)
 
-    def _by_autograd(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    def of_parts(
+        self, x: Tensor, loss: Callable[[Any, slice], Tensor], parts: int
+    ) -> tuple[Tensor, Tensor]:
+        """As a call, a few pictures after another: the gradients of the parts are added up.
+
+        Args:
+            x: pictures (N, C, H, W).
+            loss: from the outputs for some rows of the batch, and these rows, to what they add to
+                its loss.
+            parts: 1 or more; as equal as can be.
+        """
+        self._forget()
+        found: list[Tensor] = []
+        total, start = x.new_zeros(()), 0
+        for part in x.tensor_split(parts):
+            outputs = self._module(part)
+            added = loss(outputs, slice(start, start := start + len(part)))
+            torch.autograd.backward(added)
+            found.append((outputs if isinstance(outputs, Tensor) else outputs[0]).detach())
+            total += added.detach()
+        return torch.cat(found), total
+
+    def _forget(self) -> None:
         for weight in self._weights:
             weight.grad = None  # zero_grad() takes ten times as long, telling profilers of it
+
+    def _by_autograd(self, x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        self._forget()
         outputs = self._module(x)
         loss = self._loss(outputs, target)
         torch.autograd.backward(loss)

@@ -14,6 +14,7 @@ from torch import nn, optim
 from striate.errors import ModelFileError, RunError
 from striate.exchange import fields
 from striate.exchange.arrays import read_arrays, write_arrays
+from striate.training.average import Average
 from striate.training.events import EpochRow
 from striate.training.patience import PatienceState
 
@@ -54,9 +55,13 @@ class Position:
 
 
 def save_state(
-    path: Path, module: nn.Module, optimizer: optim.Optimizer, position: Position
+    path: Path,
+    module: nn.Module,
+    optimizer: optim.Optimizer,
+    position: Position,
+    average: Average | None = None,
 ) -> None:
-    """Write weights, optimizer and position atomically.
+    """Write weights, their average, optimizer and position atomically.
 
     Raises:
         ModelFileError: the file cannot be written; the state before it is still there.
@@ -64,12 +69,19 @@ def save_state(
     arrays = {f"weights.{key}": _array(value) for key, value in module.state_dict().items()}
     for number, own in optimizer.state_dict()["state"].items():
         arrays |= {f"optimizer.{number}.{key}": _array(value) for key, value in own.items()}
+    if average is not None:
+        arrays |= {f"average.{key}": _array(value) for key, value in average.state().items()}
     metadata = {"format": FORMAT, "position": asdict(position)}
     write_arrays(path, arrays, metadata)
 
 
-def load_state(path: Path, module: nn.Module, optimizer: optim.Optimizer) -> Position:
-    """Put weights and optimizer back, and return the position.
+def load_state(
+    path: Path,
+    module: nn.Module,
+    optimizer: optim.Optimizer,
+    average: Average | None = None,
+) -> Position:
+    """Put weights, their average and optimizer back, and return the position.
 
     Raises:
         RunError: the file is missing, damaged, or of another run.
@@ -82,6 +94,8 @@ def load_state(path: Path, module: nn.Module, optimizer: optim.Optimizer) -> Pos
         weights = {key: _tensor(arrays, f"weights.{key}") for key in module.state_dict()}
         module.load_state_dict(weights)
         _load_optimizer(optimizer, arrays)
+        if average is not None:
+            average.load({key: _tensor(arrays, f"average.{key}") for key in average.state()})
     except ModelFileError as error:
         raise RunError(error.what, remedy=error.remedy) from None
     except RunError as error:

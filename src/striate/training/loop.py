@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
@@ -22,6 +22,7 @@ from striate.graph import Graph
 from striate.model import Model
 from striate.ops.arrays import Weights
 from striate.pytorch import weights_of
+from striate.training.average import Average
 from striate.training.checkpoint import Position, load_state, save_state
 from striate.training.evaluate import BATCH, accuracy, evaluate, scored
 from striate.training.events import EpochRow, Listener, Result, Started, Stepped
@@ -35,6 +36,7 @@ from striate.training.running import Running
 from striate.training.schedules import rate
 from striate.training.step import TrainingStep
 from striate.training.tensorboard import curves
+from striate.training.threads import few_threads
 from striate.training.versions import versions
 
 SIGN_OF_LIFE = 0.1
@@ -108,12 +110,14 @@ class Session:
         self.frozen = frozen_nodes(graph, recipe.freeze)
         freeze(self.module, self.frozen)
         self.optimizer = _optimizer(self.module, recipe)
+        self.average = Average(self.module, recipe.ema) if recipe.ema else None
         self.batches = Batches(
             data.train,
             recipe.batch_size,
             shuffle=True,
             seed=recipe.seed,
             least=min(2, recipe.batch_size) if has_batch_norm(graph) else 1,
+            balanced=recipe.sampling == "balanced",
             augment=recipe.augment(suited_fill(data.train)),
             device=self.device,
         )
@@ -130,7 +134,7 @@ class Session:
             RunError: the state is damaged, or of another run.
         """
         if self.folder.state.exists():
-            self.position = load_state(self.folder.state, self.module, self.optimizer)
+            self.position = load_state(self.folder.state, self.module, self.optimizer, self.average)
             if self.position.finished:
                 self.position = replace(self.position, finished=self._is_over())
             with self.folder.writing():
@@ -162,7 +166,7 @@ class Session:
             )
         )
         work = self.graph.multiply_adds * self.recipe.batch_size
-        with curves(self.folder, self.position.step) as draw, _threads(work):
+        with curves(self.folder, self.position.step) as draw, few_threads(work):
             while not self.position.finished:
                 self._train_epoch()
                 self._end_epoch()
@@ -192,7 +196,10 @@ class Session:
         for x, y in self.batches.epoch(self.position.epoch, self.position.batch):
             if self.recipe.steps and running.step >= self.recipe.steps:
                 break
-            running.add(*self.step(x, y, running.step), len(y))
+            loss, right = self.step(x, y, running.step)
+            if self.average is not None:
+                self.average.update(running.step)
+            running.add(loss, right, len(y))
             now = time.perf_counter()
             if now - shown > SIGN_OF_LIFE:
                 shown = now
@@ -223,7 +230,8 @@ class Session:
         """Look at the validation pictures, and write everything down."""
         started = time.perf_counter()
         before = self.position
-        look = self._look()
+        with self.judged():
+            look = self._look()
         right, loss = look or (None, None)
         epoch = before.epoch + 1
         progress = looked(before.progress, self.recipe, epoch, before.step, look)
@@ -251,7 +259,8 @@ class Session:
             first_loss=before.first_loss,
         )
         # The state comes last: a kill before it repeats this epoch, to the same numbers.
-        model = self._model(row)
+        with self.judged():
+            model = self._model(row)
         with self.folder.writing():
             if progress.is_best:
                 model.save(self.folder.best)
@@ -261,6 +270,10 @@ class Session:
         self.listen(row)
         if not after.finished:
             self._leave_if_asked()
+
+    def judged(self) -> AbstractContextManager[None]:
+        """Within, the module has the weights that are judged and kept: their average, if any."""
+        return nullcontext() if self.average is None else self.average.in_place()
 
     def _look(self) -> Look | None:
         """Accuracy and loss of the validation pictures, where there are any.
@@ -289,7 +302,7 @@ class Session:
             raise self._diverged(self.position)
         self.position = self._checked(position)
         with self.folder.writing():
-            save_state(self.folder.state, self.module, self.optimizer, position)
+            save_state(self.folder.state, self.module, self.optimizer, position, self.average)
 
     def _leave_if_asked(self) -> None:
         if self.is_stopping:
@@ -334,7 +347,8 @@ class Session:
         test = None
         if self.data.test is not None:
             # The module holds the last weights: its kernels are ready, if those are the best.
-            module = self.module if now.progress.best_epoch == now.epoch else None
+            is_last = now.progress.best_epoch == now.epoch and self.average is None
+            module = self.module if is_last else None
             test = evaluate(Model.load(self.folder.best), self.data, module=module).accuracy
         result = Result(
             self.folder.path,
@@ -349,22 +363,6 @@ class Session:
         )
         self.listen(result)
         return result
-
-
-SMALL_STEP = 1e8
-"""Multiply-adds of a forward pass below which a second thread waits longer than it works."""
-
-
-@contextmanager
-def _threads(work: int) -> Iterator[None]:
-    """One thread for small steps: waking others costs more, much more on a busy machine."""
-    before = torch.get_num_threads()
-    if work < SMALL_STEP:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def preprocessing_of(data: DataSet, recipe: Recipe) -> Preprocessing:

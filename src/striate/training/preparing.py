@@ -13,7 +13,7 @@ from striate.data.sources import called, expanded
 from striate.data.tree import Tree
 from striate.graph import Graph
 from striate.memory import check
-from striate.passes.attach_loss import with_loss
+from striate.training.ending import class_weights, ended
 from striate.training.events import Listener, Loading
 from striate.training.first_weights import FirstWeights, first_weights
 from striate.training.fit import (
@@ -29,7 +29,7 @@ from striate.training.fit import (
 from striate.training.freezing import frozen_nodes
 from striate.training.loop import Origin, Session, preprocessing_of
 from striate.training.recipe import Recipe
-from striate.training.requirements import SMOOTHED, check_network
+from striate.training.requirements import check_network
 from striate.training.run_folder import RunFolder
 from striate.training.subject import Subject, matched
 
@@ -60,8 +60,8 @@ def prepared(request: Request, listen: Listener) -> Session:
     pictures = matched(subject, _loaded(request, network, listen))
     if subject.fits:
         network = suited(network, surveyed(pictures))
-    network = ended(network, recipe)
-    check(network, min(recipe.batch_size, len(pictures.train)), training=True)
+    network = ended(network, recipe, class_weights(recipe, pictures))
+    check(network, recipe.part_size(len(pictures.train)), training=True)
     first = first_weights(network, recipe, pictures.classes, subject.model)
     check_fit(network, pictures, recipe)
     return Session(
@@ -125,26 +125,6 @@ def _preprocessing(
     if not recipe.normalize or known.channels != data.shape[0]:
         return None
     return replace(preprocessing_of(data, recipe), mean=known.mean, std=known.std)
-
-
-def ended(graph: Graph, recipe: Recipe) -> Graph:
-    """The graph with the loss that it is trained with.
-
-    Raises:
-        IdleSettingError: the recipe smooths the targets of a loss that has no smoothing.
-    """
-    check_network(recipe, graph)
-    return with_smoothing(with_loss(graph), 0.0, recipe.smoothing)
-
-
-def with_smoothing(graph: Graph, before: float, after: float) -> Graph:
-    """The graph whose loss smooths its targets by `after` where it did by `before`."""
-    *others, last = graph.nodes
-    loss = last.operator
-    if not isinstance(loss, SMOOTHED) or loss.smoothing != before or before == after:
-        return graph
-    changed = replace(last, operator=replace(loss, smoothing=after))
-    return Graph((*others, changed), graph.auxiliary)
 
 
 def _adapted(subject: Subject, network: Graph) -> tuple[str, ...]:

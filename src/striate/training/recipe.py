@@ -14,6 +14,9 @@ from striate.graph.settings import shown
 from striate.training.reading import read
 from striate.training.requirements import check_recipe
 
+BALANCED = "balanced"
+"""Of `class_weights` and `sampling`: every class counts the same."""
+SAMPLINGS = ("shuffled", BALANCED)
 SCHEDULES = ("constant", "step", "cosine", "onecycle")
 
 USUAL_RATES = {"sgd": 0.1, "momentum": 0.05, "nesterov": 0.05, "adam": 1e-3, "adamw": 1e-3}
@@ -45,6 +48,18 @@ class Recipe(Displayed):
         patience: end when the validation pictures were not better for so many epochs; 0 never.
         patience_steps: the older form: look at the validation error every epoch, and end at this
             many steps, which double each time the error falls by 0.5 % of itself; 0 never.
+        class_weights: what the pictures of a class count in the loss: "balanced" lets all classes
+            count the same, however many pictures they have; or a YAML file of numbers by class.
+        sampling: shuffled takes each picture once an epoch; balanced draws as many pictures, with
+            replacement, of each class about the same number.
+        clip: largest norm of all gradients together; longer ones are shortened to it. 0 for none.
+        accumulate: parts that a batch is computed in, adding their gradients: so many times less
+            memory for activations. Batch normalization then sees a part at a time.
+        ema: decay of a moving average of the weights, which is what is judged and kept: 0.999;
+            0 for none.
+        mixup, cutmix: mix pairs of pictures and their classes, by shares from a beta distribution
+            with this parameter: 0.2, 1; 0 never. Of both, one is drawn for each batch.
+        erase: share of the pictures in which a random rectangle is noise.
         shift, rotate, scale, flip: random distortion, in pixels, degrees, and a share; a whole
             shift alone moves by whole pixels, a fraction interpolates.
         validation: pictures set aside from the training ones to choose the best weights by, a
@@ -74,6 +89,14 @@ class Recipe(Displayed):
     step_factor: float | None = None
     warmup: float = 0.0
     smoothing: float = 0.0
+    class_weights: str = ""
+    sampling: str = "shuffled"
+    clip: float = 0.0
+    accumulate: int = 1
+    ema: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    erase: float = 0.0
     patience: int = 0
     patience_steps: int = 0
     shift: float = 0.0
@@ -91,11 +114,12 @@ class Recipe(Displayed):
     def __post_init__(self) -> None:
         _one_of("optimizer", self.optimizer, OPTIMIZERS)
         _one_of("schedule", self.schedule, SCHEDULES)
+        _one_of("sampling", self.sampling, SAMPLINGS)
         for name, (least, most) in LIMITS.items():
             value = getattr(self, name)
             if value is not None and not least <= value <= most:
                 raise SettingError(f"{name} is {shown(value)}", remedy=_range(least, most))
-        for name in ("momentum", "smoothing", "step_factor", "scale"):
+        for name in ("momentum", "smoothing", "step_factor", "scale", "ema"):
             value = getattr(self, name)
             if value is not None and value >= 1:
                 raise SettingError(f"{name} is {value}", remedy="It is 0 or more, and below 1.")
@@ -131,7 +155,13 @@ class Recipe(Displayed):
 
     def augment(self, fill: str) -> Augment:
         """The distortion of the pictures, with what stands beyond their edges."""
-        return Augment(self.shift, self.rotate, self.scale, flip=self.flip, fill=fill)
+        return Augment(
+            self.shift, self.rotate, self.scale, flip=self.flip, erase=self.erase, fill=fill
+        )
+
+    def part_size(self, pictures: int) -> int:
+        """How many of so many training pictures are computed at once."""
+        return -(-min(self.batch_size, pictures) // self.accumulate)
 
     def to_dict(self) -> dict[str, Any]:
         """All settings by name, for YAML and JSON."""
@@ -189,6 +219,12 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "step_factor": (0, 1),
     "warmup": (0, MOST),
     "smoothing": (0, 1),
+    "clip": (0, LARGEST_RATE),
+    "accumulate": (1, MOST),
+    "ema": (0, 1),
+    "mixup": (0, 100),
+    "cutmix": (0, 100),
+    "erase": (0, 1),
     "patience": (0, MOST),
     "patience_steps": (0, MOST),
     "shift": (0, 100_000),

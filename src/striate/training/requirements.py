@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from striate.errors import IdleSettingError
 from striate.graph import Graph
-from striate.ops import MapLoss, SigmoidCrossEntropy
+from striate.ops import Hinge, MapLoss, SigmoidCrossEntropy
 from striate.ops.loss.class_loss import ClassLoss
 from striate.passes.attach_loss import with_loss
 
@@ -79,6 +79,12 @@ OF_RECIPE = (
         "The rate falls between epochs: train for 2 or more, or choose another schedule.",
     ),
     Requirement(
+        "accumulate",
+        "batch_size",
+        lambda r: r.accumulate <= r.batch_size,
+        "A batch cannot be computed in more parts than it has pictures.",
+    ),
+    Requirement(
         "patience",
         "epochs",
         lambda r: not r.patience or r.patience + 1 < r.epochs,
@@ -104,6 +110,10 @@ SMOOTHED = (ClassLoss, MapLoss, SigmoidCrossEntropy)
 """Losses whose targets can be smoothed."""
 
 
+WEIGHED = (ClassLoss, Hinge)
+"""Losses in which classes can count differently."""
+
+
 def _smooths(recipe: Recipe, graph: Graph) -> bool:
     last = with_loss(graph).loss
     if not recipe.smoothing or last is None:
@@ -117,7 +127,21 @@ def _has_biases(recipe: Recipe, graph: Graph) -> bool:
     return recipe.bias_initializer == usual or any("bias" in graph.weights(n) for n in graph)
 
 
+def _weighs(recipe: Recipe, graph: Graph) -> bool:
+    last = with_loss(graph).loss
+    if not recipe.class_weights or last is None:
+        return True
+    return isinstance(last.operator, WEIGHED) and last.operator.class_weights is None
+
+
 OF_NETWORK = (
+    OfNetwork(
+        "class_weights",
+        _weighs,
+        "the network ends in {end}",
+        "Leave it out, or end the network with its scores (FC), or with a loss of classes that "
+        "has no class_weights yet.",
+    ),
     OfNetwork(
         "smoothing",
         _smooths,

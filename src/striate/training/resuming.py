@@ -14,19 +14,20 @@ from striate.errors import RunError
 from striate.exchange import fields
 from striate.graph import Graph
 from striate.notation import parse
+from striate.training.ending import bare, ended
 from striate.training.events import Listener
 from striate.training.first_weights import first_weights
 from striate.training.fit import check_fit, loaded
 from striate.training.loop import Origin, Session
 from striate.training.patience import is_over
-from striate.training.preparing import ended, telling, with_smoothing
+from striate.training.preparing import telling
 from striate.training.recipe import Recipe
 from striate.training.run_folder import RunFolder
 from striate.training.schedules import rate
 
 
 def read_config(config: Mapping[str, Any], path: Path) -> tuple[Graph, Recipe, str]:
-    """Network, recipe and data of a config.yaml; the recipe's smoothing is not in the network.
+    """Network, recipe and data of a config.yaml; what the recipe asks of the loss is not in it.
 
     Raises:
         RunError: an entry is missing, or of another kind.
@@ -34,7 +35,7 @@ def read_config(config: Mapping[str, Any], path: Path) -> tuple[Graph, Recipe, s
     fields.checked(config, _CONFIG, str(path), RunError, others=True)
     recipe = Recipe.from_dict(config["recipe"])
     graph = parse(str(config["network"]))
-    return with_smoothing(graph, recipe.smoothing, 0.0), recipe, str(config["data"])
+    return bare(graph, recipe)[0], recipe, str(config["data"])
 
 
 _CONFIG = {
@@ -68,7 +69,8 @@ def restored(
     config = folder.read_config()
     network, begun, source = read_config(config, folder.config)
     recipe = begun if epochs is None else Recipe.changed(begun.to_dict(), {"epochs": epochs})
-    network = ended(network, recipe)
+    _, weights = bare(parse(str(config["network"])), begun)
+    network = ended(network, recipe, weights)
     where = data_dir or kept_place(source, config.get("data_dir"))
     pictures = data if isinstance(data, DataSet) else None
     if pictures is None:

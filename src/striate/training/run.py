@@ -19,7 +19,7 @@ from striate.training.interrupting import stopping
 from striate.training.loop import Session
 from striate.training.preparing import Request, prepared
 from striate.training.progress import shown
-from striate.training.recipe import Recipe
+from striate.training.recipe import BALANCED, Recipe
 from striate.training.resuming import restored
 from striate.training.run_folder import RunFolder
 from striate.training.subject import Subject, started, subject_of
@@ -72,7 +72,7 @@ def train(
         return resume(str(graph), data_dir=data_dir, on_event=on_event, quiet=quiet, **settings)
     subject = subject_of(graph, name)
     base = subject.recipe(data) if recipe is None else recipe.to_dict()
-    chosen = started(subject, _with_start(Recipe.changed(base, _in_words(settings))))
+    chosen = started(subject, _placed(Recipe.changed(base, _in_words(settings))))
     if isinstance(data, str) and not data:
         data, data_dir = _own_data(subject, data_dir)
     with shown(on_event, quiet) as listen:
@@ -162,13 +162,19 @@ def resume(
 
 
 def _run(session: Session) -> Result:
-    batch = min(session.recipe.batch_size, len(session.data.train))
+    batch = session.recipe.part_size(len(session.data.train))
     with stopping(session), enough(session.graph, batch, training=True):
         return session.run()
 
 
-def _with_start(recipe: Recipe) -> Recipe:
-    return replace(recipe, start=str(expanded(recipe.start).resolve())) if recipe.start else recipe
+def _placed(recipe: Recipe) -> Recipe:
+    """The recipe with whole paths, which are found from any folder."""
+    weights = recipe.class_weights
+    if recipe.start:
+        recipe = replace(recipe, start=str(expanded(recipe.start).resolve()))
+    if weights not in ("", BALANCED):
+        recipe = replace(recipe, class_weights=str(expanded(weights).resolve()))
+    return recipe
 
 
 def _own_data(subject: Subject, data_dir: Path | str | None) -> tuple[str, Path | str | None]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn, optim
 
 from striate.engine import LossGradients
 from striate.graph import Graph
+from striate.pytorch.losses import loss_function, row_weights
 from striate.training.evaluate import guesses
+from striate.training.fit import has_batch_norm
+from striate.training.mixing import Mixed, mixed
 from striate.training.recipe import Recipe
 from striate.training.schedules import rate
 
@@ -38,6 +42,9 @@ class TrainingStep:
         self.recipe, self.normalize, self.batches = recipe, normalize, batches
         self.gradients = LossGradients(graph, module)
         self.has_noise = any(node.operator.is_random for node in graph)
+        self._loss = loss_function(graph)
+        self._least = 2 if has_batch_norm(graph) else 1
+        self._learning = [each for each in module.parameters() if each.requires_grad]
 
     def __call__(self, x: Tensor, y: Tensor, step: int) -> tuple[Tensor, Tensor]:
         """Step number `step` of the run, from 0: the loss and the right answers, not waited for."""
@@ -45,6 +52,37 @@ class TrainingStep:
             group["lr"] = rate(self.recipe, step, self.batches)
         if self.has_noise:
             torch.manual_seed((self.recipe.seed * 1_000_003 + step) % NOISE)
-        scores, loss = self.gradients(self.normalize(x), y)
+        scores, loss = self._gradients(self.normalize(x), y, step)
+        if self.recipe.clip:
+            nn.utils.clip_grad_norm_(self._learning, self.recipe.clip)
         self.optimizer.step()
         return loss, (guesses(self.graph, scores) == y).sum()
+
+    def _gradients(self, x: Tensor, y: Tensor, step: int) -> tuple[Tensor, Tensor]:
+        """Scores and loss, of the batch as it is or mixed, at once or in parts."""
+        recipe = self.recipe
+        if not (recipe.mixup or recipe.cutmix or recipe.accumulate > 1):
+            return self.gradients(x, y)
+        batch = Mixed(x, y, y, 1.0)
+        if recipe.mixup or recipe.cutmix:
+            batch = mixed(x, y, recipe.mixup, recipe.cutmix, [recipe.seed, step])
+        parts = max(1, min(recipe.accumulate, len(x) // self._least))
+        return self.gradients.of_parts(batch.x, self._mean_of(batch), parts)
+
+    def _mean_of(self, batch: Mixed) -> Callable[[Any, slice], Tensor]:
+        """What some rows add to the mean loss of the batch."""
+        sides = [(batch.y, batch.share), (batch.other, 1 - batch.share)]
+        sides = [(y, share / self._weight(y)) for y, share in sides if share]
+
+        def added(outputs: Any, rows: slice) -> Tensor:
+            losses = (
+                self._loss(outputs, y[rows]) * (share * self._weight(y[rows])) for y, share in sides
+            )
+            return torch.stack([*losses]).sum()
+
+        return added
+
+    def _weight(self, y: Tensor) -> float:
+        """What the rows with these classes count together in a mean."""
+        own = row_weights(self._loss.main.operator, y.float(), y)
+        return float(len(y)) if own is None else float(own.sum())
