@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file
+from safetensors.torch import save_file
 from small import SETTINGS, TEXT, assert_same_run, digits, metrics
+from torch import nn
 
 from striate.data import DataSet
 from striate.errors import DataError, ModelFileError, RunError, SettingError
@@ -86,6 +89,26 @@ def test_a_start_of_which_nothing_fits_is_refused(eight: Path, tmp_path: Path) -
     assert "fc1.weight 3x64" in refused.value.where
     with pytest.raises(DataError, match=r"NETWORK --start .*which ends with FC 10"):
         train(str(eight), digits(), run=tmp_path / "r")
+
+
+@pytest.mark.parametrize("suffix", ["pt", "safetensors"])
+def test_weights_that_pytorch_has_saved_start_a_run(tmp_path: Path, suffix: str) -> None:
+    """Under their own names, with a head of other classes: what fits is taken, by order."""
+    torch.manual_seed(3)
+    theirs = nn.Sequential(
+        nn.Conv2d(1, 6, 3), nn.BatchNorm2d(6), nn.ReLU(), nn.Flatten(), nn.Linear(216, 5)
+    )
+    file = tmp_path / f"theirs.{suffix}"
+    save = torch.save if suffix == "pt" else save_file
+    save(theirs.state_dict(), file)
+    told: list[Event] = []
+    text = "INPUT 1x8x8 -> CONV 6 3x3 -> BN -> RELU -> FC 2"
+    settings: dict[str, Any] = FEW | {"start": str(file), "freeze": "conv1, bn1"}
+    done = train(text, of_classes(8, 9), run=tmp_path / "run", on_event=told.append, **settings)
+    after = Model.load(done.model).weights
+    np.testing.assert_array_equal(after["conv1"]["weight"], theirs[0].weight.detach().numpy())
+    assert "6 of the 8 weights are those of" in begun(told).notes[0]
+    assert any("5x216" in note for note in begun(told).notes)
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "nesterov"])

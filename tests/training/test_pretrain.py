@@ -58,13 +58,13 @@ def test_a_run_starts_from_the_file_and_keeps_the_rest(tmp_path: Path) -> None:
 
 def test_files_of_another_kind_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match="missing"):
-        read_start(tmp_path / "nowhere.safetensors")
+        read_start(tmp_path / "nowhere.safetensors", parse(TEXT))
     done = train(parse(TEXT), digits(), run=tmp_path / "run", epochs=1)
-    assert read_start(done.model).arrays.keys() == load_file(done.model).keys(), (
+    assert read_start(done.model, parse(TEXT)).arrays.keys() == load_file(done.model).keys(), (
         "a model has all weights"
     )
     with pytest.raises(ModelFileError, match="no first weights"):
-        read_start(done.folder / "resume.safetensors")
+        read_start(done.folder / "resume.safetensors", parse(TEXT))
 
 
 def test_a_network_without_convolution_is_refused() -> None:

@@ -109,7 +109,10 @@ def run(
     ] = None,
     start: Annotated[
         str | None,
-        typer.Option(help="Weights to start from, as far as they fit: a model file, a run folder."),
+        typer.Option(
+            help="Weights to start from, as far as they fit: of a model file, a run folder, or "
+            "PyTorch's (.pt, .pth, .safetensors)."
+        ),
     ] = None,
     freeze: Annotated[
         str | None, typer.Option(help="Layers that do not learn, by name: 'conv*, bn1'.")

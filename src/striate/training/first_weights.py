@@ -14,6 +14,8 @@ from striate.data import Preprocessing
 from striate.display import shape_text
 from striate.errors import IdleSettingError, ModelFileError
 from striate.exchange.arrays import flat, read_arrays, write_arrays
+from striate.exchange.fitting import fit_weights
+from striate.exchange.state import PICKLES
 from striate.graph import Graph
 from striate.initialize import initialize
 from striate.lookup import check_kind, model_of
@@ -50,11 +52,13 @@ class StartFile:
 
     Args:
         model: what the file is, where it is a model.
+        misfits: what of a file of others did not fit, for a person.
     """
 
     path: Path
     arrays: Mapping[str, NDArray[Any]]
     model: Model | None = None
+    misfits: tuple[str, ...] = ()
 
 
 def first_weights(
@@ -62,8 +66,9 @@ def first_weights(
 ) -> FirstWeights:
     """The weights a run begins with.
 
-    Of a start file each weight is taken that has the name and the shape of one of the network's;
-    the layers that give the scores only where they learned these classes.
+    Of a start file each weight is taken that fits one of the network's: by name, or of the files
+    of others as `striate.fit_weights` finds it. The layers that give the scores keep theirs only
+    where they learned these classes, as far as the file names its classes.
 
     Args:
         classes: of the pictures, by index of the scores.
@@ -82,7 +87,7 @@ def first_weights(
     )
     if not recipe.start:
         return FirstWeights(drawn)
-    start = read_start(Path(recipe.start))
+    start = read_start(Path(recipe.start), graph)
     wanted = flat(drawn)
     taken = dict(_fitting(graph, start, wanted, classes))
     if not taken:
@@ -99,24 +104,38 @@ def first_weights(
     return FirstWeights(drawn, tuple(_notes(start, wanted, taken)), prepared)
 
 
-def read_start(path: Path) -> StartFile:
-    """A file of first weights, a model file, or the best model of a run folder.
+def read_start(path: Path, graph: Graph) -> StartFile:
+    """A model file, the best model of a run folder, or weights alone: ours, or those of others.
+
+    Args:
+        graph: the network, whose names the weights of others get.
 
     Raises:
-        ModelFileError: it is missing, damaged, or something else.
+        ModelFileError, WeightsError: it is missing, damaged, or something else.
     """
     if path.is_dir():
         return _of_model(path)
+    if path.suffix.lower() in PICKLES:
+        return _of_others(path, graph)
     check_kind(path, "one of weights")
     arrays, metadata = read_arrays(path)
-    if metadata.get("format") == MODEL_FORMAT:
+    known = metadata.get("format")
+    if known == MODEL_FORMAT:
         return _of_model(path)
-    if metadata.get("format") != FORMAT:
-        raise ModelFileError(
-            f"{path} holds no first weights",
-            remedy="`striate pretrain` and `striate train` write files that do.",
-        )
-    return StartFile(path, arrays)
+    if known == FORMAT:
+        return StartFile(path, arrays)
+    if known is None:
+        return _of_others(path, graph)
+    raise ModelFileError(
+        f"{path} holds no first weights",
+        remedy="`striate pretrain` and `striate train` write files that do.",
+    )
+
+
+def _of_others(path: Path, graph: Graph) -> StartFile:
+    """What fits under our names, and the rest under theirs."""
+    found = fit_weights(graph, path)
+    return StartFile(path, flat(found.weights), misfits=found.misfits)
 
 
 def _of_model(path: Path) -> StartFile:
@@ -144,6 +163,9 @@ def _notes(
 ) -> Iterator[str]:
     """How many weights were taken, and by name those that were not."""
     yield f"{len(taken)} of the {len(wanted)} weights are those of {start.path}"
+    if start.misfits:
+        yield from start.misfits
+        return
     fresh = [
         f"{key} {shape_text(array.shape)}{_instead(array, start.arrays.get(key))}"
         for key, array in wanted.items()

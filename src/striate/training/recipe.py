@@ -65,8 +65,9 @@ class Recipe(Displayed):
         validation: pictures set aside from the training ones to choose the best weights by, a
             count or a share; None for the data set's usual; 0 takes the last weights.
         normalize: bring the pictures to mean 0 and deviation 1 a channel; else to 0..1 only.
-        start: a file with first weights of some or all nodes: a model file, a run folder, or one
-            of `striate pretrain`; empty for none. What fits is taken, the rest is drawn.
+        start: a file with first weights of some or all nodes: a model file, a run folder, one of
+            `striate pretrain`, or weights of PyTorch's; empty for none. What fits is taken, the
+            rest is drawn.
         freeze: layers that do not learn, by name: "conv*, bn1"; their batch normalization keeps
             its statistics too.
         initializer, bias_initializer: of kernels and biases.
