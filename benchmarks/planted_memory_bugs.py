@@ -29,20 +29,44 @@ MEMORY_BUGS = (
     ),
     (
         "memory to train: values live on after their last reader",
-        "analysis/training_memory.py",
+        "analysis/lives.py",
         "if last[name] == step.name and name not in stay:",
         "if False:",
     ),
     (
         "memory to train: what was kept is never dropped",
-        "analysis/training_memory.py",
+        "analysis/lives.py",
         "(gradient, *step.arrays, *again)",
         "(gradient, *again)",
     ),
     (
         "memory to train: gradients of weights that two nodes share held twice",
-        "analysis/training_memory.py",
+        "analysis/lives.py",
         "            if weight in self.found:",
         "            if False:",
+    ),
+    (
+        "memory: the optimizer's update forgotten",
+        "analysis/training_memory.py",
+        "return max(self.peak, self._update(name)) +",
+        "return self.peak +",
+    ),
+    (
+        "memory: places of winners as wide as the numbers",
+        "graph/saves.py",
+        "INDEX = Bytes(0, 8)",
+        "INDEX = Bytes(2)",
+    ),
+    (
+        "memory: predictions make noise for dropout",
+        "analysis/lives.py",
+        "operator = node.operator if training else node.operator.evaluated()",
+        "operator = node.operator",
+    ),
+    (
+        "memory: a budget is passed by one picture",
+        "analysis/memory.py",
+        "(fits, middle)\n    return fits",
+        "(fits, middle)\n    return fits + 1",
     ),
 )

@@ -115,9 +115,9 @@ ANSWERS: dict[str, tuple[Callable[[], Any], str, tuple[str, ...]]] = {
         ("batch_size", "128"),
     ),
     "memory": (
-        lambda: memory(striate.parse(TEXT)),
-        "<Memory: weights 1.6 KiB, activations 1.7 KiB, peak 1.1 KiB>",
-        ("conv1", "576 B"),
+        lambda: memory(striate.parse(TEXT), batch=5, optimizer="sgd", budget="1MiB"),
+        "<Memory: batches of 5 in float32: 8.5 KiB to infer, 12.9 KiB to train with sgd>",
+        ("MAXPOOL", "2.1 KiB"),
     ),
     "data set": (
         lambda: load("digits"),

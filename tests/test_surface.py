@@ -22,6 +22,7 @@ def test_every_public_name_loads() -> None:
         "capture",
         "evaluate",
         "fit_weights",
+        "memory",
         "parse",
         "read_onnx",
         "resume",

@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from striate.analysis.memory import memory
     from striate.analysis.table import table
     from striate.analysis.verify import verify
     from striate.analysis.why.explanation import Explanation
@@ -41,6 +42,7 @@ _HOMES = {
     "capture": "striate.pytorch.capture",
     "evaluate": "striate.training",
     "fit_weights": "striate.exchange.fitting",
+    "memory": "striate.analysis.memory",
     "parse": "striate.notation",
     "read_onnx": "striate.exchange.onnx",
     "resume": "striate.training",
@@ -61,6 +63,7 @@ __all__ = [
     "capture",
     "evaluate",
     "fit_weights",
+    "memory",
     "parse",
     "read_onnx",
     "resume",

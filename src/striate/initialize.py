@@ -19,10 +19,10 @@ from zlib import crc32
 
 import numpy as np
 
+from striate.capacity import check
 from striate.errors import SettingError, did_you_mean
 from striate.graph import Graph, Node, Weight
 from striate.graph.walk import reached
-from striate.memory import check
 from striate.ops.arrays import Array
 
 Weights: TypeAlias = dict[str, dict[str, Array]]

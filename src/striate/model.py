@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from striate import memory
+from striate import capacity
 from striate.data.given import Given, read
 from striate.data.paired import is_one_picture, picture_of, plain
 from striate.data.preprocess import Preprocessing
@@ -306,7 +306,7 @@ class Model(Displayed):
         """
         waiting = iter(pictures)
         batch_size = max(1, min(batch_size, count))
-        with memory.enough(self.graph, batch_size):
+        with capacity.enough(self.graph, batch_size):
             from striate.engine import pays
 
             module = self.frozen(fused=pays(self.graph, count, training=False))

@@ -91,7 +91,7 @@ def test_optimizers_keep_what_is_said(name: str) -> None:
     kept = [t for state in update.state.values() for t in state.values() if t is not None]
     arrays = [t for t in kept if isinstance(t, torch.Tensor) and t.numel() == 1200]
     assert len(arrays) == STATES[name]
-    answer = training_memory(parse("INPUT 4 -> FC 3"), 5)
+    answer = training_memory(parse("INPUT 4 -> FC 3"), 50)
     assert answer.with_optimizer(name) == answer.peak + len(arrays) * answer.gradients
 
 

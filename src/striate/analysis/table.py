@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from striate.analysis.memory import memory
+from striate.analysis.lives import inference_peak
 from striate.analysis.receptive_field import ReceptiveField, receptive_fields
 from striate.analysis.training_memory import BATCH, TrainingMemory, training_memory
+from striate.capacity import size
 from striate.display import Block, Column, Displayed, Grid, Line, count, shape_text
 from striate.graph import Graph, Node, Spec
+from striate.graph.saves import WIDTH
 from striate.lookup import NetworkLike, graph_of
-from striate.memory import size
 from striate.notation import operator_text
 
 COUNTED = (
@@ -118,7 +119,7 @@ class Table(Displayed):
     Args:
         rows: one per node, in calculating order.
         weight_bytes: all weights and statistics in float32.
-        peak_bytes: the most activations alive at once in inference.
+        peak_bytes: the most activations alive at once in inference, the picture included.
         training: the memory of a training step.
         not_counted: what the table could not answer, each with its reason.
     """
@@ -192,10 +193,7 @@ def table(network: NetworkLike, *, batch: int = BATCH) -> Table:
     """
     graph = graph_of(network)
     fields = receptive_fields(graph)
-    used = memory(graph)
-    rows = tuple(
-        _row(graph, node, used.activations[node.name], fields[node.name]) for node in graph
-    )
+    rows = tuple(_row(graph, node, fields[node.name]) for node in graph)
     uncounted = tuple(
         f"work and parameters of {row.name}, and what training keeps beside its inputs and output: "
         f"others compute {row.settings.rpartition(' ')[0]}"
@@ -204,10 +202,12 @@ def table(network: NetworkLike, *, batch: int = BATCH) -> Table:
     )
     training = training_memory(graph, batch)
     missing = (*uncounted, *_unknown(fields))
-    return Table(rows, used.weights, used.peak, training, missing)
+    return Table(
+        rows, training.weights, inference_peak(graph) - training.weights, training, missing
+    )
 
 
-def _row(graph: Graph, node: Node, activation_bytes: int, field: ReceptiveField) -> Row:
+def _row(graph: Graph, node: Node, field: ReceptiveField) -> Row:
     before = graph.input_specs(node)
     cost = node.operator.cost(*before)
     axes = len(before[0].spatial) if before else 0
@@ -222,7 +222,7 @@ def _row(graph: Graph, node: Node, activation_bytes: int, field: ReceptiveField)
         cost.connections,
         cost.multiply_adds,
         cost.other,
-        activation_bytes,
+        WIDTH * graph.specs[node.name].size,
         field,
         node.shares,
         node.operator.is_foreign,

@@ -1,28 +1,29 @@
 """How many bytes a training step takes at most, before one is computed.
 
-A walk over the lives of all arrays, forward and back, in the order in which PyTorch makes and drops
-them: an output lives until its last reader has run, or until the backward of an operator that
-keeps it (`Operator.kept`); a gradient from the first reader's backward to its own layer's. Counted
-are float32 numbers as plain layers hold them; the workspace of PyTorch's kernels is not.
+A walk over the lives of all arrays, forward and back (`lives`), and the update of the weights.
+Counted is what plain layers hold; the workspace of PyTorch's kernels is not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from striate.analysis.lives import Moment, Walk
+from striate.capacity import size
 from striate.display import Block, Column, Displayed, Grid, Line
-from striate.errors import SettingError, ShapeError
-from striate.graph import Graph, Operator, Saves, Spec
-from striate.graph.saves import NUMBER
-from striate.memory import size
-from striate.passes.attach_loss import loss_of
+from striate.errors import SettingError
+from striate.graph import Graph
+from striate.graph.saves import WIDTH
 
 BATCH = 128
 """Pictures a step: what `striate train` takes."""
 
 STATES: Mapping[str, int] = {"sgd": 0, "momentum": 1, "nesterov": 1, "adam": 2, "adamw": 2}
 """Arrays as large as the parameters that each optimizer keeps."""
+
+BETWEEN: Mapping[str, int] = {"sgd": 0, "momentum": 0, "nesterov": 1, "adam": 2, "adamw": 2}
+"""Arrays as large as the parameter that is updated which `torch.optim` makes and drops."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -37,6 +38,9 @@ class TrainingMemory(Displayed):
         kept: by node, and for each loss, what is kept of it between forward and backward: its
             output, if somebody keeps that, and arrays beside it.
         peak: the most that is there at once, weights and pictures included.
+        peak_at: when that is.
+        after: what is there once all gradients are.
+        largest: the parameter with most bytes: its node, and how many.
     """
 
     batch: int
@@ -45,10 +49,22 @@ class TrainingMemory(Displayed):
     pictures: int
     kept: Mapping[str, int]
     peak: int
+    peak_at: Moment
+    after: int
+    largest: tuple[str, int]
 
     def with_optimizer(self, name: str) -> int:
         """The most that is there at once when an optimizer of this name (`STATES`) trains."""
-        return self.peak + STATES[name] * self.gradients
+        return max(self.peak, self._update(name)) + STATES[name] * self.gradients
+
+    def peak_with(self, name: str) -> Moment:
+        """When that is: in a pass, or in the update of the largest parameter."""
+        return (
+            self.peak_at if self.peak >= self._update(name) else Moment("update", self.largest[0])
+        )
+
+    def _update(self, name: str) -> int:
+        return self.after + BETWEEN[name] * self.largest[1]
 
     @property
     def headline(self) -> str:
@@ -84,11 +100,12 @@ class TrainingMemory(Displayed):
         }
 
 
-def training_memory(graph: Graph, batch: int = BATCH) -> TrainingMemory:
+def training_memory(graph: Graph, batch: int = BATCH, *, width: int = WIDTH) -> TrainingMemory:
     """The bytes of one training step of `graph`, with its own loss or the usual one.
 
     Args:
         batch: pictures a step.
+        width: bytes of a number: 4 in float32.
 
     Raises:
         SettingError: no pictures.
@@ -97,195 +114,31 @@ def training_memory(graph: Graph, batch: int = BATCH) -> TrainingMemory:
         raise SettingError(
             f"a step on {batch} pictures", remedy="Give a number of 1 or more, such as 32."
         )
-    walk = _Walk(graph, batch)
+    walk = Walk(graph, batch, width=width)
     walk.forward()
     kept = walk.kept()
     walk.backward()
-    gradients = NUMBER * graph.parameters
-    return TrainingMemory(batch, walk.weights, gradients, walk.pictures, kept, walk.heap.peak)
+    heap = walk.heap
+    return TrainingMemory(
+        batch,
+        walk.weights,
+        width * graph.parameters,
+        walk.pictures,
+        kept,
+        heap.peak,
+        heap.peak_at,
+        heap.now,
+        _largest(graph, width),
+    )
 
 
-class _Heap:
-    """Arrays by number, each with its bytes and how many hold it; and the most held at once."""
-
-    def __init__(self, held: int) -> None:
-        self.now = self.peak = held
-        self.sizes: list[int] = []
-        self.holders: list[int] = []
-
-    def new(self, number: int) -> int:
-        """An array of so many bytes, held once."""
-        self.sizes.append(number)
-        self.holders.append(1)
-        self.now += number
-        self.peak = max(self.peak, self.now)
-        return len(self.sizes) - 1
-
-    def hold(self, array: int) -> int:
-        self.holders[array] += 1
-        return array
-
-    def drop(self, array: int) -> None:
-        self.holders[array] -= 1
-        if not self.holders[array]:
-            self.now -= self.sizes[array]
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """A call of an operator, and whether a gradient goes back through it."""
-
-    name: str
-    operator: Operator
-    inputs: tuple[str, ...]
-    specs: tuple[Spec, ...]
-    output: Spec
-    learns: bool
-    weights: tuple[tuple[str, int], ...]
-    """Its trainable weights: the name of each with its keeper's, and its bytes."""
-    saves: Saves
-    arrays: list[int] = field(default_factory=list)
-    """What it keeps, once it has run."""
-
-
-class _Walk:
-    """A training step, array by array."""
-
-    def __init__(self, graph: Graph, batch: int) -> None:
-        self.graph, self.batch = graph, batch
-        weights = (weight for node in graph for weight in graph.own_weights(node).values())
-        self.weights = NUMBER * sum(weight.size for weight in weights)
-        self.pictures = sum(self._bytes(graph.specs[node.name]) for node in graph.inputs)
-        self.heap = _Heap(self.weights)
-        self.steps = list(_steps(graph))
-        self.learns = {step.name: step.learns for step in self.steps}
-        self.values: dict[str, int] = {}
-        self.beside: dict[str, int] = {}
-        self.gradients: dict[str, int] = {}
-        self.found: set[str] = set()
-
-    def _bytes(self, spec: Spec) -> int:
-        return NUMBER * self.batch * spec.size
-
-    def _output(self, step: _Step) -> int:
-        """Bytes of what a step makes: a loss makes the mean of the batch."""
-        return NUMBER if step.operator.is_loss else self._bytes(step.output)
-
-    def forward(self) -> None:
-        """Make every value; drop it after its last reader, but for what enters and leaves."""
-        last = {name: step.name for step in self.steps for name in step.inputs}
-        stay = {node.name for node in self.graph.inputs}
-        stay |= {self.graph.scores.name, *(each.node for each in self.graph.auxiliary)}
-        for step in self.steps:
-            self._run(step)
-            for name in dict.fromkeys(step.inputs):
-                if last[name] == step.name and name not in stay:
-                    self.heap.drop(self.values[name])
-
-    def _run(self, step: _Step) -> None:
-        saves, heap = step.saves, self.heap
-        read = [self.values[name] for name in step.inputs]
-        beside = saves.beside(self.batch, step.output) if step.learns else 0
-        if beside:
-            step.arrays.append(heap.new(beside))
-            self.beside[step.name] = beside
-        if saves.views:
-            self.values[step.name] = heap.hold(read[0]) if read else heap.new(0)
-        else:
-            self.values[step.name] = heap.new(self._output(step))
-        if step.learns:
-            step.arrays.extend(heap.hold(read[k]) for k in saves.of(step.specs))
-            if saves.output:
-                step.arrays.append(heap.hold(self.values[step.name]))
-
-    def kept(self) -> dict[str, int]:
-        """By node and loss, the bytes that are there between forward and backward."""
-        found, counted = {}, set()
-        for step in self.steps:
-            array = self.values[step.name]
-            alive = self.heap.holders[array] and array not in counted
-            counted.add(array)
-            output = self.heap.sizes[array] if alive and not step.operator.is_input else 0
-            found[step.name] = output + self.beside.get(step.name, 0)
-        return found
-
-    def backward(self) -> None:
-        """Every gradient from the losses back, in the opposite order of the values."""
-        for step in reversed(self.steps):
-            if step.operator.is_loss:
-                self.gradients[step.name] = self.heap.new(self._output(step))
-            if step.learns:
-                self._return(step)
-
-    def _return(self, step: _Step) -> None:
-        heap, gradient = self.heap, self.gradients.pop(step.name)
-        handed = step.saves.handed(step.specs, step.output)
-        made = [
-            (name, heap.hold(gradient) if k in handed else heap.new(self._bytes(step.specs[k])))
-            for k, name in enumerate(step.inputs)
-            if self.learns[name]
-        ]
-        again = []
-        for weight, number in step.weights:
-            array = heap.new(number)
-            if weight in self.found:  # is added to the gradient that is there
-                again.append(array)
-            self.found.add(weight)
-        for array in (gradient, *step.arrays, *again):
-            heap.drop(array)
-        for name, array in made:
-            self._gather(name, array)
-
-    def _gather(self, name: str, more: int) -> None:
-        """One of several gradients of a value: added where one of the two is nobody else's."""
-        if name not in self.gradients:
-            self.gradients[name] = more
-            return
-        old, number = self.gradients[name], self._bytes(self.graph.specs[name])
-        for into, other in ((old, more), (more, old)):
-            if self.heap.holders[into] == 1 and self.heap.sizes[into] == number:
-                self.gradients[name] = into
-                self.heap.drop(other)
-                return
-        self.gradients[name] = self.heap.new(number)
-        self.heap.drop(old)
-        self.heap.drop(more)
-
-
-def _steps(graph: Graph) -> Iterator[_Step]:
-    """The calls of a training step: the nodes, then the loss of each exit."""
-    learns: dict[str, bool] = {}
-    for node in graph:
-        if node is graph.loss:
-            continue
-        weights = tuple(
-            (f"{graph.keeper(node, name)}.{name}", NUMBER * weight.size)
-            for name, weight in graph.weights(node).items()
-            if weight.trainable
-        )
-        specs = graph.input_specs(node)
-        learns[node.name] = bool(weights) or any(learns[name] for name in node.inputs)
-        yield _Step(
-            node.name,
-            node.operator,
-            node.inputs,
-            specs,
-            graph.specs[node.name],
-            learns[node.name],
-            weights,
-            node.operator.kept(*specs),
-        )
-    for exit_ in (graph.scores.name, *(each.node for each in graph.auxiliary)):
-        yield from _loss(graph, exit_, learns[exit_])
-
-
-def _loss(graph: Graph, name: str, learns: bool) -> Iterator[_Step]:
-    """The loss of an exit; none where the usual loss does not fit."""
-    spec = graph.specs[name]
-    try:
-        loss = loss_of(graph, name)
-        output = loss.shape(spec)
-    except ShapeError:
-        return
-    saves = loss.kept(spec)
-    yield _Step(f"loss of {name}", loss, (name,), (spec,), output, learns, (), saves)
+def _largest(graph: Graph, width: int) -> tuple[str, int]:
+    """The node with the largest parameter, and the bytes of that."""
+    sizes = (
+        (weight.size, node.name)
+        for node in graph
+        for weight in graph.own_weights(node).values()
+        if weight.trainable
+    )
+    number, name = max(sizes, default=(0, ""))
+    return name, width * number

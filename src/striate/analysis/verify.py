@@ -25,13 +25,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from striate.analysis.subject import nested
+from striate.capacity import enough
 from striate.display import Block, Column, Displayed, Grid, Line
 from striate.errors import SettingError, ShapeError
 from striate.graph import Graph, Node, Weight
 from striate.graph.imported import Explainable
 from striate.graph.settings import shown
 from striate.lookup import NetworkLike, checkable_of
-from striate.memory import enough
 from striate.ops import CTC, Flatten, SquaredError
 from striate.ops.arrays import Weights
 from striate.passes.attach_loss import with_loss

@@ -35,30 +35,74 @@ def held_at_most(call: Callable[[], object]) -> int:
     return most
 
 
-def training_peak(graph: Graph, batch: int, *, fast: bool = False) -> int:
+OPTIMIZERS: dict[str, Callable[[list[nn.Parameter]], torch.optim.Optimizer]] = {
+    "sgd": lambda weights: torch.optim.SGD(weights, 1e-6),
+    "momentum": lambda weights: torch.optim.SGD(weights, 1e-6, momentum=0.9),
+    "nesterov": lambda weights: torch.optim.SGD(weights, 1e-6, momentum=0.9, nesterov=True),
+    "adam": lambda weights: torch.optim.Adam(weights, 1e-6),
+    "adamw": lambda weights: torch.optim.AdamW(weights, 1e-6),
+}
+"""PyTorch's own, as a loop written by hand has them."""
+
+
+def training_peak(
+    graph: Graph,
+    batch: int,
+    *,
+    fast: bool = False,
+    optimizer: str = "",
+    dtype: torch.dtype = torch.float32,
+) -> int:
     """The most bytes that are there in a training step of `graph`, weights and pictures included.
 
     Args:
         batch: pictures a step; noise, all of class 0.
         fast: by Striate's fast plan; else by plain layers, one by one.
+        optimizer: one of `OPTIMIZERS` that updates the weights, its state included; none unless
+            given.
     """
-    network = lower(graph, fast=fast, fused=fast).train()
+    network = lower(graph, fast=fast, fused=fast).train().to(dtype)
     loss = loss_function(graph)
-    generator = torch.Generator().manual_seed(0)
-    pictures = [
-        torch.randn(batch, *graph.specs[node.name].shape, generator=generator)
-        for node in graph.inputs
-    ]
+    pictures = _pictures(graph, batch, dtype)
     target = torch.zeros((batch, *graph.specs[graph.scores.name].spatial), dtype=torch.long)
+    learned = [each for each in network.parameters() if each.requires_grad]
+    updating = OPTIMIZERS[optimizer](learned) if optimizer else None
 
     def step() -> None:
         network.zero_grad(set_to_none=True)
         scores = network(*pictures)  # as in a loop that counts right answers afterwards
-        torch.autograd.backward(loss(scores, target))
+        error = loss(scores, target)
+        torch.autograd.backward(error)
+        if updating is not None:
+            updating.step()
 
     step()  # what is made once and stays
     network.zero_grad(set_to_none=True)
-    return _bytes(network, pictures) + held_at_most(step)
+    states = updating.state.values() if updating is not None else ()
+    kept = [each for state in states for each in state.values() if isinstance(each, Tensor)]
+    return _bytes(network, [*pictures, *kept]) + held_at_most(step)
+
+
+def prediction_peak(graph: Graph, batch: int, *, dtype: torch.dtype = torch.float32) -> int:
+    """The most bytes that are there in a prediction, by plain layers, one by one."""
+    network = lower(graph, fast=False, fused=False).eval().to(dtype)
+    pictures = _pictures(graph, batch, dtype)
+
+    def predict() -> Tensor:
+        with torch.inference_mode():
+            scores: Tensor = network(*pictures)
+        return scores
+
+    predict()
+    return _bytes(network, pictures) + held_at_most(predict)
+
+
+def _pictures(graph: Graph, batch: int, dtype: torch.dtype) -> list[Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    return [
+        torch.randn(batch, *graph.specs[node.name].shape, generator=generator).to(dtype)
+        for node in graph.inputs
+    ]
 
 
 def _bytes(network: nn.Module, pictures: list[Tensor]) -> int:

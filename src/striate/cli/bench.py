@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from striate.capacity import check
 from striate.cli import terminal
 from striate.display import Column, Grid
 from striate.errors import SettingError
-from striate.memory import check
 
 if TYPE_CHECKING:
     from rich.console import Console

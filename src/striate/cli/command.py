@@ -10,6 +10,7 @@ from typing import Any
 
 import typer
 
+from striate.capacity import is_shortage
 from striate.cli import (
     HUNG_UP,
     INTERRUPTED,
@@ -19,6 +20,7 @@ from striate.cli import (
     draw,
     evaluate,
     export,
+    memory,
     networks,
     predict,
     pretrain,
@@ -30,7 +32,6 @@ from striate.cli import (
     why,
 )
 from striate.errors import InterruptedRunError, SettingError, StriateError
-from striate.memory import is_shortage
 
 app = typer.Typer(
     name="striate",
@@ -45,6 +46,7 @@ app = typer.Typer(
 VERBS = (
     train,
     show,
+    memory,
     draw,
     why,
     predict,

@@ -16,10 +16,10 @@ from striate.analysis.subject import (
     picture_of,
     target_of,
 )
+from striate.capacity import check
 from striate.drawing.blocks import boxes, chains
 from striate.errors import ExplanationError, UnknownNameError, did_you_mean
 from striate.graph import Graph, Node
-from striate.memory import check
 from striate.model import probabilities
 from striate.ops.arrays import Array
 

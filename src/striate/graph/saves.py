@@ -7,14 +7,52 @@ from dataclasses import dataclass
 
 from striate.graph.spec import Spec
 
-NUMBER = 4
-"""Bytes of a number, in float32."""
 
-INDEX = 8
-"""Bytes of the place of a winner."""
+@dataclass(frozen=True, slots=True)
+class Bytes:
+    """Bytes of arrays, as far as they depend on the type of the numbers and as far as not.
 
-MASK = 1
-"""Bytes of a yes or no."""
+    >>> (3 * NUMBER + MASK).at(8)
+    25
+
+    Args:
+        numbers: how many numbers there are.
+        fixed: bytes of what is of one size beside every type.
+    """
+
+    numbers: int = 0
+    fixed: int = 0
+
+    def at(self, width: int) -> int:
+        """The bytes, where a number takes `width` of them."""
+        return width * self.numbers + self.fixed
+
+    def __add__(self, other: Bytes | int) -> Bytes:
+        more = other if isinstance(other, Bytes) else Bytes(0, other)
+        return Bytes(self.numbers + more.numbers, self.fixed + more.fixed)
+
+    __radd__ = __add__
+
+    def __mul__(self, count: int) -> Bytes:
+        return Bytes(self.numbers * count, self.fixed * count)
+
+    __rmul__ = __mul__
+
+    def __floordiv__(self, count: int) -> Bytes:
+        return Bytes(self.numbers // count, self.fixed // count)
+
+
+WIDTH = 4
+"""Bytes of a number in float32."""
+
+NUMBER = Bytes(1)
+"""A number, in the type that a network computes in."""
+
+INDEX = Bytes(0, 8)
+"""The place of a winner."""
+
+MASK = Bytes(0, 1)
+"""A yes or no."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +77,9 @@ class Saves:
 
     inputs: bool | tuple[int, ...] = False
     output: bool = False
-    each: int = 0
-    own: int = 0
-    batch: int = 0
+    each: Bytes | int = 0
+    own: Bytes | int = 0
+    batch: Bytes | int = 0
     views: bool = False
     hands_on: bool | tuple[int, ...] = False
 
@@ -51,9 +89,9 @@ class Saves:
             return self.inputs
         return tuple(range(len(inputs))) if self.inputs else ()
 
-    def beside(self, pictures: int, output: Spec) -> int:
-        """Bytes that a batch takes beside inputs and output."""
-        return pictures * (self.each * output.size + self.own) + self.batch
+    def beside(self, pictures: int, output: Spec, width: int = WIDTH) -> int:
+        """Bytes that a batch takes beside inputs and output, where a number takes `width`."""
+        return (Bytes() + pictures * (self.each * output.size + self.own) + self.batch).at(width)
 
     def handed(self, inputs: Sequence[Spec], output: Spec) -> tuple[int, ...]:
         """Which inputs have a gradient that needs no memory of its own."""

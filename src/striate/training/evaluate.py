@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from striate.capacity import check
 from striate.data import Batches, DataSet, Preprocessing
 from striate.data.names import printable
 from striate.data.sources import Source
@@ -21,7 +22,6 @@ from striate.engine import pays
 from striate.errors import DataError
 from striate.graph import Graph
 from striate.lookup import data_of, model_of
-from striate.memory import check
 from striate.model import Model, probabilities
 from striate.pytorch import loss_function
 from striate.training.metrics import (

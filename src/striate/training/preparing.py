@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from striate.capacity import check
 from striate.data import DataSet, Preprocessing
 from striate.data.catalog import kept_place, named
 from striate.data.sources import called, expanded
 from striate.data.tree import Tree
 from striate.graph import Graph
-from striate.memory import check
 from striate.training.ending import class_weights, ended
 from striate.training.events import Listener, Loading
 from striate.training.first_weights import FirstWeights, first_weights

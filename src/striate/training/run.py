@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from striate.capacity import enough
 from striate.data import DataSet
 from striate.data.catalog import kept_place
 from striate.data.sources import Source, expanded, kept_as_it_is
 from striate.errors import RunError
 from striate.lookup import LONGEST_NAME, NetworkLike
-from striate.memory import enough
 from striate.notation import text
 from striate.training.events import Listener, Result
 from striate.training.interrupting import stopping

@@ -25,9 +25,9 @@ from striate.analysis.why.picture import pixel_products, pixel_value
 from striate.analysis.why.question import Reader, forms
 from striate.analysis.why.sight import foreign_note, padding_note, seen
 from striate.analysis.why.stored import Stored
+from striate.capacity import check
 from striate.errors import ExplanationError
 from striate.graph import Graph, Node, Ref
-from striate.memory import check
 from striate.passes.attach_loss import loss_of
 from striate.reference import Backward, NamedFactor, Number, Product, behind, prepared
 from striate.reference.products import array_of, constant

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from striate import memory
+from striate import capacity
 from striate.analysis.verify import verify
 from striate.analysis.why.inquiry import why
 from striate.data.preprocess import Preprocessing
@@ -20,13 +20,13 @@ WIDE = parse("INPUT 1x8x8 -> CONV 100000 3x3 -> RELU -> FC 10")
 
 
 def test_what_a_system_says_is_a_number_of_bytes() -> None:
-    room = memory.available()
+    room = capacity.available()
     assert room is None or room > 1 << 20
 
 
 @pytest.fixture
 def small_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "available", lambda: 1 << 30)
+    monkeypatch.setattr(capacity, "available", lambda: 1 << 30)
 
 
 @pytest.mark.usefixtures("small_machine")
@@ -73,14 +73,14 @@ def test_what_runs_out_inside_is_said_in_the_same_words() -> None:
     bytes_ = 4 * 100_000 * 36 * 20
     said = f"DefaultCPUAllocator: can't allocate memory: you tried to allocate {bytes_} bytes."
     for error in (RuntimeError(said), MemoryError(), torch.OutOfMemoryError("CUDA out of memory.")):
-        with pytest.raises(NotEnoughMemoryError, match="conv1"), memory.enough(WIDE, 20):
+        with pytest.raises(NotEnoughMemoryError, match="conv1"), capacity.enough(WIDE, 20):
             raise error
-    with pytest.raises(RuntimeError, match="mine"), memory.enough(WIDE, 2):
+    with pytest.raises(RuntimeError, match="mine"), capacity.enough(WIDE, 2):
         raise RuntimeError("mine")
 
 
 def test_the_allocator_still_says_what_is_looked_for() -> None:
     with pytest.raises(RuntimeError) as refused:
         torch.empty(1 << 60, dtype=torch.uint8)
-    assert memory.is_shortage(refused.value)
-    assert memory._ASKED.search(str(refused.value))
+    assert capacity.is_shortage(refused.value)
+    assert capacity._ASKED.search(str(refused.value))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from striate.display import shape_text
-from striate.errors import NotEnoughMemoryError
+from striate.errors import NotEnoughMemoryError, SettingError
 from striate.graph import Graph
 
 SHORTAGE = re.compile(
@@ -37,6 +37,32 @@ def size(number: float) -> str:
             return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
         number /= 1024
     return f"{number:.1f} {_UNITS[-1]}"
+
+
+_WRITTEN = re.compile(
+    r"([0-9]{1,15}(?:\.[0-9]{1,3})?) ?(?:([KMGTPE]?)(i?)B)?", re.ASCII | re.IGNORECASE
+)
+
+
+def bytes_of(written: str | int) -> int:
+    """How many bytes a text with a unit says.
+
+    Raises:
+        SettingError: it is none, or says nothing or less.
+
+    >>> bytes_of("8GiB"), bytes_of("1.5 kB"), bytes_of(512)
+    (8589934592, 1500, 512)
+    """
+    found = _WRITTEN.fullmatch(str(written).strip())
+    number = 0.0
+    if found is not None:
+        power = " KMGTPE".index((found[2] or " ").upper())
+        number = float(found[1]) * (1024 if found[3] else 1000) ** power
+    if number < 1:
+        raise SettingError(
+            f"{str(written)[:40]!r} says no number of bytes", remedy="Write 8GiB, or 512MiB."
+        )
+    return int(number)
 
 
 class Need(NamedTuple):
