@@ -83,7 +83,7 @@ class Walk:
     def __init__(
         self, graph: Graph, batch: int, *, width: int = WIDTH, training: bool = True
     ) -> None:
-        self.graph, self.batch, self.width = graph, batch, width
+        self.graph, self.batch, self.width, self.training = graph, batch, width, training
         weights = (weight for node in graph for weight in graph.own_weights(node).values())
         self.weights = width * sum(weight.size for weight in weights)
         self.pictures = sum(self._bytes(graph.specs[node.name]) for node in graph.inputs)
@@ -117,18 +117,20 @@ class Walk:
         saves, heap = step.saves, self.heap
         heap.doing = Moment("forward", step.node)
         read = [self.values[name] for name in step.inputs]
-        beside = saves.beside(self.batch, step.output, self.width) if step.learns else 0
-        if beside:
-            step.arrays.append(heap.new(beside))
-            self.beside[step.name] = beside
+        beside = saves.beside(self.batch, step.output, self.width)
+        made = heap.new(beside if step.learns or not self.training else 0)
         if saves.views:
             self.values[step.name] = heap.hold(read[0]) if read else heap.new(0)
         else:
             self.values[step.name] = heap.new(self._output(step))
         if step.learns:
+            step.arrays.append(made)
+            self.beside[step.name] = beside
             step.arrays.extend(heap.hold(read[k]) for k in saves.of(step.specs))
             if saves.output:
                 step.arrays.append(heap.hold(self.values[step.name]))
+        else:
+            heap.drop(made)
 
     def kept(self) -> dict[str, int]:
         """By node and loss, the bytes that are there between forward and backward."""
@@ -185,6 +187,9 @@ class Walk:
         self.heap.drop(more)
 
 
+_PASSED = Saves(views=True)
+
+
 def _steps(graph: Graph, *, training: bool) -> Iterator[Step]:
     """The calls of the nodes, but for the loss."""
     learns: dict[str, bool] = {}
@@ -209,7 +214,7 @@ def _steps(graph: Graph, *, training: bool) -> Iterator[Step]:
             graph.specs[node.name],
             learns[node.name],
             weights,
-            operator.kept(*specs),
+            _PASSED if operator.passes_on and not training else operator.kept(*specs),
         )
 
 
