@@ -29,6 +29,7 @@ TESTS = (
     "tests/ops/test_saves.py",
     "tests/analysis/test_training_memory.py",
     "tests/analysis/test_memory.py",
+    "tests/analysis/test_table.py",
     "tests/exchange/test_onnx.py",
     "tests/exchange/test_onnx_damage.py",
     "tests/figures",
@@ -37,6 +38,7 @@ TESTS = (
     "tests/pytorch/test_one_definition.py",
     "tests/pytorch/test_shared_weights.py",
     "tests/pytorch/test_capture.py",
+    "tests/pytorch/test_named.py",
     "tests/data/test_own_data.py",
     "tests/data/test_inspection.py",
 )

@@ -66,7 +66,25 @@ MEMORY_BUGS = (
     (
         "memory: a budget is passed by one picture",
         "analysis/memory.py",
-        "(fits, middle)\n    return fits",
-        "(fits, middle)\n    return fits + 1",
+        "(fits, middle)\n    return fits\n",
+        "(fits, middle)\n    return fits + 1\n",
+    ),
+    (
+        "table: a network that came from elsewhere does not say how much is native",
+        "analysis/table.py",
+        "not isinstance(subject, Graph) and not is_model(subject)",
+        "False",
+    ),
+    (
+        "named: several inputs in the order they were given in",
+        "pytorch/named.py",
+        "return (named[name] for name in takes[: len(named)])",
+        "return (shape for _, shape in inputs)",
+    ),
+    (
+        "named: what the code prints is an answer",
+        "pytorch/named.py",
+        "with redirect_stdout(sys.stderr):",
+        "with redirect_stdout(sys.stdout):",
     ),
 )

@@ -229,6 +229,80 @@ def as_html(blocks: Iterable[Block]) -> str:
     )
 
 
+def as_markdown(blocks: Iterable[Block]) -> str:
+    """The blocks as Markdown with tables, as GitHub reads it.
+
+    >>> print(as_markdown([Grid((Column("a", text=True), Column("b")), (("x|y", "22"),))]))
+    | a | b |
+    |:--|--:|
+    | x\\|y | 22 |
+    """
+    return "\n\n".join(
+        _marked(block.text) if isinstance(block, Line) else "\n".join(_markdown_rows(block))
+        for block in blocks
+    )
+
+
+def _markdown_rows(grid: Grid) -> Iterator[str]:
+    head, *rows = _all_rows(grid)
+    yield f"| {' | '.join(map(_marked, head))} |"
+    yield f"|{'|'.join(':--' if column.text else '--:' for column in grid.columns)}|"
+    yield from (f"| {' | '.join(map(_marked, row))} |" for row in rows)
+
+
+def _marked(text: str) -> str:
+    return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", _cell(text))
+
+
+def as_latex(blocks: Iterable[Block]) -> str:
+    """The tables and lines for a LaTeX document that uses the package booktabs.
+
+    >>> print(as_latex([Grid((Column("a", text=True), Column("b")), (("x_1", "5 %"),))]))
+    \\begin{tabular}{lr}
+    \\toprule
+    a & b \\\\
+    \\midrule
+    x\\_1 & 5 \\% \\\\
+    \\bottomrule
+    \\end{tabular}
+    """
+    return "\n\n".join(
+        _typeset(block.text) if isinstance(block, Line) else "\n".join(_latex_rows(block))
+        for block in blocks
+    )
+
+
+def _latex_rows(grid: Grid) -> Iterator[str]:
+    head, *rows = (f"{' & '.join(map(_typeset, row))} \\\\" for row in _all_rows(grid))
+    yield f"\\begin{{tabular}}{{{''.join('l' if each.text else 'r' for each in grid.columns)}}}"
+    yield from ("\\toprule", head, "\\midrule", *rows[: len(grid.rows)])
+    yield from ("\\midrule", *rows[len(grid.rows) :]) if len(rows) > len(grid.rows) else ()
+    yield from ("\\bottomrule", "\\end{tabular}")
+
+
+_TYPESET = {
+    **{each: f"\\{each}" for each in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "·": r"$\cdot$",
+    "→": r"$\to$",
+    "<": r"$<$",
+    ">": r"$>$",
+}
+
+
+def _typeset(text: str) -> str:
+    return "".join(_TYPESET.get(each, each) for each in _cell(text))
+
+
+def _all_rows(grid: Grid) -> list[tuple[str, ...]]:
+    """Headings, rows, and totals where there are any."""
+    totals = tuple(column.total for column in grid.columns)
+    head = tuple(column.heading for column in grid.columns)
+    return [head, *grid.rows, *([totals] if any(totals) else [])]
+
+
 def _html_line(line: Line) -> str:
     style = f' style="{_CSS[line.style]}"' if line.style else ""
     return f"<p{style}>{_escaped(line.text)}</p>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 
 from striate.analysis.table import table
@@ -56,3 +57,23 @@ def test_what_lies_behind_an_unknown_field_is_one_line() -> None:
     for more, names in (("", "deconv1 and conv2"), ("RELU ->", "deconv1 and 2 more, to conv2")):
         answer = table(text.format(more))
         assert answer.not_counted == (f"receptive field of {names}: {reason}",)
+
+
+def test_rows_for_a_spreadsheet_are_plain_numbers_that_add_up() -> None:
+    answer = table("INPUT 1x28x28 -> CONV 32 5x5 same -> RELU -> MAXPOOL 2 -> FC 100 -> FC 10")
+    rows = list(csv.DictReader(answer.csv().splitlines()))
+    assert [row["name"] for row in rows] == [row.name for row in answer.rows]
+    for key, total in answer.totals.items():
+        assert sum(int(row[key]) for row in rows) == total
+    assert (rows[1]["output"], rows[1]["size"]) == ("32x28x28", "5x5")
+
+
+def test_what_others_compute_is_no_number_and_lowers_the_native_share() -> None:
+    opaque = 'INPUT 1x8x8 -> CONV 2 3x3 -> sums: OPAQUE "torch.cumsum" 2x6x6 -> FC 3'
+    answer = table(opaque)
+    assert answer.native == {"nodes": 0.8, "multiply_adds": None}
+    assert answer.to_json()["native"] == {"nodes": 0.8, "multiply_adds": None}
+    row = list(csv.DictReader(answer.csv().splitlines()))[2]
+    assert (row["operator"], row["parameters"]) == ("OPAQUE", "")
+    assert table("lenet5").native == {"nodes": 1.0, "multiply_adds": 1.0}
+    assert "Native" not in str(answer)  # whoever wrote OPAQUE knows

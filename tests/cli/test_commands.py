@@ -302,3 +302,23 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
         running.stdout.readline()
         running.stdout.close()
         assert b"Traceback" not in running.stderr.read()
+
+
+@pytest.mark.parametrize(
+    ("form", "first"),
+    [
+        ("markdown", "| name | layer |"),
+        ("latex", "\\begin{tabular}{lllrrrrrrr}"),
+        ("html", "<table><thead>"),
+        ("csv", "name,operator,settings"),
+    ],
+)
+def test_show_writes_the_table_in_other_forms(striate: Striate, form: str, first: str) -> None:
+    done = striate("show", SMALL, f"--{form}")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(first)
+    assert done.out.endswith("\n")
+    assert "\x1b" not in done.out
+    refused = striate("show", SMALL, f"--{form}", "--json")
+    assert refused.code == 2
+    assert "one form at a time" in refused.err

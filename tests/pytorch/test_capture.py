@@ -257,3 +257,19 @@ def test_a_copy_of_the_module_is_not_needed() -> None:
     x = pictures(captured, 2)[0]
     with torch.no_grad():
         torch.testing.assert_close(captured.module()(x), copied.eval()(x))
+
+
+def test_the_table_of_a_capture_ends_with_the_native_share() -> None:
+    class Sorting(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.mix = nn.Conv2d(1, 2, 3), nn.Parameter(torch.randn(6, 6))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.einsum("nchw,wk->nchk", self.conv(x).cumsum(2), self.mix)
+
+    answer = striate.table(striate.capture(Sorting(), (1, 8, 8)))
+    assert 0 < answer.native["nodes"] < 1
+    assert "Native, with a formula here: " in " ".join(str(answer).split()[-13:])
+    plain = striate.table(striate.capture(nn.Conv2d(1, 2, 3), (1, 8, 8)))
+    assert " ".join(str(plain).split()).endswith("100 % of nodes, 100 % of multiply-adds.")

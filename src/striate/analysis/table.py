@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from csv import writer
 from dataclasses import dataclass, replace
+from io import StringIO
+from typing import Protocol, runtime_checkable
 
 from striate.analysis.lives import inference_peak
 from striate.analysis.receptive_field import ReceptiveField, receptive_fields
 from striate.analysis.training_memory import BATCH, TrainingMemory, training_memory
 from striate.capacity import size
-from striate.display import Block, Column, Displayed, Grid, Line, count, shape_text
+from striate.display import Block, Column, Displayed, Grid, Line, count, shape_text, visible
 from striate.graph import Graph, Node, Spec
 from striate.graph.saves import WIDTH
-from striate.lookup import NetworkLike, graph_of
+from striate.lookup import NetworkLike, is_model, subject_of
 from striate.notation import operator_text
 
 COUNTED = (
@@ -122,6 +125,9 @@ class Table(Displayed):
         peak_bytes: the most activations alive at once in inference, the picture included.
         training: the memory of a training step.
         not_counted: what the table could not answer, each with its reason.
+        native: the share of nodes, and of multiply-adds, that have a formula here; None where
+            nobody knows the work of the others.
+        is_foreign: whether the network came from elsewhere, so that a line says that share.
     """
 
     rows: tuple[Row, ...]
@@ -129,6 +135,8 @@ class Table(Displayed):
     peak_bytes: int
     training: TrainingMemory
     not_counted: tuple[str, ...]
+    native: Mapping[str, float | None]
+    is_foreign: bool = False
 
     @property
     def totals(self) -> Mapping[str, int]:
@@ -158,6 +166,23 @@ class Table(Displayed):
         yield Line(self.training.headline)
         yield from (Line(line, "quiet") for line in COUNTED)
         yield from (Line(f"Not known: {line}.", "warning") for line in self.not_counted)
+        if self.is_foreign:
+            nodes, work = (_percent(self.native[each]) for each in ("nodes", "multiply_adds"))
+            yield Line(f"Native, with a formula here: {nodes} of nodes, {work} of multiply-adds.")
+
+    def csv(self) -> str:
+        """The rows for a program that reads tables: plain numbers, bytes, a line for each layer."""
+        out = StringIO()
+        written = writer(out, lineterminator="\n")
+        written.writerow([*_WORDS, "output", *_NUMBERS, *_FIELD])
+        for row in self.rows:
+            form = row.to_json()
+            words = (visible(str(form.get(each, ""))) for each in _WORDS)
+            numbers = ("" if row.foreign else form[each] for each in _NUMBERS)
+            spans = row.receptive_field.spans
+            seen = (shape_text((getattr(s, each) for s in spans), "") for each in _FIELD)
+            written.writerow([*words, str(row.output), *numbers, *seen])
+        return out.getvalue()
 
     def to_json(self) -> dict[str, object]:
         """The form that `striate show --json` prints."""
@@ -169,7 +194,17 @@ class Table(Displayed):
             "training_memory": self.training.to_json(),
             "counted": list(COUNTED),
             "not_counted": list(self.not_counted),
+            "native": dict(self.native),
         }
+
+
+_WORDS = ("name", "operator", "settings", "shares")
+_NUMBERS = ("parameters", "connections", "multiply_adds", "other_operations", "activation_bytes")
+_FIELD = ("size", "stride", "offset")
+
+
+def _percent(share: float | None) -> str:
+    return "an unknown share" if share is None else f"{100 * share:.4g} %"
 
 
 def _by_axis(numbers: list[int]) -> str:
@@ -191,7 +226,8 @@ def table(network: NetworkLike, *, batch: int = BATCH) -> Table:
         UnknownNameError, NotationError, ModelFileError: it stands for no network.
         SettingError: a batch has no pictures.
     """
-    graph = graph_of(network)
+    subject = subject_of(network)
+    graph = subject if isinstance(subject, Graph) else subject.graph
     fields = receptive_fields(graph)
     rows = tuple(_row(graph, node, fields[node.name]) for node in graph)
     uncounted = tuple(
@@ -203,8 +239,30 @@ def table(network: NetworkLike, *, batch: int = BATCH) -> Table:
     training = training_memory(graph, batch)
     missing = (*uncounted, *_unknown(fields))
     return Table(
-        rows, training.weights, inference_peak(graph) - training.weights, training, missing
+        rows,
+        training.weights,
+        inference_peak(graph) - training.weights,
+        training,
+        missing,
+        _native(subject, graph),
+        not isinstance(subject, Graph) and not is_model(subject),
     )
+
+
+@runtime_checkable
+class _Recorded(Protocol):
+    """A capture, which can ask PyTorch for the work of what it does not know."""
+
+    @property
+    def native(self) -> Mapping[str, float]: ...
+
+
+def _native(subject: object, graph: Graph) -> Mapping[str, float | None]:
+    """The share of nodes, and of multiply-adds, that have a formula here."""
+    foreign = sum(node.operator.is_foreign for node in graph)
+    if foreign and isinstance(subject, _Recorded):
+        return dict(subject.native)
+    return {"nodes": 1 - foreign / len(graph), "multiply_adds": None if foreign else 1.0}
 
 
 def _row(graph: Graph, node: Node, field: ReceptiveField) -> Row:

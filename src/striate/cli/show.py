@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
 
 from striate import lookup as networks
-from striate.analysis.table import table
+from striate.analysis.table import Table, table
 from striate.analysis.training_memory import BATCH
 from striate.cli import terminal
 from striate.cli.subjects import Inputs
-from striate.display import Column, Grid, Line
-from striate.errors import SettingError
+from striate.display import Column, Grid, Line, as_html, as_latex, as_markdown
+from striate.errors import IdleSettingError, SettingError
 from striate.graph import Graph
 from striate.graph.window import PADDINGS
 
@@ -30,6 +31,12 @@ def run(
         int, typer.Option(help="Pictures a training step takes, for its memory.", min=1)
     ] = BATCH,
     inputs: Inputs = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print it as Markdown.")] = False,
+    latex: Annotated[bool, typer.Option("--latex", help="Print it for LaTeX (booktabs).")] = False,
+    html: Annotated[bool, typer.Option("--html", help="Print it as HTML.")] = False,
+    csv: Annotated[
+        bool, typer.Option("--csv", help="Print its rows for a spreadsheet: plain numbers, bytes.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show what every layer of a network makes, holds, costs and sees.
@@ -48,12 +55,31 @@ def run(
     graph = networks.graph_of(subject)
     answer = table(subject, batch=batch)
     chains = _fused(graph) if fused else []
+    forms = {"markdown": markdown, "latex": latex, "html": html, "csv": csv}
+    asked = [name for name, is_asked in forms.items() if is_asked]
+    if asked:
+        _written(answer, asked, {"json": as_json, "fused": fused})
+        return
     if as_json:
         terminal.print_json(answer.to_json() | ({"fused": chains} if fused else {}))
         return
     terminal.show(answer.display())
     if fused:
         _print_fused(chains)
+
+
+def _written(answer: Table, asked: list[str], others: dict[str, bool]) -> None:
+    """Print the table in the form that is asked for, if it is one."""
+    beside = [*asked[1:], *(name for name, is_asked in others.items() if is_asked)]
+    if beside:
+        raise IdleSettingError(
+            f"--{beside[0]} does nothing beside --{asked[0]}",
+            setting=beside[0],
+            remedy="Ask for one form at a time.",
+        )
+    forms = {"markdown": as_markdown, "latex": as_latex, "html": as_html}
+    text = answer.csv() if asked == ["csv"] else f"{forms[asked[0]](answer.display())}\n"
+    terminal.write(text, sys.stdout)
 
 
 def _fused(graph: Graph) -> list[dict[str, Any]]:
