@@ -39,14 +39,13 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from striate.graph.saves import NUMBER
 from striate.ops.activation.sigmoid import logistic
 from striate.ops.arrays import Array
 from striate.ops.recurrent.recurrence import Recurrence, Values
 from striate.ops.recurrent.relations import Product, Read, Table
 
-WORKSPACE = NUMBER * 7400
-"""Bytes that oneDNN keeps beside what grows with the sequence; that is 17 numbers at most of each
+WORKSPACE = 7400
+"""Numbers that oneDNN keeps beside what grows with the sequence; that is 17 numbers at most of each
 unit and step, laid out as it likes."""
 
 PEEPHOLES = ("weight_ci", "weight_cf", "weight_co")

@@ -105,7 +105,7 @@ class Recurrence(Operator):
 
     @property
     def workspace(self) -> int:
-        """Bytes that a direction keeps for a batch, where a library computes all steps at once."""
+        """Numbers that a direction keeps for a batch where a library computes all steps at once."""
         return 0
 
     @abstractmethod
@@ -205,7 +205,7 @@ class Recurrence(Operator):
             inputs=tuple(states),
             output=self.workspace > 0 and ways == 1 and not self.last,
             own=NUMBER * ways * own,
-            batch=self.workspace * ways,
+            batch=NUMBER * self.workspace * ways,
         )
 
     def inner_values(self, call: Call) -> Mapping[str, Array]:
