@@ -60,8 +60,8 @@ MEMORY_BUGS = (
     (
         "memory: predictions make noise for dropout",
         "analysis/lives.py",
-        "operator = node.operator if training else node.operator.evaluated()",
-        "operator = node.operator",
+        "_PASSED if operator.passes_on and not training else operator.kept(*specs)",
+        "operator.kept(*specs)",
     ),
     (
         "memory: a budget is passed by one picture",

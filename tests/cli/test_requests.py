@@ -121,7 +121,7 @@ def test_what_is_no_network_is_said(striate: Striate, verb: str) -> None:
 @pytest.mark.parametrize(
     ("words", "what", "remedy"),
     [
-        (("show", "--jsn"), "no such option: --jsn", "Did you mean --json?"),
+        (("show", "--jsonn"), "no such option: --jsonn", "Did you mean --json?"),
         (("shwo",), "no such command 'shwo'", "Did you mean 'show'?"),
         (("why", "lenet5"), "missing argument 'picture'", "striate why [OPTIONS]"),
         (("bench", "B", "--steps", "x"), "invalid value for '--steps'", "`striate bench --help`"),

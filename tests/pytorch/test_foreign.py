@@ -40,7 +40,7 @@ def test_table_memory_text_and_json_need_no_function() -> None:
     assert row.cells[3:6] == ("?", "?", "?")
     assert any("work and parameters of sums" in line for line in table(graph).not_counted)
     assert row.activation_bytes == 4 * 48
-    assert memory(graph).not_counted[0].startswith("what sums keep beside inputs and output")
+    assert memory(graph).not_counted[0].startswith("what training keeps of sums beside")
     assert parse(text(graph)) == graph == NETWORK
     assert from_json(json.loads(json.dumps(to_json(NETWORK)))) == graph
     with pytest.raises(StriateError, match=r"nothing here computes torch\.cumsum"):

@@ -194,7 +194,7 @@ def memory(
     answer = training_memory(graph, batch, width=width)
     infer = inference_peak(graph, batch, width=width)
     opaque = tuple(node.name for node in graph if node.operator.is_foreign)
-    missing = f"what {', '.join(opaque)} keep beside inputs and output: others compute them"
+    missing = f"what training keeps of {', '.join(opaque)} beside inputs and output"
     room = None if budget is None else bytes_of(budget)
     return Memory(
         optimizer,
