@@ -51,4 +51,28 @@ DRAWING_BUGS = (
         "counts[chosen].sum(axis=1, keepdims=True)",
         "counts[:, chosen].sum(axis=0, keepdims=True)",
     ),
+    (
+        "heat: integrated gradients at the end of the way alone",
+        "analysis/heat_methods.py",
+        "way = (np.arange(count) + 0.5) / count",
+        "way = np.ones(count)",
+    ),
+    (
+        "heat: layer-cam with gradients of both signs",
+        "analysis/heat_methods.py",
+        "np.maximum(slope.gradient[0], 0) * slope.value[0]",
+        "slope.gradient[0] * slope.value[0]",
+    ),
+    (
+        "heat: occlusion of every other square",
+        "analysis/heat_methods.py",
+        "row * side : (row + 1) * side, column",
+        "row * side : row * side + side // 2, column",
+    ),
+    (
+        "figure of heat: a scale without its negative half",
+        "drawing/heat.py",
+        "largest = float(np.abs(answer.cells).max())",
+        "largest = float(answer.cells.max())",
+    ),
 )

@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from striate.analysis.heat import Heat, heat
     from striate.analysis.memory import memory
     from striate.analysis.table import table
     from striate.analysis.verify import verify
@@ -36,12 +37,14 @@ _HOMES = {
     "Captured": "striate.pytorch.capture",
     "Explanation": "striate.analysis.why.explanation",
     "Graph": "striate.graph",
+    "Heat": "striate.analysis.heat",
     "Model": "striate.model",
     "Recipe": "striate.training",
     "StriateError": "striate.errors",
     "capture": "striate.pytorch.capture",
     "evaluate": "striate.training",
     "fit_weights": "striate.exchange.fitting",
+    "heat": "striate.analysis.heat",
     "memory": "striate.analysis.memory",
     "parse": "striate.notation",
     "read_onnx": "striate.exchange.onnx",
@@ -57,12 +60,14 @@ __all__ = [
     "Captured",
     "Explanation",
     "Graph",
+    "Heat",
     "Model",
     "Recipe",
     "StriateError",
     "capture",
     "evaluate",
     "fit_weights",
+    "heat",
     "memory",
     "parse",
     "read_onnx",

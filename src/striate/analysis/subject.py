@@ -296,3 +296,8 @@ def target_of(network: ReadyNetwork, target: object) -> Array | None:
             remedy=f"Classes are numbered 0 to {units - 1}; or give {units} wanted values.",
         )
     return np.array([int(wanted.item())])
+
+
+def name_of_target(network: ReadyNetwork, index: int) -> str:
+    """A class as a person names it: its name, or its number where classes have no names."""
+    return network.classes[index] if network.classes else str(index)

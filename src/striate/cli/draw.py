@@ -12,6 +12,8 @@ import typer
 
 from striate import drawing
 from striate import lookup as networks
+from striate.analysis.heat import DEFAULT, heat
+from striate.analysis.heat_methods import METHODS
 from striate.cli import photographs, terminal
 from striate.cli.subjects import Inputs
 from striate.errors import IdleSettingError, SettingError
@@ -36,6 +38,11 @@ def _why(subject: Subject, picture: Given, number: str, **more: Any) -> Figure:
     from striate.analysis.why.inquiry import why
 
     return drawing.why(why(subject, picture, number, **more))
+
+
+def _heat(subject: Subject, picture: Given, method: str = DEFAULT, **more: Any) -> Figure:
+    methods = tuple(METHODS) if method == "all" else (method,)
+    return drawing.heat(*(heat(subject, picture, method=each, **more) for each in methods))
 
 
 def _field(subject: Subject, picture: Given, number: str) -> Figure:
@@ -65,6 +72,7 @@ KINDS: dict[str, tuple[Callable[..., Figure], tuple[str, ...]]] = {
     "kernels": (drawing.kernels, ("layer", "seed", "weights")),
     "maps": (drawing.maps, ("layer", *PICTURED)),
     "errors": (drawing.errors, ("layer", "target", *PICTURED)),
+    "heat": (_heat, ("method", "samples", "layer", "target", *PICTURED)),
     "why": (_why, ("number", "target", *PICTURED)),
     "field": (_field, ("number", *PICTURED)),
     "curves": (drawing.curves, ()),
@@ -87,7 +95,7 @@ def run(
     what: Annotated[Kind, typer.Argument(help="The kind of figure.")],
     subject: Annotated[str, typer.Argument(help=networks.HELP, metavar="NETWORK")],
     picture: Annotated[
-        str, typer.Argument(help=f"For maps, errors, why and field: {networks.PICTURE_HELP}")
+        str, typer.Argument(help=f"For maps, errors, heat, why and field: {networks.PICTURE_HELP}")
     ] = "",
     number: Annotated[
         str,
@@ -100,11 +108,18 @@ def run(
         typer.Option("--out", "--output", "-o", help="A new .png, .svg or .pdf file."),
     ] = None,
     layer: Annotated[
-        str, typer.Option(help="Of kernels, maps and errors: those of one layer, all of them.")
+        str, typer.Option(help="Of kernels, maps, errors and heat: one layer, all of it.")
     ] = "",
     target: Annotated[
-        str, typer.Option(help="The right class, for gradients: a name or a number.")
+        str, typer.Option(help="The right class, for gradients; of heat, the class.")
     ] = "",
+    method: Annotated[str, typer.Option(help=f"Of heat: {', '.join(METHODS)}; or all.")] = "",
+    samples: Annotated[
+        int | None,
+        typer.Option(
+            help="Of heat: steps, noisy pictures, or squares along a side; else by size.", min=2
+        ),
+    ] = None,
     to: Annotated[
         Language | None, typer.Option(help="Print a network as text that others draw.")
     ] = None,
@@ -146,6 +161,8 @@ def run(
         "data": data,
         "layer": layer,
         "target": target,
+        "method": method,
+        "samples": samples,
         "to": to,
         "is_open": is_open,
         "data_dir": data_dir,

@@ -5,6 +5,7 @@ loaded when the first figure is drawn.
 """
 
 from striate.drawing.field import field
+from striate.drawing.heat import heat
 from striate.drawing.learned import confusion, curves, mistakes
 from striate.drawing.maps import errors, kernels, maps
 from striate.drawing.network import network
@@ -16,6 +17,7 @@ __all__ = [
     "curves",
     "errors",
     "field",
+    "heat",
     "kernels",
     "maps",
     "mistakes",

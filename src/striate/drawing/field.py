@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from striate.analysis.receptive_field import Span, receptive_fields
-from striate.analysis.subject import Picture, ReadyNetwork, Subject, network_of, picture_of
+from striate.analysis.subject import ReadyNetwork, Subject, network_of, picture_of
 from striate.analysis.why.question import Reader
 from striate.drawing import style as styles
 from striate.drawing.panels import MARGIN, image
 from striate.drawing.style import LIGHT, Style
+from striate.drawing.values import colors_of
 from striate.errors import ExplanationError
 from striate.graph import Index
 
@@ -47,7 +46,7 @@ def field(
     taken = picture_of(network, picture, data_dir, ink)
     name, index = _unit(network, unit)
     rows, columns = _ranges(network, name, index)
-    shown = _colors(taken)
+    shown = colors_of(taken)
     height, width = shown.shape[:2]
     low, left = min(rows.start, 0), min(columns.start, 0)
     tall, wide = max(rows.stop, height) - low, max(columns.stop, width) - left
@@ -106,16 +105,6 @@ def _ranges(network: ReadyNetwork, name: str, index: Index) -> tuple[range, rang
 
 def _range(span: Span, index: Index) -> range:
     return span.of(0 if span.axis is None else index[span.axis])
-
-
-def _colors(picture: Picture) -> np.ndarray:
-    """The picture as matplotlib shows it: gray in 0..1, or three colors."""
-    if picture.pixels is not None:
-        array = picture.pixels
-        return array[0] / 255 if len(array) == 1 else array.transpose(1, 2, 0)
-    mean = picture.exact[0].mean(axis=0)
-    reach = mean.max() - mean.min()
-    return (mean - mean.min()) / (reach or 1.0)
 
 
 def _said(called: str, rows: range, columns: range, size: tuple[int, int]) -> tuple[str, ...]:

@@ -158,7 +158,7 @@ def _panel(axes: Axes, panel: Panel, top: float, style: Style) -> None:
         va="center",
         parse_math=False,
     )
-    _bar(axes, panel.largest, top + HEAD / 2 - 2, style)
+    scale_bar(axes, panel.largest, top + HEAD / 2 - 2, style)
     width, height = panel.size
     for k, tile in enumerate(panel.tiles):
         row, column = divmod(k, panel.columns)
@@ -206,7 +206,7 @@ def _numbers(
             )
 
 
-def _bar(axes: Axes, largest: float, middle: float, style: Style) -> None:
+def scale_bar(axes: Axes, largest: float, middle: float, style: Style) -> None:
     """The scale: from its lower end over zero to its upper one, in numbers."""
     left = MARGIN + WIDTH - BAR - BAR_WORDS
     ramp = np.linspace(-largest, largest, 61)[None]

@@ -12,6 +12,7 @@ from striate.analysis.subject import (
     Picture,
     ReadyNetwork,
     Subject,
+    name_of_target,
     network_of,
     picture_of,
     target_of,
@@ -105,8 +106,7 @@ def errors_of(shown: Shown, target: object = None) -> Shown:
 def _named(network: ReadyNetwork, target: Array) -> str:
     if target.size != 1 or target.dtype.kind == "f":
         return "wanted values"
-    index = int(target.item())
-    return network.classes[index] if network.classes else str(index)
+    return name_of_target(network, int(target.item()))
 
 
 def _notes(network: ReadyNetwork) -> tuple[str, ...]:
@@ -138,3 +138,20 @@ def layers_of(graph: Graph, layer: str = "") -> tuple[Node, ...]:
         box.nodes[-1] for chain in chains(graph, is_open=False) for box in boxes(chain) if box.nodes
     }
     return tuple(node for node in graph if node.name in ends)
+
+
+def colors_of(picture: Picture) -> Array:
+    """A picture as matplotlib shows it: gray in 0..1, or three colors."""
+    if picture.pixels is not None:
+        array = picture.pixels
+        return array[0] / 255 if len(array) == 1 else array.transpose(1, 2, 0)
+    return gray_of(picture)
+
+
+def gray_of(picture: Picture) -> Array:
+    """A picture in gray from 0 to 1: the mean of its channels."""
+    if picture.pixels is not None:
+        gray: Array = picture.pixels.mean(axis=0) / 255
+        return gray
+    mean: Array = picture.exact[0].mean(axis=0)
+    return (mean - mean.min()) / ((mean.max() - mean.min()) or 1.0)

@@ -77,7 +77,7 @@ def values_and_gradients(
     Raises:
         WeightsError: the weights do not fit.
     """
-    modules = _modules(graph, weights, dtype, training)
+    modules = modules_of(graph, weights, dtype, training)
     wanted = torch.from_numpy(np.asarray(target))
     wanted = wanted.to(dtype) if wanted.is_floating_point() else wanted
     pictures = [x] if isinstance(x, np.ndarray) else list(x)
@@ -103,7 +103,7 @@ def every_value(
     Raises:
         WeightsError: the weights do not fit.
     """
-    modules = _modules(graph, weights, dtype, training=False)
+    modules = modules_of(graph, weights, dtype, training=False)
     entering = [torch.from_numpy(np.asarray(each)).to(dtype) for each in x]
     values = dict(zip((node.name for node in graph.inputs), entering, strict=True))
     for node in graph:
@@ -123,7 +123,7 @@ def last_value(graph: Graph, weights: Weights, x: Array) -> Array:
     Raises:
         WeightsError: the weights do not fit.
     """
-    modules = _modules(graph, weights, torch.float32, training=False)
+    modules = modules_of(graph, weights, torch.float32, training=False)
     entering = torch.from_numpy(x)
     values = {node.name: entering for node in graph.inputs}
     for node in graph:
@@ -133,9 +133,10 @@ def last_value(graph: Graph, weights: Weights, x: Array) -> Array:
     return found
 
 
-def _modules(
+def modules_of(
     graph: Graph, weights: Weights, dtype: torch.dtype, training: bool
 ) -> dict[str, nn.Module]:
+    """A module with its weights for each node but inputs and losses."""
     root = nn.Module()
     found = {}
     for node in graph:
