@@ -75,4 +75,10 @@ DRAWING_BUGS = (
         "largest = float(np.abs(answer.cells).max())",
         "largest = float(answer.cells.max())",
     ),
+    (
+        "figure of a field: gradients of two signs cancel in the effective one",
+        "analysis/effective_field.py",
+        "sizes = np.abs(gradient).sum(axis=0)",
+        "sizes = np.abs(gradient.sum(axis=0).clip(0))",
+    ),
 )

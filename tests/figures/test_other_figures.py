@@ -12,7 +12,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from striate import drawing
+from striate.analysis.effective_field import effective_field
+from striate.analysis.subject import network_of, picture_of
 from striate.errors import ExplanationError, RunError
+from striate.reference import run
 
 NET = "INPUT 1x12x12 -> CONV 2 3x3 pad=1 -> MAXPOOL 2 -> CONV 2 3x3 -> FC 3"
 X = np.random.default_rng(0).uniform(size=(1, 12, 12))
@@ -35,6 +38,25 @@ def test_a_field_is_where_arithmetic_says() -> None:
     assert frame("conv2[0,1,3]") == (1, 5, 8, 8)
     assert frame("conv2") == frame("conv2[1,2,2]")
     assert frame("input[0,3,4]") == (3, 4, 1, 1)
+
+
+def test_the_effective_field_is_the_gradient_of_the_unit() -> None:
+    network, picture = network_of(NET), picture_of(network_of(NET), X)
+    found = effective_field(network, picture, "conv2", (1, 1, 3))
+    error = np.zeros((1, 2, 4, 4))
+    error[0, 1, 1, 3] = 1
+    trace = run(network.graph.upto("conv2"), {n: network.weights[n] for n in ("conv1", "conv2")}, X)
+    slopes = np.abs(trace.backward(error).nodes["input"][0, 0])
+    assert np.allclose(found.shares, slopes / slopes.sum(), rtol=1e-9)
+    assert found.outside((range(1, 9), range(5, 13))) == 0
+    assert found.outside((range(1, 9), range(6, 13))) > 0
+    half = np.sort(found.shares.reshape(-1))[::-1].cumsum()
+    assert half[found.count(0.5) - 2] < 0.5 <= half[found.count(0.5) - 1]
+    figure = drawing.field(NET, X, "conv2[1,1,3]")
+    over = np.asarray(figure.axes[0].images[1].get_array())
+    assert np.allclose(over[..., 3], found.shares / found.shares.max())
+    assert "outside of the frame 0" in figure.axes[0].texts[-1].get_text()
+    assert _is_readable(figure)
 
 
 def test_a_field_that_is_no_rectangle_is_refused() -> None:

@@ -18,7 +18,7 @@ from striate.ops.arrays import Array
 if TYPE_CHECKING:
     from striate.pytorch.unit_gradients import UnitGradients
 
-WORK = 60_000_000_000
+WORK = 100_000_000_000
 """Multiply-adds that a method takes at most, where nobody says how many samples it takes."""
 
 EXACT = 1_000_000_000

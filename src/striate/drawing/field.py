@@ -1,19 +1,24 @@
-"""What one unit of a network sees of a picture: its theoretical receptive field, drawn on it."""
+"""What a unit sees of a picture: what it can depend on, and how much each pixel moves it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from striate.analysis.effective_field import EffectiveField, effective_field
 from striate.analysis.receptive_field import Span, receptive_fields
 from striate.analysis.subject import ReadyNetwork, Subject, network_of, picture_of
 from striate.analysis.why.question import Reader
 from striate.drawing import style as styles
 from striate.drawing.panels import MARGIN, image
 from striate.drawing.style import LIGHT, Style
-from striate.drawing.values import colors_of
+from striate.drawing.values import gray_of
 from striate.errors import ExplanationError
 from striate.graph import Index
+from striate.memory import check
+from striate.ops.arrays import Array
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,7 +38,10 @@ def field(
     ink: str = "keep",
     style: Style = LIGHT,
 ) -> Figure:
-    """The part of a picture that a unit depends on at most, as a frame on the picture.
+    """The part of a picture that a unit depends on at most, as a frame, and what moves it in that.
+
+    The frame is the theoretical receptive field; the colors over the picture are the effective
+    one, the size of the unit's gradient by each pixel.
 
     Args:
         subject, picture: as `striate.why` takes them, and the arguments after `unit`.
@@ -43,11 +51,12 @@ def field(
         ExplanationError: there is no such unit, or its field is not known or no rectangle.
     """
     network = network_of(subject, seed, weights)
+    check(network.graph, 1, number=8)
     taken = picture_of(network, picture, data_dir, ink)
     name, index = _unit(network, unit)
     rows, columns = _ranges(network, name, index)
-    shown = colors_of(taken)
-    height, width = shown.shape[:2]
+    shown = 0.2 + 0.8 * gray_of(taken)
+    height, width = shown.shape
     low, left = min(rows.start, 0), min(columns.start, 0)
     tall, wide = max(rows.stop, height) - low, max(columns.stop, width) - left
     scale = SIZE / max(tall, wide)
@@ -55,7 +64,9 @@ def field(
     figure = styles.new(*page, style)
     axes = styles.page(figure, *page)
     called = f"{name}[{','.join(map(str, index))}]"
-    for k, line in enumerate(_said(called, rows, columns, (height, width))):
+    effective = effective_field(network, taken, name, index)
+    said = _said(called, rows, columns, (height, width))
+    for k, line in enumerate((*said, _moved(effective, (rows, columns)))):
         axes.text(
             MARGIN,
             MARGIN + 4 + 14 * k,
@@ -68,8 +79,32 @@ def field(
     x, y = MARGIN - left * scale, 4 * MARGIN - low * scale
     place = x, y, width * scale, height * scale
     image(axes, shown, place, 1.0, style, "picture", colors="gray", lowest=0.0)
+    over = _colored(effective.shares, style)
+    image(axes, over, place, 1.0, style, "effective field")
     _frame(axes, (rows, columns), (x, y), scale, style)
     return figure
+
+
+def _colored(shares: Array, style: Style) -> Array:
+    """Shares as one color, the less transparent the larger: (H, W, 4)."""
+    from matplotlib.colors import to_rgb
+
+    found = np.empty((*shares.shape, 4))
+    found[..., :3] = to_rgb(style.heat)
+    found[..., 3] = shares / (shares.max() or 1.0)
+    return found
+
+
+def _moved(effective: EffectiveField, field_: tuple[range, range]) -> str:
+    """How few pixels move the unit most, and that none outside of its field does."""
+    if not effective.slope:
+        return "no pixel moves it here: its gradient is zero"
+    count, most = effective.count(0.5), effective.count(0.95)
+    outside = effective.outside(field_)
+    return (
+        f"half of its gradient lies on {count:,} pixels, 95 % on {most:,}; "
+        f"outside of the frame {outside:.2g}"
+    )
 
 
 def _unit(network: ReadyNetwork, unit: str) -> tuple[str, Index]:
@@ -137,7 +172,7 @@ def _frame(
         len(columns) * scale,
         len(rows) * scale,
         facecolor=style.mark,
-        alpha=0.25,
+        alpha=0.12,
         zorder=3,
     )
     edge = Rectangle(

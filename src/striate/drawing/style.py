@@ -46,6 +46,7 @@ class Style:
         values: the matplotlib color map of values, its middle at zero.
         lines: colors of curves, in order.
         mark: what is pointed at.
+        heat: what is laid over a picture.
     """
 
     paper: str
@@ -55,6 +56,7 @@ class Style:
     values: str
     lines: tuple[str, ...]
     mark: str
+    heat: str
 
 
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -81,6 +83,7 @@ LIGHT = Style(
     values="RdBu_r",
     lines=OKABE_ITO,
     mark="#009E73",
+    heat="#D55E00",
 )
 
 
