@@ -81,4 +81,10 @@ DRAWING_BUGS = (
         "sizes = np.abs(gradient).sum(axis=0)",
         "sizes = np.abs(gradient.sum(axis=0).clip(0))",
     ),
+    (
+        "figure of several runs: settings that all agree in are said, others not",
+        "drawing/compare.py",
+        "for each in found}) > 1]",
+        "for each in found}) == 1]",
+    ),
 )

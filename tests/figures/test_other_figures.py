@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from striate import drawing
 from striate.analysis.effective_field import effective_field
 from striate.analysis.subject import network_of, picture_of
-from striate.errors import ExplanationError, RunError
+from striate.errors import ExplanationError, RunError, SettingError
 from striate.reference import run
 
 NET = "INPUT 1x12x12 -> CONV 2 3x3 pad=1 -> MAXPOOL 2 -> CONV 2 3x3 -> FC 3"
@@ -67,18 +67,67 @@ def test_a_field_that_is_no_rectangle_is_refused() -> None:
 
 
 def test_curves_hold_the_numbers_of_the_run(tmp_path: Path) -> None:
-    head = "epoch,step,learning_rate,train_loss,train_accuracy,validation_loss,validation_accuracy"
-    (tmp_path / "metrics.csv").write_text(f"{head}\n1,5,0.1,2.5,0.1,,\n2,10,0.01,1.5,0.5,,\n")
+    (tmp_path / "metrics.csv").write_text(f"{HEAD}\n1,5,0.1,2.5,0.1,,\n2,10,0.01,1.5,0.5,,\n")
     figure = drawing.curves(tmp_path)
     lines = {line.get_gid(): line for axes in figure.axes for line in axes.lines}
     assert list(lines["train_loss"].get_ydata()) == [2.5, 1.5]
     assert list(lines["learning_rate"].get_ydata()) == [0.1, 0.01]
     assert list(lines["train_accuracy"].get_xdata()) == [1, 2]
     assert np.isnan(lines["validation_loss"].get_ydata()).all()
-    for content in ("", f"{head}\n", f"{head}\n1,x\n", "a,b\n1,2\n"):
+    for content in ("", f"{HEAD}\n", f"{HEAD}\n1,x\n", "a,b\n1,2\n"):
         (tmp_path / "metrics.csv").write_text(content)
         with pytest.raises(RunError, match=r"metrics\.csv"):
             drawing.curves(tmp_path)
+
+
+HEAD = "epoch,step,learning_rate,train_loss,train_accuracy,validation_loss,validation_accuracy"
+
+
+def a_run(place: Path, losses: list[float], **recipe: object) -> Path:
+    place.mkdir(parents=True)
+    rows = [f"{k},{k},0.1,{loss},0.5,{loss},{1 - loss}" for k, loss in enumerate(losses, 1)]
+    (place / "metrics.csv").write_text("\n".join([HEAD, *rows]) + "\n")
+    settings = "".join(f"  {key}: {value}\n" for key, value in recipe.items())
+    (place / "config.yaml").write_text(f"name: {place.name}\nrecipe:\n{settings}")
+    return place
+
+
+def test_runs_are_compared_line_by_line_with_the_settings_that_differ(tmp_path: Path) -> None:
+    losses = ([0.5, 0.25, 0.375], [0.75, 0.0625], [0.5, 0.5])
+    runs = [
+        a_run(tmp_path / name, each, learning_rate=rate, optimizer="adam")
+        for name, each, rate in zip("abc", losses, (0.1, 0.1, 0.003), strict=True)
+    ]
+    figure = drawing.compare(*runs)
+    lines = {line.get_gid(): line for axes in figure.axes for line in axes.lines}
+    for name, each in zip("abc", losses, strict=True):
+        assert list(lines[f"validation_loss of {name}"].get_ydata()) == each
+        assert len(lines[f"train_accuracy of {name}"].get_xdata()) == len(each)
+    assert len({line.get_color() for gid, line in lines.items() if "train_loss" in str(gid)}) == 3
+    said = [each.get_text() for each in figure.axes[0].texts]
+    assert "a: best validation 75.00% in epoch 2 of 3" in said
+    assert [each for each in said if "learning_rate" in each] == [
+        "learning_rate 0.1",
+        "learning_rate 0.1",
+        "learning_rate 0.003",
+    ]
+    assert "optimizer" not in " ".join(said)
+    assert _is_readable(figure)
+
+
+def test_runs_that_cannot_be_compared(tmp_path: Path) -> None:
+    run = a_run(tmp_path / "a", [0.5])
+    again = a_run(tmp_path / "b" / "a", [0.25])
+    with pytest.raises(SettingError, match="1 run cannot be compared"):
+        drawing.compare(run)
+    with pytest.raises(SettingError, match="a is named twice"):
+        drawing.compare(run, tmp_path / "b" / ".." / "a")
+    said = " ".join(each.get_text() for each in drawing.compare(run, again).axes[0].texts)
+    assert str(run) in said
+    assert str(again) in said
+    (again / "config.yaml").write_text("[1, 2]")
+    with pytest.raises(RunError, match="holds no settings"):
+        drawing.compare(run, again)
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,10 @@ def _field(subject: Subject, picture: Given, number: str) -> Figure:
     return drawing.field(subject, picture, number)
 
 
+def _compare(subject: str, others: tuple[str, ...]) -> Figure:
+    return drawing.compare(subject, *others)
+
+
 def _confusion(subject: str, **more: Any) -> Figure:
     return drawing.confusion(_judged(subject, **more)[0])
 
@@ -76,6 +80,7 @@ KINDS: dict[str, tuple[Callable[..., Figure], tuple[str, ...]]] = {
     "why": (_why, ("number", "target", *PICTURED)),
     "field": (_field, ("number", *PICTURED)),
     "curves": (drawing.curves, ()),
+    "compare": (_compare, ("others",)),
     "confusion": (_confusion, ("data", "data_dir")),
     "mistakes": (_mistakes, ("data", "data_dir")),
 }
@@ -97,12 +102,14 @@ def run(
     picture: Annotated[
         str, typer.Argument(help=f"For maps, errors, heat, why and field: {networks.PICTURE_HELP}")
     ] = "",
-    number: Annotated[
-        str,
+    numbers: Annotated[
+        list[str] | None,
         typer.Argument(
-            help="For why: a number as striate why takes it; for field: a layer or unit."
+            help="For why: a number as striate why takes it; for field: a layer or unit. For "
+            "compare, all words are run folders.",
+            metavar="[NUMBER]",
         ),
-    ] = "",
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option("--out", "--output", "-o", help="A new .png, .svg or .pdf file."),
@@ -156,8 +163,7 @@ def run(
     """
     photographs.check_way(ink)
     given = {
-        "picture": picture,
-        "number": number,
+        **_positions(what.value, picture, numbers or []),
         "data": data,
         "layer": layer,
         "target": target,
@@ -183,6 +189,21 @@ def run(
         terminal.say(f"wrote {output}")
     else:
         terminal.write(text or "", sys.stdout)
+
+
+def _positions(kind: str, picture: str, numbers: list[str]) -> dict[str, object]:
+    """What the words behind the network are, for a kind of figure.
+
+    Raises:
+        SettingError: there are too many.
+    """
+    if kind == "compare":
+        return {"others": tuple(filter(None, (picture, *numbers))) or ""}
+    if len(numbers) > 1:
+        raise SettingError(
+            f"draw {kind} takes no more than one number", remedy=f"What is {numbers[1]!r}?"
+        )
+    return {"picture": picture, "number": "".join(numbers)}
 
 
 def _write(kind: str, subject: NetworkLike, asked: Asked, output: Path | None) -> None:
@@ -235,12 +256,21 @@ def _check(kind: str, asked: Asked) -> None:
         if name in takes and name not in asked:
             raise SettingError(
                 f"draw {kind}: which {SAID[name]}?",
-                remedy=f"Name it: striate draw {kind} NETWORK {example} --out {kind}.png",
+                remedy=f"Name it: striate draw {kind} {example} --out {kind}.png",
             )
 
 
-SAID = {"picture": "picture", "number": "number or layer", "is_open": "--open or --folded"}
+SAID = {
+    "picture": "picture",
+    "number": "number or layer",
+    "others": "other runs",
+    "is_open": "--open or --folded",
+}
 """How settings are called that are no option of their name."""
 
-POSITIONS = {"picture": "digits#7", "number": 'digits#7 "conv1[0,2,3]"'}
-"""What stands behind the network where a kind takes it, with an example."""
+POSITIONS = {
+    "picture": "NETWORK digits#7",
+    "number": 'NETWORK digits#7 "conv1[0,2,3]"',
+    "others": "RUN ANOTHER",
+}
+"""What stands behind the kind of figure where it takes a picture and more, with an example."""

@@ -4,6 +4,7 @@ Each function returns a matplotlib figure, which `save` writes as PNG, SVG or PD
 loaded when the first figure is drawn.
 """
 
+from striate.drawing.compare import compare
 from striate.drawing.field import field
 from striate.drawing.heat import heat
 from striate.drawing.learned import confusion, curves, mistakes
@@ -13,6 +14,7 @@ from striate.drawing.style import save, suffix_of
 from striate.drawing.why import why
 
 __all__ = [
+    "compare",
     "confusion",
     "curves",
     "errors",

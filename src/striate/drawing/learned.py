@@ -18,6 +18,7 @@ from striate.errors import RunError
 from striate.files import read_text
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 CURVES = {
@@ -91,30 +92,15 @@ def curves(run: Path | str, *, style: Style = LIGHT) -> Figure:
     Raises:
         RunError: it has no metrics.csv, or that is damaged.
     """
-    from matplotlib.ticker import MaxNLocator
-
     rows = metrics(run)
-    epochs = [row["epoch"] for row in rows]
     width, height = 820.0, 270.0
     figure = styles.new(width, height, style)
     figure.text(0.02, 0.94, Path(run).resolve().name, weight="bold", fontsize=10, color=style.ink)
     for k, (title, lines) in enumerate(CURVES.items()):
         axes = figure.add_axes((0.07 + 0.325 * k, 0.17, 0.245, 0.6), facecolor=style.paper)
         for line, (column, said) in enumerate(lines.items()):
-            axes.plot(
-                epochs,
-                [row[column] for row in rows],
-                label=said,
-                gid=column,
-                color=style.lines[line],
-                marker="o" if len(rows) < 30 else None,
-                ms=3,
-            )
+            plot(axes, rows, column, style, label=said, gid=column, color=style.lines[line])
         axes.set_title(title, fontsize=9, loc="left", pad=18, color=style.ink)
-        axes.set_xlabel("epoch", fontsize=8)
-        axes.tick_params(labelsize=7)
-        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-        axes.grid(color="#e0e0e0", lw=0.5)
         if len(lines) > 1:
             above: dict[str, Any] = {
                 "loc": "lower left",
@@ -123,6 +109,23 @@ def curves(run: Path | str, *, style: Style = LIGHT) -> Figure:
             }
             axes.legend(ncols=2, fontsize=7, **above)
     return figure
+
+
+def plot(
+    axes: Axes, rows: Sequence[Mapping[str, float]], column: str, style: Style, **look: Any
+) -> None:
+    """A column of a run's metrics by epoch, as a line of that look."""
+    from matplotlib.ticker import MaxNLocator
+
+    epochs = [row["epoch"] for row in rows]
+    marker = "o" if len(rows) < 30 else None
+    axes.plot(epochs, [row[column] for row in rows], marker=marker, ms=3, **look)
+    axes.set_xlabel("epoch", fontsize=8, color=style.ink)
+    axes.tick_params(labelsize=7, colors=style.ink)
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.grid(color=style.grid, lw=0.5)
+    for spine in axes.spines.values():
+        spine.set_color(style.quiet)
 
 
 def confusion(judged: Judged, *, style: Style = LIGHT) -> Figure:

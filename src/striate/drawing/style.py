@@ -47,6 +47,7 @@ class Style:
         lines: colors of curves, in order.
         mark: what is pointed at.
         heat: what is laid over a picture.
+        grid: lines behind curves.
     """
 
     paper: str
@@ -57,6 +58,7 @@ class Style:
     lines: tuple[str, ...]
     mark: str
     heat: str
+    grid: str
 
 
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -84,6 +86,7 @@ LIGHT = Style(
     lines=OKABE_ITO,
     mark="#009E73",
     heat="#D55E00",
+    grid="#e0e0e0",
 )
 
 
