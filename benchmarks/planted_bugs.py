@@ -29,6 +29,7 @@ TESTS = (
     "tests/ops/test_saves.py",
     "tests/analysis/test_training_memory.py",
     "tests/analysis/test_heat.py",
+    "tests/analysis/test_invariance.py",
     "tests/analysis/test_memory.py",
     "tests/analysis/test_table.py",
     "tests/exchange/test_onnx.py",

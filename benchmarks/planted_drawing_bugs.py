@@ -87,4 +87,16 @@ DRAWING_BUGS = (
         "for each in found}) > 1]",
         "for each in found}) == 1]",
     ),
+    (
+        "invariance: the change by the size of the moved picture's value",
+        "analysis/invariance.py",
+        "/ (size or 1.0)",
+        "/ (float(np.linalg.norm(part[name][k])) or 1.0)",
+    ),
+    (
+        "invariance: angles taken for slants",
+        "analysis/invariance.py",
+        '"rotate": "angle", "scale": "zoom", "shear": "shear"',
+        '"rotate": "shear", "scale": "zoom", "shear": "angle"',
+    ),
 )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from striate.analysis.heat import Heat, heat
+    from striate.analysis.invariance import Invariance, invariance
     from striate.analysis.memory import memory
     from striate.analysis.table import table
     from striate.analysis.verify import verify
@@ -38,6 +39,7 @@ _HOMES = {
     "Explanation": "striate.analysis.why.explanation",
     "Graph": "striate.graph",
     "Heat": "striate.analysis.heat",
+    "Invariance": "striate.analysis.invariance",
     "Model": "striate.model",
     "Recipe": "striate.training",
     "StriateError": "striate.errors",
@@ -45,6 +47,7 @@ _HOMES = {
     "evaluate": "striate.training",
     "fit_weights": "striate.exchange.fitting",
     "heat": "striate.analysis.heat",
+    "invariance": "striate.analysis.invariance",
     "memory": "striate.analysis.memory",
     "parse": "striate.notation",
     "read_onnx": "striate.exchange.onnx",
@@ -61,6 +64,7 @@ __all__ = [
     "Explanation",
     "Graph",
     "Heat",
+    "Invariance",
     "Model",
     "Recipe",
     "StriateError",
@@ -68,6 +72,7 @@ __all__ = [
     "evaluate",
     "fit_weights",
     "heat",
+    "invariance",
     "memory",
     "parse",
     "read_onnx",

@@ -53,6 +53,15 @@ def _compare(subject: str, others: tuple[str, ...]) -> Figure:
     return drawing.compare(subject, *others)
 
 
+def _invariance(subject: Subject, picture: Given, number: str = "") -> Figure:
+    from striate.analysis.invariance import invariance
+
+    found = [invariance(subject, picture)]
+    if number:
+        found.append(invariance(networks.explainable_of(number), picture))
+    return drawing.invariance(*found)
+
+
 def _confusion(subject: str, **more: Any) -> Figure:
     return drawing.confusion(_judged(subject, **more)[0])
 
@@ -80,6 +89,7 @@ KINDS: dict[str, tuple[Callable[..., Figure], tuple[str, ...]]] = {
     "why": (_why, ("number", "target", *PICTURED)),
     "field": (_field, ("number", *PICTURED)),
     "curves": (drawing.curves, ()),
+    "invariance": (_invariance, ("number", *PICTURED)),
     "compare": (_compare, ("others",)),
     "confusion": (_confusion, ("data", "data_dir")),
     "mistakes": (_mistakes, ("data", "data_dir")),
@@ -100,13 +110,16 @@ def run(
     what: Annotated[Kind, typer.Argument(help="The kind of figure.")],
     subject: Annotated[str, typer.Argument(help=networks.HELP, metavar="NETWORK")],
     picture: Annotated[
-        str, typer.Argument(help=f"For maps, errors, heat, why and field: {networks.PICTURE_HELP}")
+        str,
+        typer.Argument(
+            help=f"For maps, errors, heat, why, field and invariance: {networks.PICTURE_HELP}"
+        ),
     ] = "",
     numbers: Annotated[
         list[str] | None,
         typer.Argument(
-            help="For why: a number as striate why takes it; for field: a layer or unit. For "
-            "compare, all words are run folders.",
+            help="For why: a number as striate why takes it; for field: a layer or unit; for "
+            "invariance: another network to draw below. For compare, all words are run folders.",
             metavar="[NUMBER]",
         ),
     ] = None,
@@ -253,7 +266,7 @@ def _check(kind: str, asked: Asked) -> None:
                 remedy=f"It is for {', '.join(others or ['network'])}.",
             )
     for name, example in POSITIONS.items():
-        if name in takes and name not in asked:
+        if name in takes and name not in asked and (kind, name) not in OPTIONAL:
             raise SettingError(
                 f"draw {kind}: which {SAID[name]}?",
                 remedy=f"Name it: striate draw {kind} {example} --out {kind}.png",
@@ -267,6 +280,9 @@ SAID = {
     "is_open": "--open or --folded",
 }
 """How settings are called that are no option of their name."""
+
+OPTIONAL = (("invariance", "number"),)
+"""Kinds that take what stands behind the network, and need it not."""
 
 POSITIONS = {
     "picture": "NETWORK digits#7",

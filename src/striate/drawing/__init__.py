@@ -7,6 +7,7 @@ loaded when the first figure is drawn.
 from striate.drawing.compare import compare
 from striate.drawing.field import field
 from striate.drawing.heat import heat
+from striate.drawing.invariance import invariance
 from striate.drawing.learned import confusion, curves, mistakes
 from striate.drawing.maps import errors, kernels, maps
 from striate.drawing.network import network
@@ -20,6 +21,7 @@ __all__ = [
     "errors",
     "field",
     "heat",
+    "invariance",
     "kernels",
     "maps",
     "mistakes",

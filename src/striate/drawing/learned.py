@@ -120,9 +120,14 @@ def plot(
     epochs = [row["epoch"] for row in rows]
     marker = "o" if len(rows) < 30 else None
     axes.plot(epochs, [row[column] for row in rows], marker=marker, ms=3, **look)
-    axes.set_xlabel("epoch", fontsize=8, color=style.ink)
-    axes.tick_params(labelsize=7, colors=style.ink)
+    dressed(axes, "epoch", style)
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+
+
+def dressed(axes: Axes, across: str, style: Style) -> None:
+    """Axes with a grid, small numbers, and what is counted across."""
+    axes.set_xlabel(across, fontsize=8, color=style.ink)
+    axes.tick_params(labelsize=7, colors=style.ink)
     axes.grid(color=style.grid, lw=0.5)
     for spine in axes.spines.values():
         spine.set_color(style.quiet)

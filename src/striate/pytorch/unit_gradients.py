@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -69,6 +70,12 @@ class UnitGradients:
         """The number (N,) of each picture of x (N, C, H, W)."""
         found = [self._sums(self._values(part)).numpy() for part in self._turns(x)]
         return np.concatenate(found).astype(np.float64)
+
+    @torch.no_grad()
+    def every(self, x: Array) -> Iterator[dict[str, Array]]:
+        """The values of all nodes for pictures x (N, C, H, W), some pictures at a time."""
+        for part in self._turns(x):
+            yield {name: value.numpy() for name, value in self._values(part).items()}
 
     def slope(self, x: Array, by: str) -> Slope:
         """The numbers of pictures x (N, C, H, W) and their gradients by the node `by`."""
