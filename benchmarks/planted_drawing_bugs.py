@@ -99,4 +99,22 @@ DRAWING_BUGS = (
         '"rotate": "angle", "scale": "zoom", "shear": "shear"',
         '"rotate": "shear", "scale": "zoom", "shear": "angle"',
     ),
+    (
+        "figure of a graph: edges over several rows without lanes",
+        "drawing/layered.py",
+        "for row in range(depth[source] + 1, depth[name]):",
+        "for row in range(0):",
+    ),
+    (
+        "figure of a graph: what is read through nodes that are not drawn left out",
+        "drawing/graph.py",
+        "([name] if name in drawn else found[name])",
+        "([name] if name in drawn else [])",
+    ),
+    (
+        "figure of a graph: gradients where values are",
+        "analysis/expression.py",
+        "name: value[0] for name, value in backward.nodes.items()",
+        "name: value[0] for name, value in trace.values.items()",
+    ),
 )

@@ -10,6 +10,7 @@ import pytest
 from command import Striate
 
 NET = "INPUT 1x8x8 -> CONV 4 3x3 -> RELU -> MAXPOOL 2 -> FC 10"
+SUM = "x: INPUT 1; y: INPUT 1; { @x | @y } sum: ADD"
 BEGINS = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
 
 
@@ -63,6 +64,11 @@ def test_a_network_is_printed_for_others_to_draw(striate: Striate) -> None:
         (("heat", NET, "digits#7", "--layer", "conv1", "-o", "a.png"), "has no layer"),
         (("maps", NET, "digits#7", "--method", "all", "-o", "a.png"), "takes no --method"),
         (("curves", "nowhere", "-o", "a.png"), "nowhere/metrics.csv is missing"),
+        (("graph", SUM, "x=5", "-o", "a.png"), "which number is y? Give all: x=1,y=2."),
+        (("graph", SUM, "x=5,z=1", "-o", "a.png"), "no input is called z"),
+        (("graph", SUM, "x=5,y=3", "--target", "1", "-o", "a.png"), "take no --target"),
+        (("graph", SUM, "x=5,y=3", "summ", "-o", "a.png"), "Did you mean sum?"),
+        (("graph", f"{NET} -> CROSSENTROPY", "input=5", "-o", "a.png"), "needs a target"),
         (("compare", "a", "-o", "a.png"), "striate draw compare RUN ANOTHER --out compare.png"),
         (("compare", "a", "b", "c", "-o", "a.png"), "a/metrics.csv is missing"),
         (("why", NET, "digits#7", "fc1[0]", "fc1[1]", "-o", "a.png"), "What is 'fc1[1]'?"),
@@ -89,6 +95,8 @@ def test_what_cannot_be_drawn_is_said(striate: Striate, words: tuple[str, ...], 
         ("field", "digits#7", "pool1"),
         ("heat", "digits#7", "--method", "all"),
         ("invariance", "PICTURE"),
+        ("graph", "PICTURE"),
+        ("graph", "digits#7", "conv1"),
         ("heat", "PICTURE", "--target", "3", "--samples", "4"),
         ("curves",),
         ("confusion",),

@@ -12,6 +12,7 @@ import typer
 
 from striate import drawing
 from striate import lookup as networks
+from striate.analysis.expression import numbers_of
 from striate.analysis.heat import DEFAULT, heat
 from striate.analysis.heat_methods import METHODS
 from striate.cli import photographs, terminal
@@ -43,6 +44,10 @@ def _why(subject: Subject, picture: Given, number: str, **more: Any) -> Figure:
 def _heat(subject: Subject, picture: Given, method: str = DEFAULT, **more: Any) -> Figure:
     methods = tuple(METHODS) if method == "all" else (method,)
     return drawing.heat(*(heat(subject, picture, method=each, **more) for each in methods))
+
+
+def _graph(subject: Subject, picture: object, number: str = "", **more: Any) -> Figure:
+    return drawing.graph(subject, picture, number, **more)
 
 
 def _field(subject: Subject, picture: Given, number: str) -> Figure:
@@ -87,6 +92,7 @@ KINDS: dict[str, tuple[Callable[..., Figure], tuple[str, ...]]] = {
     "errors": (drawing.errors, ("layer", "target", *PICTURED)),
     "heat": (_heat, ("method", "samples", "layer", "target", *PICTURED)),
     "why": (_why, ("number", "target", *PICTURED)),
+    "graph": (_graph, ("number", "target", *PICTURED)),
     "field": (_field, ("number", *PICTURED)),
     "curves": (drawing.curves, ()),
     "invariance": (_invariance, ("number", *PICTURED)),
@@ -112,14 +118,16 @@ def run(
     picture: Annotated[
         str,
         typer.Argument(
-            help=f"For maps, errors, heat, why, field and invariance: {networks.PICTURE_HELP}"
+            help="For maps, errors, heat, graph, why, field and invariance: "
+            f"{networks.PICTURE_HELP} For graph also the inputs of an expression: x=5,y=3."
         ),
     ] = "",
     numbers: Annotated[
         list[str] | None,
         typer.Argument(
             help="For why: a number as striate why takes it; for field: a layer or unit; for "
-            "invariance: another network to draw below. For compare, all words are run folders.",
+            "graph: a node, to draw what it is computed from; for invariance: another network to "
+            "draw below. For compare, all words are run folders.",
             metavar="[NUMBER]",
         ),
     ] = None,
@@ -224,8 +232,30 @@ def _write(kind: str, subject: NetworkLike, asked: Asked, output: Path | None) -
         raise SettingError("which file?", remedy=f"Name a new one: --out {kind}.png")
     drawing.suffix_of(networks.checked_output(output))
     draw, _ = KINDS[kind]
-    network, rest = _with_picture(subject, asked) if "picture" in asked else (subject, asked)
+    network: NetworkLike | Weighted = subject
+    rest = asked
+    numbers = numbers_of(asked.get("picture", "")) if kind == "graph" else None
+    if numbers is not None:
+        rest = _at(asked, numbers)
+    elif "picture" in asked:
+        network, rest = _with_picture(subject, asked)
     drawing.save(draw(network, **rest), output)
+
+
+def _at(asked: Asked, numbers: Mapping[str, float]) -> Asked:
+    """What is asked of an expression, with the numbers of its inputs.
+
+    Raises:
+        IdleSettingError: a setting that numbers do not take.
+    """
+    for name in asked:
+        if name not in ("picture", "number", "seed"):
+            raise IdleSettingError(
+                f"numbers of inputs take no --{name.replace('_', '-')}",
+                setting=name,
+                remedy="It is for pictures.",
+            )
+    return {**asked, "picture": numbers}
 
 
 def _with_picture(subject: NetworkLike, asked: Asked) -> tuple[Model | Weighted, Asked]:
@@ -281,7 +311,7 @@ SAID = {
 }
 """How settings are called that are no option of their name."""
 
-OPTIONAL = (("invariance", "number"),)
+OPTIONAL = (("invariance", "number"), ("graph", "number"))
 """Kinds that take what stands behind the network, and need it not."""
 
 POSITIONS = {

@@ -6,6 +6,7 @@ loaded when the first figure is drawn.
 
 from striate.drawing.compare import compare
 from striate.drawing.field import field
+from striate.drawing.graph import graph
 from striate.drawing.heat import heat
 from striate.drawing.invariance import invariance
 from striate.drawing.learned import confusion, curves, mistakes
@@ -20,6 +21,7 @@ __all__ = [
     "curves",
     "errors",
     "field",
+    "graph",
     "heat",
     "invariance",
     "kernels",

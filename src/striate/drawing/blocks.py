@@ -107,6 +107,17 @@ def _all_boxes(items: Iterable[Item]) -> Iterator[Box]:
             yield item.merge
 
 
+def last_nodes(graph: Graph) -> tuple[str, ...]:
+    """What each block ends in, with branches as one block, those of repeated blocks too."""
+    found = [
+        box.nodes[-1]
+        for each in chains(graph, is_open=False)
+        for box in _all_boxes(each)
+        if box.nodes
+    ]
+    return tuple(dict.fromkeys(found))
+
+
 def chains(graph: Graph, *, is_open: bool | None = None) -> tuple[Series, ...]:
     """A network as chains of blocks: the main one first, then side exits and what lends weights.
 
@@ -167,7 +178,7 @@ class _Builder:
         if len(node.inputs) > 1:
             branches = tuple(self._chain(each, value) for each in node.inputs)
             items.append(Parallel(branches, self._box(found)))
-        elif items and _family(node) in FOLLOWERS:
+        elif items and family_of(node) in FOLLOWERS:
             items[-1:] = self._behind(items[-1], self._box(found))
         else:
             items.append(self._box(found))
@@ -190,14 +201,14 @@ class _Builder:
         return Box(
             tuple(node.name for node in found),
             tuple(lines),
-            _family(found[-1]),
+            family_of(found[-1]),
             graph.specs[found[-1].name],
             sum(weight.size for weight in weights if weight.trainable),
             bool(found[0].inputs),
         )
 
 
-def _family(node: Node) -> str:
+def family_of(node: Node) -> str:
     """The folder of `ops` that an operator lies in, the kind of layer that it is."""
     return "input" if node.operator.is_input else type(node.operator).__module__.split(".")[2]
 

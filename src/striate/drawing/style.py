@@ -48,6 +48,7 @@ class Style:
         mark: what is pointed at.
         heat: what is laid over a picture.
         grid: lines behind curves.
+        up, down: values and gradients as text.
     """
 
     paper: str
@@ -59,6 +60,8 @@ class Style:
     mark: str
     heat: str
     grid: str
+    up: str
+    down: str
 
 
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -87,6 +90,8 @@ LIGHT = Style(
     mark="#009E73",
     heat="#D55E00",
     grid="#e0e0e0",
+    up="#005a8e",
+    down="#a34700",
 )
 
 

@@ -36,6 +36,7 @@ class Shown:
         values: by node, without the axis of the batch.
         target: the class that errors are taken for, as a person names it; "" for values.
         notes: what a reader should know.
+        loss: of the target, where there is one.
     """
 
     network: ReadyNetwork
@@ -43,6 +44,7 @@ class Shown:
     values: Mapping[str, Array]
     target: str = ""
     notes: tuple[str, ...] = ()
+    loss: float | None = None
 
 
 def values_of(
@@ -91,16 +93,18 @@ def errors_of(shown: Shown, target: object = None) -> Shown:
     if wanted is None:
         scores = shown.values[network.scores][None]
         wanted = np.array([probabilities(network.graph.upto(network.scores), scores).argmax()])
-    found = values_and_gradients(
-        network.graph, network.weights, shown.picture.exact, wanted
-    ).gradients
+    found = values_and_gradients(network.graph, network.weights, shown.picture.exact, wanted)
     graph = network.graph
     exits = [each.node for each in graph.auxiliary if each.weight]
     leading = graph.ancestors([network.graph.loss.name, *exits])
     gradients = {
-        name: each[0] for name, each in found.items() if name in leading and name in shown.values
+        name: each[0]
+        for name, each in found.gradients.items()
+        if name in leading and name in shown.values
     }
-    return Shown(network, shown.picture, gradients, _named(network, wanted) + guess, shown.notes)
+    loss = float(found.values[network.graph.loss.name][0])
+    said = _named(network, wanted) + guess
+    return Shown(network, shown.picture, gradients, said, shown.notes, loss)
 
 
 def _named(network: ReadyNetwork, target: Array) -> str:
