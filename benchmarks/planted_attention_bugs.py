@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 EMBEDDING = "ops/sequence/embedding.py"
+LAID = "passes/attention.py"
 MASKED = "ops/activation/masked_softmax.py"
 
 ATTENTION_BUGS = (
@@ -53,5 +54,41 @@ ATTENTION_BUGS = (
         "ops/sequence/positional_encoding.py",
         "np.where(features[:, None] % 2, np.cos(angle), np.sin(angle))",
         "np.where(features[:, None] % 2, np.sin(angle), np.cos(angle))",
+    ),
+    (
+        "attention: heads mixed with their features",
+        LAID,
+        "ops.Reshape((heads, features // heads, steps))",
+        "ops.Reshape((features // heads, heads, steps))",
+    ),
+    (
+        "attention: scores scaled by the features of all heads",
+        LAID,
+        "scale = (width // self.heads) ** -0.5",
+        "scale = width**-0.5",
+    ),
+    (
+        "attention: shares over the queries",
+        LAID,
+        'ops.Softmax("last")',
+        "ops.Softmax(1)",
+    ),
+    (
+        "attention: keys taken for values",
+        LAID,
+        'given.get("values", keys)',
+        'given.get("keys", keys)',
+    ),
+    (
+        "attention: a checkpoint's queries and keys swapped",
+        "pytorch/weights.py",
+        '("query.weight", "key.weight", "value.weight")',
+        '("key.weight", "query.weight", "value.weight")',
+    ),
+    (
+        "attention: the scale left out where one function computes it",
+        "engine/attended.py",
+        "partial(attend, scale,",
+        "partial(attend, 1.0,",
     ),
 )

@@ -24,6 +24,8 @@ from bugs_to_plant import BUGS, Bug
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = (
     "tests/engine/test_trained_segments.py",
+    "tests/engine/test_attended.py",
+    "tests/passes/test_attention.py",
     "tests/ops/test_promises.py",
     "tests/ops/test_traits.py",
     "tests/ops/test_saves.py",

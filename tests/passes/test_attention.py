@@ -75,6 +75,15 @@ def test_additive_scores_by_hand() -> None:
     np.testing.assert_allclose(values["a.joined"], [[[-3 * share - 2 * (1 - share)]]], atol=1e-12)
 
 
+def test_keys_are_compared_and_values_pooled() -> None:
+    word = "ATTENTION dot project=no keys=k values=v"
+    graph = parse(f"k: INPUT 2x2; v: INPUT 1x2; q: INPUT 2x1 -> {word}")
+    by_name = {"k": [[[0.0, 0], [0, np.log(3)]]], "v": [[[4.0, 8.0]]], "q": [[[5.0], [1.0]]]}
+    inputs = [np.array(by_name[node.name]) for node in graph.inputs]
+    values = reference.run(graph, {}, inputs).values
+    np.testing.assert_allclose(values["attention1.joined"], [[[0.25 * 4 + 0.75 * 8]]], atol=1e-12)
+
+
 TEXTS = (
     "INPUT 8x5 -> ATTENTION 2 heads causal -> FC 3",
     "INPUT 8x5 -> a: ATTENTION dot project=no -> { PASS | @a } ADD -> FC 3",

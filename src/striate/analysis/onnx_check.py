@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from striate.analysis.verify import drawn_input
 from striate.data.download import offline
 from striate.display import Block, Displayed, Line
 from striate.errors import OnnxError, StriateError
@@ -167,8 +168,9 @@ def _pictures(subject: Written) -> tuple[str, list[Array]]:
     """Pictures of the model's data, as uint8; or drawn ones; or drawn numbers for the inputs."""
     rng = np.random.default_rng(0)
     if not isinstance(subject, Model):
-        sizes = [subject.graph.specs[node.name].shape for node in subject.graph.inputs]
-        drawn = [rng.standard_normal((PICTURES, *size)).astype(np.float32) for size in sizes]
+        graph = subject.graph
+        drawn = [drawn_input(graph, each.name, PICTURES, rng) for each in graph.inputs]
+        drawn = [each.astype(np.float32) for each in drawn]
         return f"{PICTURES} drawn inputs", drawn
     try:
         with offline():

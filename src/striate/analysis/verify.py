@@ -204,7 +204,7 @@ def _verified(
 ) -> Verification:
     weights = _drawn(given, rng) if isinstance(subject, Graph) else nested(subject.weights)
     graph = _ended(given)
-    inputs = [_input(graph, node.name, batch, rng) for node in graph.inputs]
+    inputs = [drawn_input(graph, node.name, batch, rng) for node in graph.inputs]
     target = _target(graph, batch, rng)
     found = [_compared(graph, weights, inputs, target, training, rng) for training in _modes(graph)]
     suspects = next((_suspects(graph, each, bound) for each in found if _wrong(each, bound)), ())
@@ -213,8 +213,8 @@ def _verified(
     return Verification(tuple(each.agreement() for each in worst), bound, suspects, unchecked)
 
 
-def _input(graph: Graph, name: str, batch: int, rng: np.random.Generator) -> Array:
-    """Random numbers, or tokens where an input holds those."""
+def drawn_input(graph: Graph, name: str, batch: int, rng: np.random.Generator) -> Array:
+    """Random numbers for a batch of the input `name`, or tokens where it holds those."""
     shape, vocabulary = (batch, *graph.specs[name].shape), graph.vocabulary(name)
     if vocabulary is None:
         return rng.standard_normal(shape)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from striate.engine import attended
 from striate.engine import fast as speed
 from striate.engine.engine import Engine, fast_plan
 from striate.engine.layered import is_layered, joined, with_small_layers
@@ -62,9 +63,9 @@ def trained_plan(
     """How a network that learns is computed by few calls."""
     reordered = speed.reordered(graph)
     if not fused:
-        return fast_plan(reordered, ends, made, (), lambda _, found: found)
+        return fast_plan(reordered, ends, made, attended.PATTERNS, lambda _, found: found)
     patterns = [with_small_layers(each) if is_layered(each) else each for each in PATTERNS]
-    return fast_plan(reordered, ends, made, patterns, _join)
+    return fast_plan(reordered, ends, made, [*patterns, *attended.PATTERNS], _join)
 
 
 def _join(graph: Graph, found: list[Unit]) -> list[Unit]:
