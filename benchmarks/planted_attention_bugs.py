@@ -81,7 +81,7 @@ ATTENTION_BUGS = (
     ),
     (
         "attention: a checkpoint's queries and keys swapped",
-        "pytorch/weights.py",
+        LAID,
         '("query.weight", "key.weight", "value.weight")',
         '("key.weight", "query.weight", "value.weight")',
     ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,7 @@ from striate.analysis.verify import verify
 from striate.analysis.why.inquiry import Inquiry
 from striate.builder import At, Attention, Dense, Input
 from striate.errors import StriateError
+from striate.exchange.fitting import fit_weights
 from striate.exchange.json import from_json, to_json
 from striate.graph import Graph
 from striate.initialize import initialize
@@ -48,6 +51,17 @@ def test_a_sequence_attends_to_itself_as_in_pytorch() -> None:
         y, _ = theirs(rows(x), rows(x), rows(x), attn_mask=mask)
         found = computed(parse(f"INPUT 12x5 -> ATTENTION 3 heads{word}"), theirs, x)
         np.testing.assert_allclose(found, y.detach().transpose(1, 2), rtol=0, atol=1e-6)
+
+
+def test_a_file_of_pytorchs_layer_fits(tmp_path: Path) -> None:
+    theirs = nn.MultiheadAttention(12, 3)
+    nn.init.normal_(theirs.in_proj_bias)
+    torch.save({f"attend.{k}": v for k, v in theirs.state_dict().items()}, tmp_path / "theirs.pt")
+    found = fit_weights(parse("INPUT 12x5 -> attend: ATTENTION 3 heads"), tmp_path / "theirs.pt")
+    assert found.is_complete
+    assert not found.unexpected
+    wanted = theirs.in_proj_weight.detach().numpy()
+    np.testing.assert_array_equal(found.weights["attend.key"]["weight"], wanted[12:24])
 
 
 def test_queries_attend_to_other_keys_some_of_them_hidden() -> None:

@@ -7,7 +7,7 @@ order in which they run (`calculating_order`), each with a layer of the same kin
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from striate.exchange.state import State, read_state
 from striate.exchange.written import YAML, read_weights
 from striate.graph import Graph
 from striate.ops.arrays import Array
+from striate.passes.attention import unpacked
 
 SHOWN = 5
 """Names of a kind that are shown."""
@@ -103,7 +104,8 @@ def fit_weights(graph: Graph, file: Path | str) -> FittedWeights:
         file: a model file of ours, a .safetensors file of others, what `torch.save` wrote of a
             state_dict (.pt, .pth), or YAML (`written.read_weights`). Wrappers ("state_dict",
             "model") and prefixes ("module.", "_orig_mod.") are taken off. Names are those of the
-            network, or of torchvision and timm for the networks of the catalog.
+            network, or of torchvision and timm for the networks of the catalog; those of
+            torch.nn.MultiheadAttention stand for the layers of an ATTENTION of its name.
 
     Raises:
         ModelFileError, WeightsError: it cannot be read, or holds more than weights.
@@ -112,6 +114,8 @@ def fit_weights(graph: Graph, file: Path | str) -> FittedWeights:
     if path.suffix.lower() in YAML:
         return _written(graph, path)
     state = read_state(path)
+    wanted = {f"{node.name}.{weight}" for node in graph for weight in graph.own_weights(node)}
+    state = replace(state, arrays=unpacked(state.arrays, wanted))
     layers = _layers(state)
     found = _fitted(graph, path, state, _by_name(graph, layers), "name")
     if found.is_complete:

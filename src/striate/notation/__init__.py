@@ -7,6 +7,9 @@
     valid | same | full | pad=2 | pad=2x1 | pad=0+1x2+3     the last: before + after, axis by axis
     RESIZE 2 bilinear | RESIZE 14x14  a factor; or a size for each spatial axis
     RESHAPE 2x-1x0x0                  -1 takes what is left; 0, first or last, keeps an axis
+    INPUT 20 tokens                   20 steps of token numbers, which an EMBEDDING looks up
+    ATTENTION 4 heads causal          a word for a graph: attention1.query, .scores, .weights …
+    ATTENTION keys=A values=B mask=C  from other nodes; or { A | B | C } ATTENTION, queries first
     A -> B                            in series; → and line breaks do as well, case does not matter
     [ A -> B ]*3                      repeated; names in it get _2, _3 in later copies
     { A -> B | C | PASS } CONCAT      branches from one value, then a merge: CONCAT, ADD, MUL

@@ -24,9 +24,9 @@ arXiv:1409.0473, appendix A.1.2 (additive).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, final
+from typing import Any, ClassVar, Literal, final
 
 from striate import ops
 from striate.errors import SettingError, ShapeError
@@ -219,3 +219,34 @@ class _Sheet:
 
 COMPOSITIONS: tuple[type[Composition], ...] = (Attention,)
 """Words that stand for several nodes."""
+
+
+def unpacked(given: Mapping[str, Any], wanted: Collection[str]) -> dict[str, Any]:
+    """Weights by key, those of a torch.nn.MultiheadAttention under the names of ATTENTION.
+
+    Its in_proj_weight and in_proj_bias hold queries, keys and values one below the other; where
+    keys have other features, there are three matrices.
+
+    Args:
+        wanted: the keys that there are; what fits none of them keeps its own.
+    """
+    found: dict[str, Any] = {}
+    for key, value in given.items():
+        folder, dot, name = key.rpartition(".")
+        parts = [f"{folder}{dot}{part}" for part in PACKED.get(name, ())]
+        if parts and set(parts) <= set(wanted):
+            size = len(value) // len(parts)
+            found |= {part: value[k * size :][:size] for k, part in enumerate(parts)}
+        else:
+            found[key] = value
+    return found
+
+
+PACKED = {
+    "in_proj_weight": ("query.weight", "key.weight", "value.weight"),
+    "in_proj_bias": ("query.bias", "key.bias", "value.bias"),
+    "q_proj_weight": ("query.weight",),
+    "k_proj_weight": ("key.weight",),
+    "v_proj_weight": ("value.weight",),
+}
+"""Names of torch.nn.MultiheadAttention, and of the layers of ATTENTION that they hold."""

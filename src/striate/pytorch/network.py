@@ -9,13 +9,13 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 from striate.graph import Graph
+from striate.passes.attention import unpacked
 from striate.pytorch.losses import leaves_as_logarithms
 from striate.pytorch.modules import ABSENT, recipe
 from striate.pytorch.modules.activation import Probabilities
 from striate.pytorch.plan import Plan
 from striate.pytorch.recipe import ModuleRecipe
 from striate.pytorch.tree import place, tie
-from striate.pytorch.weights import unpacked
 
 
 class Shortcut(Protocol):

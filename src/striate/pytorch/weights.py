@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from striate.display import shape_text
 from striate.errors import WeightsError, did_you_mean
 from striate.ops.arrays import Weights
+from striate.passes.attention import unpacked
 
 _COUNTER = "num_batches_tracked"
 """PyTorch counts batches in a buffer of its own; no formula reads it."""
@@ -48,37 +49,6 @@ def load_weights(module: nn.Module, weights: Weights) -> None:
     with torch.no_grad():
         for key, array in given.items():
             wanted[key].copy_(torch.from_numpy(np.require(array, requirements=["C", "W"])))
-
-
-def unpacked(given: Mapping[str, Any], wanted: Collection[str]) -> dict[str, Any]:
-    """Weights by key, those of a torch.nn.MultiheadAttention under the names of ATTENTION.
-
-    Its in_proj_weight and in_proj_bias hold queries, keys and values one below the other; where
-    keys have other features, there are three matrices.
-
-    Args:
-        wanted: the keys that there are; what fits none of them keeps its own.
-    """
-    found: dict[str, Any] = {}
-    for key, value in given.items():
-        folder, dot, name = key.rpartition(".")
-        parts = [f"{folder}{dot}{part}" for part in PACKED.get(name, ())]
-        if parts and set(parts) <= set(wanted):
-            size = len(value) // len(parts)
-            found |= {part: value[k * size :][:size] for k, part in enumerate(parts)}
-        else:
-            found[key] = value
-    return found
-
-
-PACKED = {
-    "in_proj_weight": ("query.weight", "key.weight", "value.weight"),
-    "in_proj_bias": ("query.bias", "key.bias", "value.bias"),
-    "q_proj_weight": ("query.weight",),
-    "k_proj_weight": ("key.weight",),
-    "v_proj_weight": ("value.weight",),
-}
-"""Names of torch.nn.MultiheadAttention, and of the layers of ATTENTION that they hold."""
 
 
 def _tensors(module: nn.Module) -> dict[str, dict[str, Tensor]]:
