@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from striate.engine.patterns import Pattern
-from striate.graph import Graph, Node
+from striate.graph import Graph, Node, Operator
 from striate.ops import Affine, MaskedSoftmax, MatMul, Permute, Softmax
 from striate.pytorch.plan import ModuleCall
 
@@ -48,7 +48,10 @@ def _attention(graph: Graph, nodes: Sequence[Node]) -> ModuleCall | None:
     return partial(attend, scale, isinstance(shares, MaskedSoftmax) and shares.causal)
 
 
+_SHARES: tuple[type[Operator], ...] = (Softmax, MaskedSoftmax)
+_SCALED: tuple[tuple[type[Operator], ...], ...] = ((Affine,), ())
+
 PATTERNS = tuple(
     Pattern((MatMul, *scales, softmax, Permute, MatMul), _attention)
-    for scales, softmax in product(((Affine,), ()), (Softmax, MaskedSoftmax))
+    for scales, softmax in product(_SCALED, _SHARES)
 )
