@@ -98,6 +98,29 @@ def test_keys_are_compared_and_values_pooled() -> None:
     np.testing.assert_allclose(values["attention1.joined"], [[[0.25 * 4 + 0.75 * 8]]], atol=1e-12)
 
 
+def test_tokens_say_what_they_are() -> None:
+    first = "SLICE 0 7 axis=step -> EMBEDDING 9 4 -> CONV 3 3 same"
+    graph = parse(f"t: INPUT 7 tokens -> {{ {first} | EMBEDDING 5 3 }} ADD")
+    assert graph.vocabulary("t") == 5
+    assert parse("INPUT 7 -> FC 2").vocabulary("input") is None
+    inquiry = Inquiry((graph, initialize(graph)), np.array([1.0, 4, 0, 2, 2, 3, 1]))
+    assert list(map(str, inquiry.why("add1[0,3]").sees)) == ["steps 2–4"]
+    with pytest.raises(StriateError, match="6 is not a token, at place 1 of sequence 0"):
+        Inquiry((graph, initialize(graph)), np.array([1.0, 6, 0, 2, 2, 3, 1])).why("add1[0,3]")
+
+
+def test_where_all_is_hidden_nothing_is_pooled_and_it_is_said() -> None:
+    graph = parse("t: INPUT 3 tokens -> EMBEDDING 9 4 -> ATTENTION mask=t")
+    weights = initialize(graph)
+    inquiry = Inquiry((graph, weights), np.zeros(3))
+    found = inquiry.why("attention1.weights[0,1,2]")
+    assert found.value == found.stored == 0
+    assert found.terms[0].factors[0].what == "[t[2] > 0] (no key is seen)"
+    module = graph.module(weights=weights)
+    module(torch.zeros(1, 3)).sum().backward()
+    assert all(torch.isfinite(each.grad).all() for each in module.parameters())
+
+
 TEXTS = (
     "INPUT 8x5 -> ATTENTION 2 heads causal -> FC 3",
     "INPUT 8x5 -> a: ATTENTION dot project=no -> { PASS | @a } ADD -> FC 3",

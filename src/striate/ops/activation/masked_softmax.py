@@ -31,7 +31,7 @@ Source: Vaswani et al., "Attention Is All You Need", NeurIPS 2017, arXiv:1706.03
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import ClassVar, final
 
@@ -140,9 +140,12 @@ class MaskedSoftmax(Shares):
         return seen
 
     def terms(self, call: Call, index: Index) -> list[Term]:
-        masks = self._masks(call, index)
-        if not self.visible(call)[index]:
-            return [Term((next(each for each in masks if not each.value),))]
+        masks, seen = self._masks(call, index), self.visible(call)
+        if not seen[index]:
+            hider = next(each for each in masks if not each.value)
+            if not any(seen[cell] for cell in self.line(call, index)):
+                hider = replace(hider, label=f"{hider.label} (no key is seen)")
+            return [Term((hider,))]
         asked = tuple(each for each in masks if each.refs)
         return [Term((*self.share(call, index).factors, *asked))]
 
