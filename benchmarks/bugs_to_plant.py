@@ -17,6 +17,7 @@ from planted_memory_bugs import MEMORY_BUGS
 from planted_norm_bugs import NORM_BUGS
 from planted_onnx_bugs import ONNX_BUGS
 from planted_sharing_bugs import SHARING_BUGS
+from planted_training_bugs import TRAINING_BUGS
 from planted_written_bugs import WRITTEN_BUGS
 
 SOURCE = Path(__file__).resolve().parent.parent / "src/striate"
@@ -343,5 +344,6 @@ BUGS = (
     *(Bug(*each) for each in ATTENTION_BUGS),
     *(Bug(*each) for each in NORM_BUGS),
     *(Bug(*each) for each in DATA_BUGS),
+    *(Bug(*each) for each in TRAINING_BUGS),
     *(Bug(*each) for each in WRITTEN_BUGS),
 )

@@ -20,6 +20,7 @@ import tempfile
 from pathlib import Path
 
 from bugs_to_plant import BUGS, Bug
+from planted_training_bugs import TRAINING_TESTS
 
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = (
@@ -51,6 +52,15 @@ ONNX_TESTS = ("tests/exchange/test_onnx_out.py",)
 """For bugs in what is written, which no other test sees."""
 
 
+def _tests(bug: Bug | None) -> tuple[str, ...]:
+    """The files of tests that are run: of some bugs only those that could see them."""
+    if bug is None:
+        return (*TESTS, *ONNX_TESTS, *TRAINING_TESTS)
+    if bug.file.startswith("exchange/onnx_out/"):
+        return ONNX_TESTS
+    return TRAINING_TESTS if bug.what.startswith("training: ") else TESTS
+
+
 def failures(bug: Bug | None) -> list[str]:
     """Names of the tests that fail with `bug` in a copy of the tree, their operator in brackets.
 
@@ -63,8 +73,7 @@ def failures(bug: Bug | None) -> list[str]:
         shutil.copy(ROOT / "pyproject.toml", copy)
         if bug is not None:
             plant(bug, copy / "src/striate" / bug.file)
-        is_written = bug is not None and bug.file.startswith("exchange/onnx_out/")
-        tests = ONNX_TESTS if is_written else TESTS if bug else (*TESTS, *ONNX_TESTS)
+        tests = _tests(bug)
         command = [sys.executable, "-m", "pytest", *tests, "--tb=no", "-p", "no:cacheprovider"]
         if bug is not None and bug.operator:
             command += ["-k", f"[{bug.operator}]"]

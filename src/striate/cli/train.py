@@ -227,9 +227,11 @@ def _check_lenet(data: str) -> None:
 def _refuse_with_resume(texts: list[str], settings: dict[str, Any], given: dict[str, Any]) -> None:
     extra = [*texts, *settings, *(name for name in ("data", "run", "config") if given[name])]
     if extra:
+        run = shlex.quote(str(given["resume"]))
+        more = f"For more epochs: striate train {run} --epochs {settings.get('epochs', 'N')}"
         raise SettingError(
             f"--resume goes on as the run began; it takes no {extra[0]}",
-            remedy=f"striate train --resume {shlex.quote(str(given['resume']))}",
+            remedy=more if extra == ["epochs"] else f"striate train --resume {run}",
         )
 
 
