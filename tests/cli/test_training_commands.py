@@ -124,8 +124,9 @@ def test_evaluate_judges_all_pictures_of_another_folder(striate: Striate, tmp_pa
     assert own["pictures"] == json.loads(striate("evaluate", "run", "--json").out)["pictures"] == 3
     judged = striate("evaluate", "run", "--data", "only")
     assert "of 3 pictures" in judged.out
-    (dog,) = (line for line in judged.out.splitlines() if line.startswith(" dog "))
-    assert dog.rstrip().endswith("no pictures")
+    scores, confused = (x for x in judged.out.splitlines() if x.startswith(" dog "))
+    assert scores.split()[:2] == ["dog", "·"]
+    assert confused.rstrip().endswith("no pictures")
     assert striate("evaluate", "run", "--data", "others", "--split", "train").code == 2
 
 
