@@ -16,6 +16,7 @@ from planted_loss_bugs import LOSS_BUGS
 from planted_memory_bugs import MEMORY_BUGS
 from planted_norm_bugs import NORM_BUGS
 from planted_onnx_bugs import ONNX_BUGS
+from planted_recurrent_bugs import RECURRENT_BUGS
 from planted_sharing_bugs import SHARING_BUGS
 from planted_training_bugs import TRAINING_BUGS
 from planted_written_bugs import WRITTEN_BUGS
@@ -36,6 +37,7 @@ SHARED = (
     "Extreme",
     "Standardized",
     "OverAxes",
+    "Recurrence",
 )
 """Classes that are no operators, but used by several."""
 
@@ -338,6 +340,7 @@ BUGS = (
     *(Bug(*each) for each in MEMORY_BUGS),
     *(Bug(*each) for each in DRAWING_BUGS),
     *(Bug(*each) for each in SHARING_BUGS),
+    *(Bug(*each) for each in RECURRENT_BUGS),
     *(Bug(*each) for each in ONNX_BUGS),
     *(Bug(*each) for each in CAPTURE_BUGS),
     *(Bug(*each) for each in AXIS_BUGS),

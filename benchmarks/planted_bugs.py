@@ -28,6 +28,7 @@ TESTS = (
     "tests/engine/test_attended.py",
     "tests/passes/test_attention.py",
     "tests/ops/test_promises.py",
+    "tests/ops/test_inner.py",
     "tests/ops/test_traits.py",
     "tests/ops/test_saves.py",
     "tests/analysis/test_training_memory.py",

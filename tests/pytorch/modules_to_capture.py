@@ -146,6 +146,13 @@ def numbered(s: Any, x: Tensor) -> Tensor:
     return s.conv(x) * s.conv.weight.abs().max().item() + s.mean
 
 
+def encoded(s: Any, x: Tensor) -> Tensor:
+    """Steps first; the decoder starts from the encoder's last states."""
+    steps, last = s.encoder(x.transpose(0, 1))
+    decoded, states = s.decoder(steps, last)
+    return decoded.transpose(0, 1) + states.transpose(0, 1).mean(1, keepdim=True)
+
+
 def _hyphenated() -> nn.Module:
     block = nn.Sequential()
     block.add_module("block1-0", conv())
@@ -244,6 +251,18 @@ MODULES: dict[str, Callable[[], tuple[nn.Module, Any]]] = {
     ),
     "recurrent": lambda: (
         Written(lambda s, x: s.lstm(x)[0][:, -1], lstm=nn.LSTM(3, 4, batch_first=True)),
+        (5, 3),
+    ),
+    "celled": lambda: (
+        Written(lambda s, x: s.lstm(x)[1][1][0], lstm=nn.LSTM(3, 4, batch_first=True)),
+        (5, 3),
+    ),
+    "encoded": lambda: (
+        Written(
+            encoded,
+            encoder=nn.GRU(3, 4, num_layers=2, bidirectional=True),
+            decoder=nn.RNN(8, 4, num_layers=4, nonlinearity="relu", bias=False),
+        ),
         (5, 3),
     ),
 }

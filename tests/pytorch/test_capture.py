@@ -40,7 +40,7 @@ def pictures(captured: striate.Captured, count: int) -> list[Tensor]:
 OPAQUE = {
     "summed_up": ["cumsum"],
     "masked": ["gt, where"],
-    "recurrent": ["lstm"],
+    "celled": ["lstm"],
     "written_into": ["slice_scatter"],
 }
 
@@ -70,7 +70,7 @@ def test_weights_are_counted_once(name: str) -> None:
     account = captured.parameters
     assert account.module == own
     assert account.kept + account.added == counted
-    if name == "recurrent":
+    if name == "celled":
         assert account.opaque == own
     elif name == "weight_norm":
         assert own - counted == 4

@@ -11,6 +11,7 @@ from striate.networks import (
     googlenet,
     lenet,
     mnist_plain,
+    mnist_rows,
     mobilenet,
     mobilenet_v3,
     regnet,
@@ -27,6 +28,7 @@ from striate.networks.network import CatalogNetwork, Figures
 _FILES = (
     lenet,
     mnist_plain,
+    mnist_rows,
     alexnet,
     zfnet,
     vgg,

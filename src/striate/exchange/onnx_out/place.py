@@ -90,6 +90,13 @@ class NodeWriter:
         """An ONNX node with one output, and the name of that value."""
         return self.sheet.node(kind, inputs, self._new(), **attributes)
 
+    def put_second(self, kind: str, *inputs: str, **attributes: Any) -> str:
+        """An ONNX node of which only the second output is read, and the name of that value."""
+        value = self.put(kind, *inputs, **attributes)
+        outputs = self.sheet.nodes[-1].output
+        outputs[:] = ["", value]
+        return value
+
     def halves(self, value: str, axis: int) -> tuple[str, str]:
         """The two halves of a value along an axis."""
         names = [self._new(), self._new()]

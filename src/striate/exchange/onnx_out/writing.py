@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from striate.errors import OnnxError
-from striate.exchange.onnx_out import arithmetic, layers, shaping
+from striate.exchange.onnx_out import arithmetic, layers, recurrent, shaping
 from striate.exchange.onnx_out.place import NodeWriter, Row, Sheet
 from striate.exchange.onnx_package import package
 from striate.graph import Graph, Operator
@@ -32,7 +32,12 @@ MOST = 2**31 - 2**20
 PICTURE, PROBABILITIES, SCORES = "picture", "probabilities", "scores"
 """Names of the values that enter and leave a file."""
 
-ROWS: Mapping[type[Operator], Row] = {**arithmetic.ROWS, **layers.ROWS, **shaping.ROWS}
+ROWS: Mapping[type[Operator], Row] = {
+    **arithmetic.ROWS,
+    **layers.ROWS,
+    **recurrent.ROWS,
+    **shaping.ROWS,
+}
 """How each operator is written, as it predicts."""
 
 

@@ -17,6 +17,7 @@ from striate.pytorch.capture.rows import (
     moving,
     normalization,
     pooling,
+    recurrent,
 )
 from striate.pytorch.capture.steps import Asked, DraftNode
 
@@ -30,6 +31,7 @@ TABLES: tuple[Mapping[str, Row], ...] = (
     moving.ROWS,
     normalization.ROWS,
     pooling.ROWS,
+    recurrent.ROWS,
 )
 
 ROWS: Mapping[str, Row] = {name: row for table in TABLES for name, row in table.items()}
