@@ -32,7 +32,7 @@ OPAQUE = (
 
 REFUSED = (
     "works along the axis of the pictures", "axis of the pictures with others",
-    "does not begin with",
+    "does not begin with", "walks over the pictures",
     "repeats pictures", "adds up over pictures", "stands for several pictures", "axes before that",
     "its size is not known", "which nothing before it makes", "without an axis for pictures",
     "takes nothing from", "cannot be computed", "does not fit what reaches it", "adds pictures",

@@ -30,7 +30,10 @@ _APART = "Only networks that keep pictures apart along the first axis are read."
 LONGEST = 1 << 19
 """Cells of one axis of an input: more are a slip, and would be counted for minutes."""
 
-FOLLOWS = ("Transpose", "Gather", "Split", "Slice", "Squeeze", "Identity", "Cast", "Dropout")
+FOLLOWS = (
+    *("Transpose", "Gather", "Split", "Slice", "Squeeze", "Identity", "Cast", "Dropout"),
+    *("RNN", "GRU", "LSTM"),
+)
 """Operators that find the axis of the pictures wherever it is."""
 
 SAME_FOR_ALL = (
@@ -152,15 +155,16 @@ class _Reader:
             raise
         except Exception as problem:  # settings of wrong types: whatever a row meets in them
             raise OnnxError(f"{item.title} has settings that mean nothing: {problem}") from None
+        if reason and any(each.at for each in flows):
+            where = "the axis of the pictures was moved before it, so that it cannot stay opaque"
+            raise OnnxError(f"{item.title} cannot be read: {reason}", where=where)
         if reason:
             self._opaque(item, inputs, reason)
             return
-        at = made.at if isinstance(made, Relocated) else flows[0].at
-        whole = made.key if isinstance(made, Relocated) else made
-        keys = (whole,) if isinstance(whole, str) else whole
-        for name, key in zip(item.outputs, keys, strict=False):
-            if name and key is not None:
-                key = recognized(self._drafts, key)
+        for name, one in zip(item.outputs, _each(made), strict=False):
+            if name and one is not None:
+                at = one.at if isinstance(one, Relocated) else flows[0].at
+                key = recognized(self._drafts, one.key if isinstance(one, Relocated) else one)
                 self._mains.append(key)
                 self._values[name] = Flow(key, dtype, at)
 
@@ -174,9 +178,10 @@ class _Reader:
         if item.kind not in SAME_FOR_ALL and any(each.dtype.kind != "f" for each in flows):
             raise NotOurs("it computes with whole numbers")
         made = ROWS[item.kind](self._as_step(item, inputs))
-        others = () if isinstance(made, tuple) else item.outputs[1:]
-        if any(name and self._uses[name] for name in others):
-            raise NotOurs("more than its first output is read")
+        count = len(_each(made))
+        if any(name and self._uses[name] for name in item.outputs[count:]):
+            first = "first output" if count == 1 else f"first {count} outputs"
+            raise NotOurs(f"more than its {first} is read")
         return made
 
     def _as_step(self, item: Item, inputs: tuple[Flow | Known | None, ...]) -> OnnxNode:
@@ -274,6 +279,11 @@ class _Reader:
 
 
 _TYPES = ("FLOAT", "DOUBLE", "FLOAT16", "INT32", "INT64", "UINT8", "INT8", "BOOL", "INT16")
+
+
+def _each(made: Made) -> tuple[str | Relocated | None, ...]:
+    """What a row made, for each output."""
+    return made if isinstance(made, tuple) else (made,)
 
 
 def _needed(content: Content) -> set[str]:

@@ -178,7 +178,7 @@ class OnnxNode:
         return self.drafts.add(self.item, operator, read, weights)
 
 
-Made: TypeAlias = str | Relocated | tuple[str | None, ...]
+Made: TypeAlias = str | Relocated | tuple[str | Relocated | None, ...]
 Row: TypeAlias = Callable[[OnnxNode], Made]
 Rows: TypeAlias = Mapping[str, Row]
 

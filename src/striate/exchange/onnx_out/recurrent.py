@@ -8,19 +8,11 @@ from typing import Any
 import numpy as np
 
 from striate import ops
+from striate.exchange.onnx_gates import GATES, PEEPHOLES
 from striate.exchange.onnx_out.place import NodeWriter, Row
 from striate.graph import Operator
 from striate.ops.arrays import Array
 from striate.ops.recurrent.recurrence import Recurrence
-
-GATES: Mapping[str, tuple[str, ...]] = {
-    "RNN": ("hidden",),
-    "GRU": ("update", "reset", "candidate"),
-    "LSTM": ("input_gate", "output_gate", "forget_gate", "candidate"),
-}
-"""The order of the rows in ONNX."""
-
-PEEPHOLES = ("weight_ci", "weight_co", "weight_cf")
 
 
 def _recurrent(layer: Recurrence, at: NodeWriter, kind: str, **settings: Any) -> str:
