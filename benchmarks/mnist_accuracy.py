@@ -7,6 +7,8 @@
     lenet5, lenet_sigmoid, lenet_tutorial, lenet_adam, cnn_matlab
                     networks of the catalog with the recipe they were published with
     mnist_plain     a plain network of our own: 99.7 % or more
+    mnist_rows_gru, mnist_rows_lstm
+                    digits read row by row: 98.5 % or more within 10 epochs
     lenet_adam_sound  lenet_adam from sound first weights
 
 The validation pictures choose the weights; the test pictures are looked at once, at the end.
@@ -48,6 +50,8 @@ CASES = {
     "lenet_adam_sound": 0.0,
     "cnn_matlab": 0.0,
     "mnist_plain": 0.997,
+    "mnist_rows_gru": 0.985,
+    "mnist_rows_lstm": 0.985,
 }
 """What each case promises; 0 where it is only set beside what was published."""
 
@@ -83,6 +87,8 @@ What differs from what was published:
 - `mnist_plain` is our own, meant for 0.30 % or less in 40 minutes on two cores, one network and no
   ensemble. It trains on all 60,000 pictures, so the last weights count. Its 24 epochs were settled
   on after 10 and 14 had come to 0.33 and 0.38 %: the test pictures had a say in that.
+- `mnist_rows_gru` and `mnist_rows_lstm` are our own: 128 units read a digit row by row, and the last
+  state is classified. They were meant for 1.5 % or less within 10 epochs; nothing was tried twice.
 """
 
 SOUND = {"initializer": "usual", "bias_initializer": "zeros"}
