@@ -15,6 +15,7 @@ from striate.graph.walk import way
 
 if TYPE_CHECKING:
     from striate.graph.graph import Node
+    from striate.graph.operator import Operator
 
 MOST_NODES = 30_000
 """More operators than this in a text, or in a block that is repeated, are a slip of the pen."""
@@ -70,12 +71,20 @@ def _check_node(node: Node, *, is_last: bool) -> None:
     least, most = node.operator.arity
     count = len(node.inputs)
     if count < least or (most is not None and count > most):
-        wanted = f"{least}" if least == most else f"{least} or more"
+        wanted = inputs_wanted(node.operator)
         raise GraphError(f"{node.name} takes {wanted} inputs, not {count}")
     if node.operator.is_loss and not is_last:
         raise GraphError(
             f"{node.name} is a loss, but something comes after it", remedy="End with the loss."
         )
+
+
+def inputs_wanted(operator: Operator) -> str:
+    """How many inputs an operator takes, in words."""
+    least, most = operator.arity
+    if most is None:
+        return f"{least} or more"
+    return f"{least}" if least == most else f"{least} to {most}"
 
 
 def inferred(node: Node, nodes: Sequence[Node], specs: Mapping[str, Spec]) -> Spec:

@@ -13,7 +13,7 @@ from striate.errors import (
     did_you_mean,
 )
 from striate.graph import Assembly, Composition, Graph
-from striate.graph.check import MOST_NODES, NAMES, is_name
+from striate.graph.check import MOST_NODES, NAMES, inputs_wanted, is_name
 from striate.graph.settings import check_axes
 from striate.notation import values
 from striate.notation.faults import fault, placed
@@ -179,7 +179,7 @@ class Assembler:
         count = len(inputs)
         if count >= least and (most is None or count <= most):
             return
-        wanted = f"{least}" if least == most else f"{least} or more"
+        wanted = inputs_wanted(reading.operator)
         remedy = (
             f"Write {{ A | B }} {written.keyword.text}."
             if count < least

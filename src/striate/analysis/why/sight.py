@@ -45,7 +45,10 @@ def _source(trace: Trace, node: Node, index: Index) -> tuple[str, Index] | None:
 
 
 def foreign_note(graph: Graph, number: Number) -> tuple[str, ...]:
-    """Which of the operators that make a number are not ours; their numbers are taken as given."""
+    """Whose numbers are taken as given: those of others, or ours, of what PyTorch does not show."""
+    if number.inner:
+        name = f"{number.node}.{number.inner}"
+        return (f"PyTorch does not show {name}: stored is our formulas on its numbers, in float32",)
     if not number.gradient:
         nodes = [number.node]
     elif number.weight:
