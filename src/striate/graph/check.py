@@ -15,7 +15,6 @@ from striate.graph.walk import way
 
 if TYPE_CHECKING:
     from striate.graph.graph import Node
-    from striate.graph.operator import Operator
 
 MOST_NODES = 30_000
 """More operators than this in a text, or in a block that is repeated, are a slip of the pen."""
@@ -71,7 +70,7 @@ def _check_node(node: Node, *, is_last: bool) -> None:
     least, most = node.operator.arity
     count = len(node.inputs)
     if count < least or (most is not None and count > most):
-        wanted = inputs_wanted(node.operator)
+        wanted = inputs_wanted(least, most)
         raise GraphError(f"{node.name} takes {wanted} inputs, not {count}")
     if node.operator.is_loss and not is_last:
         raise GraphError(
@@ -79,9 +78,8 @@ def _check_node(node: Node, *, is_last: bool) -> None:
         )
 
 
-def inputs_wanted(operator: Operator) -> str:
+def inputs_wanted(least: int, most: int | None) -> str:
     """How many inputs an operator takes, in words."""
-    least, most = operator.arity
     if most is None:
         return f"{least} or more"
     return f"{least}" if least == most else f"{least} to {most}"

@@ -179,7 +179,7 @@ class Assembler:
         count = len(inputs)
         if count >= least and (most is None or count <= most):
             return
-        wanted = inputs_wanted(reading.operator)
+        wanted = inputs_wanted(least, most)
         remedy = (
             f"Write {{ A | B }} {written.keyword.text}."
             if count < least

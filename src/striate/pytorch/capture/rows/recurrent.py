@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from striate import ops
 from striate.graph import Operator
 from striate.pytorch.capture.layout import Unsuitable
-from striate.pytorch.capture.recorder import Constant
+from striate.pytorch.capture.recording import Constant
 from striate.pytorch.capture.rows.pooling import checked
 from striate.pytorch.capture.steps import Asked, DraftNode, ModuleValue
 
