@@ -8,6 +8,9 @@ import pytest
 
 from striate import builder
 from striate.builder import (
+    GRU,
+    LSTM,
+    RNN,
     Add,
     At,
     AveragePool,
@@ -78,6 +81,10 @@ from striate.ops import OPERATORS
         (
             Input(5) >> (Dense(5).named("a") >> Add(At("a"), ReLU())) * 2 >> Add(At("a"), Pass()),
             "INPUT 5 -> [a: FC 5 -> { @a | RELU } ADD]*2 -> { @a | PASS } ADD",
+        ),
+        (
+            Input(3, 5) >> GRU(Pass(), LSTM(4, last=True), 4) >> RNN(2, nonlinearity="relu"),
+            "INPUT 3x5 -> { PASS | LSTM 4 last } GRU 4 -> RNN 2 nonlinearity=relu",
         ),
     ],
     ids=str,

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
 from inspect import signature
+from itertools import takewhile
 from typing import ParamSpec, TypeVar
 
 from striate.builder.parts import OperatorPart, Part, as_part
 from striate.errors import SettingError
 from striate.graph import Composition, Operator
+from striate.graph.check import inputs_wanted
 from striate.graph.settings import made, nearest, settings_of
 
 P = ParamSpec("P")
@@ -58,20 +60,26 @@ def operator_part(operator: Callable[P, S]) -> Callable[P, OperatorPart]:
 
 
 def merge_part(operator: type[S]) -> Callable[..., OperatorPart]:
-    """The operator as a part that reads branches; its settings are keywords."""
+    """The operator as a part that reads branches; its settings are keywords.
 
-    def part(*branches: Part, **settings: object) -> OperatorPart:
+    Where it may read one value alone, settings may also stand behind the branches: GRU(64).
+    """
+
+    def part(*given: object, **settings: object) -> OperatorPart:
         least, most = operator.arity
+        alone = least <= 1 and most is not None
+        branches = tuple(takewhile(lambda each: isinstance(each, Part), given)) if alone else given
         if len(branches) < (least if least > 1 else 0) or (
             most is not None and len(branches) > most
         ):
-            wanted = f"{least}" if least == most else f"{least} or more"
+            wanted = inputs_wanted(least, most)
             raise SettingError(
                 f"{operator.__name__} merges {wanted} branches, not {len(branches)}",
                 remedy=f"Write {operator.__name__}(Conv(6, 3, padding='same'), Pass()).",
             )
         return replace(
-            step(operator, (), settings), branches=tuple(as_part(each) for each in branches)
+            step(operator, given[len(branches) :], settings),
+            branches=tuple(as_part(each) for each in branches),
         )
 
     part.__name__ = part.__qualname__ = operator.__name__
