@@ -12,15 +12,19 @@ from striate import drawing
 from striate.drawing.blocks import Repeat, chains, nodes
 from striate.drawing.flow import dot, mermaid
 from striate.drawing.layout import LETTER, PAD, PlacedBox, place, size_of
+from striate.drawing.network import KINDS
+from striate.drawing.style import LIGHT
 from striate.errors import StriateError
 from striate.graph import Graph
 from striate.lookup import graph_of
+from striate.ops import OPERATORS
 
 SEVERAL = """a: INPUT 1x8x8 -> shared: CONV 4 3x3 same -> RELU;
 b: INPUT 1x8x8 -> CONV 4 3x3 same shares=shared -> RELU;
 { @relu1 | @relu2 | @a -> CONV 4 1x1 } CONCAT -> FC 3"""
 NETWORKS = (
     "INPUT 3",
+    "mnist_rows_gru",
     "lenet5",
     "resnet50",
     "googlenet",
@@ -33,6 +37,11 @@ NETWORKS = (
     "INPUT 4x8x8 -> { [CONV 4 3x3 same -> RELU]*3 | PASS } ADD -> FC 2",
     SEVERAL,
 )
+
+
+def test_every_family_of_operators_has_a_color_and_a_name() -> None:
+    families = {each.__module__.split(".")[2] for each in OPERATORS} | {"input"}
+    assert families <= KINDS.keys() <= LIGHT.families.keys()
 
 
 @pytest.mark.parametrize("is_open", [None, True, False])

@@ -31,6 +31,7 @@ KINDS = {
     "activation": "activation",
     "merging": "branches together",
     "reducing": "over an axis",
+    "recurrent": "step by step",
     "sequence": "of a sequence",
     "shaping": "shape only",
     "output": "output",

@@ -78,6 +78,7 @@ LIGHT = Style(
         "activation": "#f3ecc4",
         "merging": "#e9c9dc",
         "reducing": "#fbd3b4",
+        "recurrent": "#d3cdef",
         "sequence": "#bcdcf2",
         "shaping": "#f2f2f2",
         "output": "#b5e3d3",
