@@ -98,6 +98,13 @@ def weighed_in_windows(s: Any, x: Tensor) -> Tensor:
     return y.view(n, 8, 4, -1) * x[:, :1].flatten(1).repeat_interleave(2, 1).view(n, 8, 1, -1)
 
 
+def down_and_up(s: Any, x: Tensor) -> Tensor:
+    """A U-Net of one step: what was on the way down is put beside what comes up."""
+    y = s.down(x)
+    up = s.up(functional.hardswish(s.bottom(functional.max_pool2d(y, 2))))
+    return s.head(torch.cat([y, up], dim=1))
+
+
 def taken_apart(s: Any, x: Tensor) -> Tensor:
     """Overlapping windows, numbers in another order, and variances."""
     y = x.unfold(2, 3, 2).unfold(3, 2, 2)
@@ -213,6 +220,16 @@ MODULES: dict[str, Callable[[], tuple[nn.Module, Any]]] = {
     "windowed": lambda: (Written(windowed, fc=nn.Linear(3, 3)), PICTURE),
     "weighed_in_windows": lambda: (
         Written(weighed_in_windows, conv=conv(), bn=nn.BatchNorm2d(4)),
+        PICTURE,
+    ),
+    "down_and_up": lambda: (
+        Written(
+            down_and_up,
+            down=nn.Sequential(conv(), nn.BatchNorm2d(4), nn.ReLU6(inplace=True)),
+            bottom=conv(4, 6),
+            up=nn.ConvTranspose2d(6, 4, 2, 2),
+            head=nn.Conv2d(8, 3, 1),
+        ),
         PICTURE,
     ),
     "taken_apart": lambda: (_taken_apart(), PICTURE),

@@ -31,6 +31,10 @@ def made(name: str) -> tuple[nn.Module, Any]:
     return module.double(), example
 
 
+def _single(example: Any) -> Any:
+    return tuple(x.float() if isinstance(x, Tensor) else x for x in example)
+
+
 def pictures(captured: striate.Captured, count: int) -> list[Tensor]:
     torch.manual_seed(count)
     specs = [captured.graph.specs[name] for name in captured.inputs]
