@@ -115,7 +115,9 @@ def taken_apart(s: Any, x: Tensor) -> Tensor:
 
 def summed_by_letters(s: Any, x: Tensor) -> Tensor:
     shares = torch.einsum("nchw, nchv -> ncwv", x, s.conv(x)).softmax(-1)
-    return torch.einsum("ncwv,nchv->ncwh", shares, x)
+    y = torch.einsum("ncwv,nchv->ncwh", shares, x)
+    y = y + torch.einsum("nchw,hkw->nchk", y, s.places) + torch.einsum("nchw,dc->ndhw", x, s.mixes)
+    return torch.einsum("nchw,nchw->ncw", x, y)
 
 
 def layer_scaled(s: Any, x: Tensor) -> Tensor:
@@ -239,7 +241,15 @@ MODULES: dict[str, Callable[[], tuple[nn.Module, Any]]] = {
         ),
         PICTURE,
     ),
-    "summed_by_letters": lambda: (Written(summed_by_letters, conv=conv(3, 3)), PICTURE),
+    "summed_by_letters": lambda: (
+        Written(
+            summed_by_letters,
+            conv=conv(3, 3),
+            places=nn.Parameter(torch.randn(6, 6, 6)),
+            mixes=nn.Parameter(torch.randn(3, 3)),
+        ),
+        PICTURE,
+    ),
     "layer_scaled": lambda: (
         Written(
             layer_scaled,

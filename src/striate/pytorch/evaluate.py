@@ -170,7 +170,7 @@ def _value(
         value.requires_grad_()
     # The gradient of one picture that comes through a permutation has a stride that means nothing;
     # by it, batch_norm (PyTorch 2.13 and 2.14 on the CPU) takes the numbers in a wrong order.
-    value.register_hook(Tensor.contiguous)
+    value.register_hook(Tensor.contiguous)  # type: ignore[no-untyped-call]
     # Some modules return what they got; a value needs a gradient of its own.
     return value.view_as(value) if any(value is each for each in inputs) else value
 

@@ -26,7 +26,7 @@ SHOWN = 5
 """Notes of a kind that are shown."""
 
 
-class _Undrawn(TorchDispatchMode):
+class _Undrawn(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Layers are made without first weights, which takes long and which captured ones replace."""
 
     def __torch_dispatch__(
@@ -70,7 +70,7 @@ class Captured(Displayed):
         """The graph as a module of ordinary layers; opaque nodes run as they were recorded."""
         plan = planned(self.graph, [self.graph.scores.name])
         network = Network(plan, plan)
-        with _Undrawn():
+        with _Undrawn():  # type: ignore[no-untyped-call]
             fill(network, self.graph, recipes(self.graph))
         network.to(self.dtype)
         load_weights(network, self.weights)

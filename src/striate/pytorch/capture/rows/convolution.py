@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 from striate import ops
 from striate.errors import SettingError
+from striate.ops.shaping.kept_value import KeptValue
 from striate.pytorch.capture.layout import Unsuitable
 from striate.pytorch.capture.recording import Constant
 from striate.pytorch.capture.steps import Asked, DraftNode, ModuleValue, reshaped
@@ -149,33 +151,68 @@ def _add_product(a: Asked) -> DraftNode:
 
 
 def _summed(a: Asked) -> DraftNode:
-    """einsum of two values that sums one letter: MATMUL between axes put in order."""
+    """einsum of two values: MATMUL between axes that are put in order and joined."""
     left, _, out = a["equation"].replace(" ", "").partition("->")
     terms, values = left.split(","), a["tensors"]
-    if len(terms) != 2 or not out or not all(isinstance(each, ModuleValue) for each in values):
+    if len(terms) != 2 or not out or "." in left:
         raise Unsuitable
+    if not a.layout.folded:
+        batch = out[a.layout.batch]
+        out = out.replace(batch, "")
+        terms = [_without(batch, term, each) for term, each in zip(terms, values, strict=True)]
+    steps = [_operand(a, each) for each in values]
     x, y = terms
+    long = dict(zip(x + y, (n for each in steps for n in each.spec.shape), strict=True))
     summed = [c for c in x if c in y and c not in out]
     heads = [c for c in out if c in x and c in y]
-    rows, columns = ([c for c in t if c not in u and c in out] for t, u in ((x, y), (y, x)))
-    counts = (len(summed), len(rows), len(columns))
-    ordered = [[*heads, *rows, *summed], [*heads, *summed, *columns]]
-    if counts != (1, 1, 1) or "".join([*heads, *rows, *columns]) != out:
+    rows, columns = ([c for c in t if c not in u] for t, u in ((x, y), (y, x)))
+    groups = [[heads, rows, summed], [heads, summed, columns]]
+    made = [_joined(a, *each, long) for each in zip(steps, terms, groups, strict=True)]
+    found = [*heads, *rows, *columns]
+    if not summed or sorted(found) != sorted(out):
         raise Unsuitable
-    if [len(x), len(y)] != [len(each) for each in ordered] or a.layout.folded:
-        raise Unsuitable
-    steps = [_in_order(a, *each) for each in zip(values, terms, ordered, strict=True)]
-    return a.step(ops.MatMul(), *steps)
+    step = a.shaped(a.step(ops.MatMul(), *made), tuple(long[c] for c in found))
+    return _ordered(a, step, "".join(found), list(out))
 
 
-def _in_order(a: Asked, value: ModuleValue, letters: str, wanted: list[str]) -> DraftNode:
-    """A value with its axes in the order of letters; the batch must stay the same letter."""
-    if value.layout != a.layout or letters[value.layout.batch] != wanted[value.layout.batch]:
+def _without(batch: str, letters: str, operand: Any) -> str:
+    """The letters of what belongs to one picture; a constant must not have that of the batch."""
+    at = operand.layout.batch if isinstance(operand, ModuleValue) else -1
+    if letters.find(batch) != at or (at >= 0 and operand.layout.folded):
         raise Unsuitable
-    places = [letters.index(c) for c in wanted]
-    order = tuple(value.axis(k) for k in places if k != value.layout.batch)
-    plain = order == tuple(range(len(order)))
-    return value.step if plain else a.step(ops.Permute(order), value.step)
+    return letters.replace(batch, "")
+
+
+def _operand(a: Asked, operand: Any) -> DraftNode:
+    if isinstance(operand, ModuleValue):
+        return operand.step
+    if not isinstance(operand, Constant) or operand.batch is not None:
+        raise Unsuitable
+    shape = tuple(operand.tensor.shape)
+    kind: type[KeptValue] = ops.Learned if operand.trainable else ops.Constant
+    return a.step(kind(shape), value=reshaped(operand, shape))
+
+
+def _joined(
+    a: Asked,
+    step: DraftNode,
+    letters: str,
+    groups: Sequence[Sequence[str]],
+    long: Mapping[str, int],
+) -> DraftNode:
+    """A value with its axes in the order of groups of letters, and each group as one axis."""
+    if len(letters) != step.spec.rank or sorted(letters) != sorted(c for g in groups for c in g):
+        raise Unsuitable
+    if any(long[c] != n for c, n in zip(letters, step.spec.shape, strict=True)):
+        raise Unsuitable
+    turned = _ordered(a, step, letters, [c for group in groups for c in group])
+    sizes = tuple(prod(long[c] for c in group) for group in groups)
+    return a.shaped(turned, sizes)
+
+
+def _ordered(a: Asked, step: DraftNode, letters: str, wanted: Sequence[str]) -> DraftNode:
+    order = tuple(letters.index(c) for c in wanted)
+    return step if order == tuple(range(len(order))) else a.step(ops.Permute(order), step)
 
 
 ROWS: Mapping[str, Callable[[Asked], DraftNode]] = {
