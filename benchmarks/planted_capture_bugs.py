@@ -52,6 +52,24 @@ CAPTURE_BUGS = (
         "_cut(a, x, axis, start, length - stop + start)",
     ),
     (
+        "capture: in training, batches are normalized by themselves",
+        "pytorch/capture/steadied.py",
+        "args = (*args[:5], False, *args[6:])",
+        "pass",
+    ),
+    (
+        "capture: joined axes of an einsum stay in the order of the product",
+        "pytorch/capture/rows/convolution.py",
+        'return _ordered(a, step, "".join(found), list(out))',
+        "return step",
+    ),
+    (
+        "capture: the rest of a folded convolution's axes is padded too",
+        "pytorch/capture/rows/convolution.py",
+        "zip((1, 0, 1), settings, strict=True)",
+        "zip((1, 1, 1), settings, strict=True)",
+    ),
+    (
         "capture: hyphens stay in names",
         "pytorch/capture/naming.py",
         "words.insert(0, ROOT)",

@@ -277,3 +277,33 @@ def test_the_table_of_a_capture_ends_with_the_native_share() -> None:
     assert "Native, with a formula here: " in " ".join(str(answer).split()[-13:])
     plain = striate.table(striate.capture(nn.Conv2d(1, 2, 3), (1, 8, 8)))
     assert " ".join(str(plain).split()).endswith("100 % of nodes, 100 % of multiply-adds.")
+
+
+def test_a_module_is_captured_as_it_trains() -> None:
+    def trains(s: Any, x: Tensor) -> Tensor:
+        y = s.drop(s.norm(s.conv(x)).relu())
+        keep = x.new_empty(len(x), 1, 1, 1).bernoulli_(0.8).div_(0.8)  # stochastic depth
+        y = x + y * keep
+        return (s.head(y.mean((2, 3))), s.side(y.mean((2, 3)))) if s.training else s.head(y)
+
+    parts = {"conv": nn.Conv2d(3, 3, 3, padding=1), "norm": nn.BatchNorm2d(3)}
+    heads = {"head": nn.Linear(3, 2), "side": nn.Linear(3, 2)}
+    module = Written(trains, **parts, **heads, drop=nn.Dropout(0.3, inplace=True)).eval()
+    module.norm.running_mean.normal_()
+    captured = striate.capture(module, (3, 6, 6), training=True)
+    assert [type(node.operator).__name__ for node in captured.graph][:5] == [
+        "Input", "Conv", "BatchNorm", "ReLU", "Dropout"]  # fmt: skip
+    assert captured.native["nodes"] == 1
+    assert not module.training
+    network, x = captured.module(), torch.randn(4, 3, 6, 6)
+    network.train()
+    module.train()
+    before = module.norm.running_mean.clone()
+    torch.manual_seed(3)
+    found = network(x)
+    assert not torch.equal(found, network(x))
+    assert not torch.equal(network.get_submodule("norm").running_mean, before)
+    module.drop.p = 0.0
+    network.get_submodule("drop").p = 0.0
+    module.function = lambda s, x: s.head((x + s.norm(s.conv(x)).relu()).mean((2, 3)))
+    torch.testing.assert_close(network(x), module(x), rtol=1e-4, atol=1e-5)

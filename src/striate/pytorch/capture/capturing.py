@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, TypeAlias
 
 import torch
@@ -20,13 +20,14 @@ from striate.pytorch.capture.naming import legal
 from striate.pytorch.capture.pairing import Made, paired
 from striate.pytorch.capture.recorder import Recorder
 from striate.pytorch.capture.recording import Recording
+from striate.pytorch.capture.steadied import Steadied
 from striate.pytorch.capture.steps import ModuleValue
 from striate.pytorch.capture.translation import Translation, first_tensor
 
 Example: TypeAlias = "Tensor | Sequence[Tensor] | Sequence[int] | str"
 
 
-def capture(module: nn.Module, example: Example) -> Captured:
+def capture(module: nn.Module, example: Example, *, training: bool = False) -> Captured:
     """Any module as a graph with weights, as it predicts.
 
     The module runs a few times, in evaluation mode and without gradients, and is left as it was.
@@ -37,6 +38,8 @@ def capture(module: nn.Module, example: Example) -> Captured:
         module: whatever a batch goes through: an axis of its inputs, the first, is the batch's.
         example: a batch of pictures, several for several inputs; or the shape of one picture, the
             batch not counted: (3, 224, 224) or "3x224x224".
+        training: whether the graph is that of training mode: with dropout, and whatever the module
+            does then only. Numbers are compared without chance, by the kept statistics.
 
     Raises:
         CaptureError: what it computes is no graph: it decides by numbers, mixes pictures, leaves
@@ -48,8 +51,9 @@ def capture(module: nn.Module, example: Example) -> Captured:
     """
     examples = _examples(module, example)
     with _left_as_it_was(module):
-        module.eval()
-        return _captured(module, examples)
+        module.train(training)
+        with Steadied() if training else nullcontext():  # type: ignore[no-untyped-call]
+            return _captured(module, examples)
 
 
 def _captured(module: nn.Module, examples: Sequence[Tensor]) -> Captured:
@@ -74,10 +78,11 @@ def _captured(module: nn.Module, examples: Sequence[Tensor]) -> Captured:
     captured = Captured(found.graph, found.weights, notes, account, tuple(names), dtype)
     check = Check(captured, translation, found.names, large, _device(module))
     check.answer(check.nodes(larger), wanted, value, LARGE)
-    single = [each[MIDDLE : MIDDLE + 1] for each in larger]
+    count = 2 if module.training else 1  # in training, PyTorch normalizes no single number
+    single = [each[[MIDDLE] * count] for each in larger]
     alone = _answered(module, single)
-    check.answer(check.run(single), alone, value, 1)
-    apart(alone, wanted, value)
+    check.answer(check.run(single), alone, value, count)
+    apart(alone, wanted, value, count)
     return captured
 
 

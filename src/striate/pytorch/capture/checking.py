@@ -131,14 +131,15 @@ class Check:
         )
 
 
-def apart(alone: Any, together: Any, value: ModuleValue) -> None:
-    """Whether a picture is answered alike alone and in a batch.
+def apart(alone: Any, together: Any, value: ModuleValue, copies: int) -> None:
+    """Whether a picture is answered alike alone, or beside copies of itself, and in a batch.
 
     Raises:
         CaptureError: the module mixes the pictures of a batch.
     """
     beside = value.layout.value(_first(together), LARGE)[MIDDLE : MIDDLE + 1]
-    one = _as_value(_first(alone), value, 1)
+    one = _as_value(_first(alone), value, copies)
+    one = None if one is None else one[-1:]
     bound = INSIDE * BOUNDS.get(beside.dtype, COARSE)
     if one is not None and one.shape == beside.shape and _distance(one, beside) <= bound:
         return

@@ -96,7 +96,8 @@ class Translation:
             self._opaque(k, made)
 
     def _is_nothing(self, call: PairedCall) -> bool:
-        if call.name.rstrip("_") not in NOTHING or not call.outputs:
+        drops = call.name.rstrip("_") == "dropout" and call.args.get("train")
+        if drops or call.name.rstrip("_") not in NOTHING or not call.outputs:
             return False
         (ref, *_), made = call.refs, call.outputs[0]
         before = self._made[ref.number]

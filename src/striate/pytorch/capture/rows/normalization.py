@@ -19,7 +19,7 @@ def _batch(a: Asked) -> DraftNode:
     own = a.weights(
         weight="weight", bias="bias", running_mean="running_mean", running_var="running_var"
     )
-    if a["training"] or "running_mean" not in own:
+    if "running_mean" not in own:
         raise Unsuitable
     operator = ops.BatchNorm(float(a["eps"]), float(a["momentum"]), "weight" in own)
     if a.value("input").layout.folded:
@@ -66,8 +66,15 @@ def _instance(a: Asked) -> DraftNode:
     return a.step(operator, a.plain("input").step, **own)
 
 
+def _dropout(a: Asked) -> DraftNode:
+    """While training; what predicts drops nothing, and has no node for it."""
+    x = a.value("input" if "input" in a.args else "self").step
+    return a.step(ops.Dropout(float(a["p"])), x) if a["p"] else x
+
+
 _FOUND: Mapping[str, Callable[[Asked], DraftNode]] = {
     "batch_norm": _batch,
+    "dropout": _dropout,
     "layer_norm": _over_axes(ops.LayerNorm, 1e-5),
     "rms_norm": _over_axes(ops.RMSNorm, torch.finfo(torch.float32).eps),
     "group_norm": _group,
