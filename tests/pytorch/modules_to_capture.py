@@ -77,7 +77,9 @@ def classed(s: Any, x: Tensor) -> Tensor:
     y = s.patches(x).flatten(2).transpose(1, 2)
     y = torch.cat([s.token.expand(len(x), -1, -1), y], dim=1) + s.places
     q, k, v = s.qkv(s.norm(y)).reshape(len(x), -1, 3, 2, 4).permute(2, 0, 3, 1, 4).unbind(0)
-    y = y + functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(y.shape)
+    near = q.sum(-1, keepdim=True) * s.near  # a mask that depends on the picture
+    found = functional.scaled_dot_product_attention(q, k, v, attn_mask=near)
+    y = y + found.transpose(1, 2).reshape(y.shape)
     y = y + s.out(functional.gelu(s.hidden(y)))
     return s.head(y[:, 0])
 
@@ -210,6 +212,7 @@ MODULES: dict[str, Callable[[], tuple[nn.Module, Any]]] = {
             classed,
             patches=nn.Conv2d(3, 8, 3, 3),
             token=nn.Parameter(torch.randn(1, 1, 8)),
+            near=nn.Parameter(torch.randn(5)),
             places=nn.Parameter(torch.randn(1, 5, 8)),
             norm=nn.LayerNorm(8),
             qkv=nn.Linear(8, 24),

@@ -76,6 +76,8 @@ def _mask(a: Asked, shape: tuple[int, ...]) -> DraftNode | None:
         given = Constant(torch.ones(shape[-2:], dtype=torch.bool).tril())
     if given is None:
         return None
+    if isinstance(given, ModuleValue) and given.layout == a.value("query").layout:
+        return given.step
     if not isinstance(given, Constant):
         raise Unsuitable
     tensor = given.tensor.detach()
