@@ -78,12 +78,19 @@ def _captured(module: nn.Module, examples: Sequence[Tensor]) -> Captured:
     captured = Captured(found.graph, found.weights, notes, account, tuple(names), dtype)
     check = Check(captured, translation, found.names, large, _device(module))
     check.answer(check.nodes(larger), wanted, value, LARGE)
-    count = 2 if module.training else 1  # in training, PyTorch normalizes no single number
-    single = [each[[MIDDLE] * count] for each in larger]
-    alone = _answered(module, single)
-    check.answer(check.run(single), alone, value, count)
-    apart(alone, wanted, value, count)
+    _alone(module, check, [each[[MIDDLE]] for each in larger], wanted, value)
     return captured
+
+
+def _alone(
+    module: nn.Module, check: Check, picture: list[Tensor], together: Any, value: ModuleValue
+) -> None:
+    """Compare what graph and module answer to one picture, also with its answer in a batch."""
+    copies = 2 if module.training else 1  # in training, PyTorch normalizes no single number
+    given = [torch.cat([each] * copies) for each in picture]
+    answer = _answered(module, given)
+    check.answer(check.run(given), answer, value, copies)
+    apart(answer, together, value, copies)
 
 
 _RUNS = ((SMALL, 0), (LARGE, 1))
