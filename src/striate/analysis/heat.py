@@ -28,9 +28,9 @@ from pathlib import Path
 
 from striate.analysis.heat_methods import CAMS, METHODS, SAMPLED, HeatCheck, HeatQuestion
 from striate.analysis.subject import Picture, Subject, network_of, picture_of
+from striate.capacity import check
 from striate.display import Block, Displayed, Line
 from striate.errors import SettingError, UnknownNameError, did_you_mean
-from striate.memory import check
 from striate.ops.arrays import Array
 
 DEFAULT = "integrated-gradients"

@@ -25,10 +25,10 @@ from striate.analysis.subject import (
     network_of,
     picture_of,
 )
+from striate.capacity import check
 from striate.display import Block, Column, Displayed, Grid, Line
 from striate.errors import ExplanationError
 from striate.graph import Graph
-from striate.memory import check
 from striate.model import probabilities
 from striate.ops.arrays import Array
 

@@ -11,13 +11,13 @@ from striate.analysis.effective_field import EffectiveField, effective_field
 from striate.analysis.receptive_field import Span, receptive_fields
 from striate.analysis.subject import ReadyNetwork, Subject, network_of, picture_of
 from striate.analysis.why.question import Reader
+from striate.capacity import check
 from striate.drawing import style as styles
 from striate.drawing.panels import MARGIN, image
 from striate.drawing.style import LIGHT, Style
 from striate.drawing.values import gray_of
 from striate.errors import ExplanationError
 from striate.graph import Index
-from striate.memory import check
 from striate.ops.arrays import Array
 
 if TYPE_CHECKING:
