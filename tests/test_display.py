@@ -21,8 +21,9 @@ from striate.data import load
 from striate.data.preprocess import Preprocessing
 from striate.display import Column, Displayed, Grid, Line, as_html, as_text
 from striate.initialize import initialize
-from striate.model import Model, Prediction
+from striate.model import Model
 from striate.networks import NETWORKS
+from striate.prediction import Prediction
 from striate.training import EpochRow, Recipe, Result
 from striate.training.evaluate import Evaluation, Mistake
 

@@ -25,8 +25,9 @@ from striate.errors import DataError, ModelFileError, NumbersError
 from striate.exchange import arrays
 from striate.exchange.arrays import METADATA, read_arrays, write_arrays
 from striate.initialize import initialize
-from striate.model import Model, probabilities
+from striate.model import Model
 from striate.notation import parse
+from striate.prediction import probabilities
 from striate.reference import run
 
 TEXT = "INPUT 3x7x9 -> C1: CONV 4 3x2 -> BN -> RELU -> { MAXPOOL 2 | AVGPOOL 2 } CONCAT -> FC 5"

@@ -20,13 +20,14 @@ from striate import capacity
 from striate.data.given import Given, read
 from striate.data.paired import is_one_picture, picture_of, plain
 from striate.data.preprocess import Preprocessing
-from striate.display import Block, Column, Displayed, Grid, Line, shape_text
+from striate.display import Block, Displayed, Line, shape_text
 from striate.errors import ModelFileError, NumbersError, StriateError
 from striate.exchange import fields
 from striate.exchange.arrays import flat, read_arrays, write_arrays, write_file
 from striate.graph import Graph
 from striate.notation import parse, text
 from striate.ops.arrays import Array
+from striate.prediction import SHOWN, Prediction, probabilities
 
 if TYPE_CHECKING:
     from striate.data.decode import Source
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from striate.pytorch import Network
 
 FORMAT = "striate-model-1"
-SHOWN = 10
-"""Classes that are named when a prediction or a model is shown."""
 
 BEST = "best.safetensors"
 """The model file of a run folder that is loaded when the folder is named."""
@@ -53,36 +52,6 @@ _RECIPE = {
     "validation": fields.or_none(fields.NUMBER).optional,
     "seed": fields.SEED.optional,
 }
-
-
-@dataclass(frozen=True, repr=False)
-class Prediction(Displayed):
-    """What a model says of one picture: classes by falling probability."""
-
-    ranking: tuple[tuple[str, float], ...]
-
-    @property
-    def label(self) -> str:
-        """The most probable class."""
-        return self.ranking[0][0]
-
-    @property
-    def probability(self) -> float:
-        """How probable it is."""
-        return self.ranking[0][1]
-
-    @property
-    def headline(self) -> str:
-        """The most probable class, and how probable it is."""
-        return f"{self.label} {self.probability:.2%}"
-
-    def display(self) -> Iterator[Block]:
-        """The most probable classes."""
-        rows = tuple((name, f"{share:.2%}") for name, share in self.ranking[:SHOWN])
-        yield Grid((Column("class", text=True, wide=60), Column("probability")), rows)
-        if others := self.ranking[SHOWN:]:
-            share = sum(share for _, share in others)
-            yield Line(f"{len(others):,} others together {share:.2%}", "quiet")
 
 
 @dataclass(frozen=True, repr=False)
@@ -355,20 +324,6 @@ def _is_one(pictures: object, takes: tuple[int, int, int]) -> bool:
     if isinstance(pictures, np.ndarray):
         return is_one_picture(pictures, takes)
     return isinstance(pictures, str | bytes | Path | Given | Image.Image)
-
-
-def probabilities(graph: Graph, scores: Array) -> Array:
-    """Class probabilities (N, classes) from scores, whatever the network ends in.
-
-    Probabilities stay as they are; penalties count as negative logarithms; anything else goes
-    through softmax.
-    """
-    rows = scores.reshape(len(scores), -1)
-    if graph.gives_shares(graph.scores.name):
-        return rows
-    logits = -rows if graph.scores.operator.is_penalty else rows
-    e = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return e / e.sum(axis=1, keepdims=True)
 
 
 def _described(

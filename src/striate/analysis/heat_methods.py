@@ -12,8 +12,8 @@ import numpy as np
 from striate.analysis.subject import Picture, ReadyNetwork, name_of_target, target_of
 from striate.errors import ExplanationError, UnknownNameError, did_you_mean
 from striate.graph import Graph
-from striate.model import probabilities
 from striate.ops.arrays import Array
+from striate.prediction import probabilities
 
 if TYPE_CHECKING:
     from striate.pytorch.unit_gradients import UnitGradients

@@ -29,8 +29,8 @@ from striate.capacity import check
 from striate.display import Block, Column, Displayed, Grid, Line
 from striate.errors import ExplanationError
 from striate.graph import Graph
-from striate.model import probabilities
 from striate.ops.arrays import Array
+from striate.prediction import probabilities
 
 if TYPE_CHECKING:
     from striate.data.distort import Moves

@@ -20,7 +20,8 @@ from striate.errors import StriateError
 
 if TYPE_CHECKING:
     from striate.data.given import Given
-    from striate.model import Model, Prediction
+    from striate.model import Model
+    from striate.prediction import Prediction
 
 ROWS = 1000
 """Rows of a table; more pictures make more tables."""

@@ -21,8 +21,8 @@ from striate.capacity import check
 from striate.drawing.blocks import boxes, chains
 from striate.errors import ExplanationError, UnknownNameError, did_you_mean
 from striate.graph import Graph, Node
-from striate.model import probabilities
 from striate.ops.arrays import Array
+from striate.prediction import probabilities
 
 MOST_LAYERS = 24
 """Layers of which every node is shown; of larger networks, what each block ends in."""

@@ -22,7 +22,8 @@ from striate.engine import pays
 from striate.errors import DataError
 from striate.graph import Graph
 from striate.lookup import data_of, model_of
-from striate.model import Model, probabilities
+from striate.model import Model
+from striate.prediction import probabilities
 from striate.pytorch import loss_function
 from striate.training.metrics import (
     Bin,
