@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TESTS = (
     "tests/engine/test_trained_segments.py",
     "tests/engine/test_attended.py",
-    "tests/passes/test_attention.py",
+    "tests/passes/test_attention_graph.py",
     "tests/ops/test_promises.py",
     "tests/ops/test_inner.py",
     "tests/ops/test_traits.py",
