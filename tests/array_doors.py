@@ -55,3 +55,18 @@ def table(rng: Random) -> object:
     path = folder() / "labels.csv"
     path.write_bytes(bytes_damaged(rng, "\r\n".join(lines).encode()))
     return scan_table(path)
+
+
+def weights(rng: Random) -> object:
+    """A weights file of others: a pickle of PyTorch, old or new form."""
+    import torch
+
+    from striate.exchange.fitting import fit_weights
+    from striate.notation import parse
+
+    stream = io.BytesIO()
+    state = {"a.weight": torch.ones(2, 1, 3, 3), "a.bias": torch.ones(2).half(), "step": 3}
+    torch.save({"state_dict": state}, stream, _use_new_zipfile_serialization=rng.random() < 0.5)
+    path = folder() / "state.pt"
+    path.write_bytes(bytes_damaged(rng, stream.getvalue()))
+    return fit_weights(parse("INPUT 1x8x8 -> CONV 2 3x3 -> RELU"), path)

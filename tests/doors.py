@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from array_doors import folder, idx, npz, table
+from array_doors import folder, idx, npz, table, weights
 from damage import Random, bytes_damaged, safetensors_damaged, text_damaged, value_damaged
 from door_words import (
     ARGUMENTS,
@@ -374,6 +374,7 @@ DOORS: dict[str, tuple[Door, int]] = {
     "arguments": (arguments, 4_000),
     "training": (training, 1_500),
     "onnx": (onnx_file, 20_000),
+    "weights": (weights, 8_000),
 }
 """Each door, and how many inputs a whole run hands in."""
 

@@ -14,7 +14,7 @@ from doors import DOORS
 from fuzz_doors import LIMIT, MOST_MEMORY, tried
 
 WHOLE = Path(__file__).with_name("fuzz_doors.py")
-QUICK = {"notation", "graph_json", "choices", "library", "idx", "onnx"}
+QUICK = {"notation", "graph_json", "choices", "library", "idx", "onnx", "weights"}
 
 
 @pytest.mark.parametrize("door", sorted(QUICK))

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from striate.data import DataSet, Preprocessing
     from striate.data.given import Given
     from striate.data.sources import Source
+    from striate.exchange.fitting import FittedWeights
     from striate.model import Model
     from striate.ops.arrays import Array
 
@@ -53,6 +54,11 @@ PICTURE_HELP = (
     "numbers: a .csv or .txt file of rows, or nested lists in a .yaml file."
 )
 
+WEIGHTS_HELP = (
+    "The network's weights: .safetensors, .pt or .pth, ours or torchvision's and timm's; or YAML, "
+    "node: {name: nested lists}."
+)
+
 NetworkLike: TypeAlias = "Graph | Explainable | Path | str"
 """A graph, or a network with weights; or the text, name, file or run folder of one."""
 
@@ -63,13 +69,20 @@ class Weighted:
 
     Args:
         weights: node -> weight name -> array.
-        note: what a person should know of them; empty for weights that were given.
+        note: what a person should know of them; empty for weights that a person wrote down.
+        origin: the file they are from and what of it did not fit; empty likewise.
     """
 
     graph: Graph
     weights: Mapping[str, Mapping[str, Array]]
     note: str = ""
     classes: tuple[str, ...] = ()
+    origin: str = ""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Origin and note, where there are any."""
+        return tuple(filter(None, (self.origin, self.note)))
 
     @property
     def preprocessing(self) -> Preprocessing | None:
@@ -175,10 +188,23 @@ def is_model(network: object) -> bool:
     return isinstance(network, Model)
 
 
-def checkable_of(network: NetworkLike) -> Graph | Explainable:
-    """As `subject_of`, but a large network of the catalog in its form for smaller pictures."""
+def checkable_of(network: NetworkLike, weights: Path | str | None = None) -> Graph | Explainable:
+    """As `subject_of`, but a large network of the catalog in its form for smaller pictures.
+
+    Args:
+        weights: a file, as `explainable_of` takes it; where it does not fit the smaller form, whose
+            dense layers may read less, it is taken for the network itself.
+    """
     known = NETWORKS.get(name_of(network)) if isinstance(network, str) else None
-    return parse(known.small) if known is not None and known.small else subject_of(network)
+    small = parse(known.small) if known is not None and known.small else None
+    if weights is None:
+        return small or subject_of(network)
+    try:
+        return explainable_of(small or network, weights=weights)
+    except WeightsError:
+        if small is None:
+            raise
+    return explainable_of(network, weights=weights)
 
 
 def name_of(network: Path | str) -> str:
@@ -268,10 +294,11 @@ def explainable_of(
 
     Args:
         seed: of first weights; None for 0 where no weights are given, and else for none.
-        weights: a YAML file.
+        weights: a file, as `exchange.fitting.fit_weights` takes it.
 
     Raises:
-        WeightsError: the weights do not fit; or a model, which has its own, is given some.
+        ModelFileError, WeightsError: the weights cannot be read, or do not fit; or a model, which
+            has its own, is given some.
     """
     subject = subject_of(network)
     if not isinstance(subject, Graph):
@@ -283,17 +310,42 @@ def explainable_of(
         if isinstance(subject, Weighted) or is_model(subject):
             return subject  # type: ignore[return-value]  # one of the two
         return Weighted(subject.graph, subject.weights, _SCALED, tuple(subject.classes))
-    from striate.exchange.written import check_complete, read_weights
     from striate.initialize import initialize
 
-    given = read_weights(weights, subject) if weights is not None else {}
     if weights is not None and seed is None:
-        check_complete(subject, given, weights)
-        return Weighted(subject, given)
+        return _given(subject, weights)
     first = initialize(subject, seed=seed or 0)
-    merged = {node: {**own, **given.get(node, {})} for node, own in first.items()}
-    drawn = f"first weights of seed {seed or 0}: the network is not trained"
-    return Weighted(subject, merged, "" if weights is not None else drawn)
+    if weights is None:
+        drawn = f"first weights of seed {seed or 0}: the network is not trained"
+        return Weighted(subject, first, drawn)
+    from striate.exchange.fitting import fit_weights
+
+    fit = fit_weights(subject, weights)
+    merged = {node: {**own, **fit.weights.get(node, {})} for node, own in first.items()}
+    return _weighted(subject, merged, fit)
+
+
+def _given(graph: Graph, file: Path | str) -> Weighted:
+    """A network with the weights of a file, which has them all."""
+    from striate.exchange.fitting import fit_weights
+    from striate.exchange.written import check_complete, is_matrix
+
+    fit = fit_weights(graph, file)
+    if is_matrix(file):
+        check_complete(graph, fit.weights, file)
+    fit.check()
+    return _weighted(graph, fit.weights, fit)
+
+
+def _weighted(
+    graph: Graph, weights: Mapping[str, Mapping[str, Array]], fit: FittedWeights
+) -> Weighted:
+    """A network with weights, and where they are from if nobody wrote them down by hand."""
+    from striate.exchange.written import is_matrix
+
+    if is_matrix(fit.file):
+        return Weighted(graph, weights)
+    return Weighted(graph, weights, _SCALED, origin="; ".join((fit.headline, *fit.misfits)))
 
 
 def data_of(model: Model, data: Source, data_dir: Path | None, *, judging: bool = False) -> DataSet:

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from command import Striate
+from striate.notation import parse
 
 SMALL = "INPUT 1x8x8 -> CONV 4 3x3 -> RELU -> MAXPOOL 2 -> FC 10"
 
@@ -141,3 +142,25 @@ def test_the_parser_of_words_speaks_as_we_do(
     assert others
     assert all(line.startswith("  ") for line in others)
     assert remedy in done.err
+
+
+def test_weights_that_others_have_saved(striate: Striate) -> None:
+    import torch
+
+    graph = parse(SMALL)
+    state = graph.module().state_dict()
+    torch.save({"state_dict": {f"module.{name}": each for name, each in state.items()}}, "w.pth")
+    said = "4 of 4 weights from w.pth, matched by name"
+    done = striate("verify", SMALL, "--weights", "w.pth")
+    assert (done.code, done.out.splitlines()[0]) == (0, said)
+    Image.new("L", (8, 8)).save("eight.png")
+    done = striate("why", SMALL, "eight.png", "conv1[0,1,0]", "--weights", "w.pth")
+    assert (done.code, said in done.out) == (0, True)
+    assert "scaled to 0..1" in done.out
+    done = striate("draw", "kernels", SMALL, "--weights", "w.pth", "--out", "k.png")
+    assert done.code == 0
+    other = SMALL.replace("FC 10", "FC 7")
+    for words in (("verify", other), ("why", other, "eight.png", "fc1[0]")):
+        done = striate(*words, "--weights", "w.pth")
+        assert done.code == 2
+        assert "other shape: fc1.weight (fc1.weight is 10x36, not 7x36)" in done.err

@@ -89,7 +89,7 @@ def network_of(
         known.preprocessing if known else None,
         reason,
         subject.learned_from[1] if isinstance(subject, Model) else None,
-        subject.note if isinstance(subject, Weighted) else "",
+        ". ".join(subject.notes) if isinstance(subject, Weighted) else "",
     )
 
 

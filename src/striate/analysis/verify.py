@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -167,7 +168,12 @@ class Verification(Displayed):
 
 
 def verify(
-    subject: NetworkLike, *, seed: int = 0, batch: int = 3, bound: float = BOUND
+    subject: NetworkLike,
+    *,
+    seed: int = 0,
+    batch: int = 3,
+    bound: float = BOUND,
+    weights: Path | str | None = None,
 ) -> Verification:
     """Compare the reference formulas with PyTorch, node by node, in float64.
 
@@ -181,6 +187,7 @@ def verify(
         seed: of the random picture, target, weights and noise.
         batch: pictures at a time, 2 or more.
         bound: the largest relative error that counts as agreement.
+        weights: a file of weights for a network that has none, as `fit_weights` takes it.
 
     Raises:
         SettingError: a batch below 2, with which a batch axis that is mixed up goes unseen; a
@@ -193,7 +200,7 @@ def verify(
         raise SettingError(f"a batch of {batch} hides mistakes", remedy="Take 2 or more.")
     if type(seed) is not int or seed < 0:
         raise SettingError(f"seed is {shown(seed)}", remedy="Give a whole number of 0 or more.")
-    subject = checkable_of(subject)
+    subject = checkable_of(subject, weights)
     given = subject if isinstance(subject, Graph) else subject.graph
     with enough(given, batch, number=8, training=True):
         return _verified(subject, given, np.random.default_rng(seed), batch, bound)

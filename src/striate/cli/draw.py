@@ -168,10 +168,7 @@ def run(
     seed: Annotated[
         int | None, typer.Option(help="Of first weights, where the network has none: 0.", min=0)
     ] = None,
-    weights: Annotated[
-        Path | None,
-        typer.Option(help="A YAML file with the network's weights: node: {name: nested lists}."),
-    ] = None,
+    weights: Annotated[Path | None, typer.Option(help=networks.WEIGHTS_HELP)] = None,
     ink: Annotated[str, typer.Option(help=photographs.HELP)] = "keep",
     inputs: Inputs = None,
     as_json: Annotated[

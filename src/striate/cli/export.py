@@ -93,7 +93,7 @@ def _onnx(
     model = subject.onnx(raw=bare)
     write_file(file, onnx_bytes(model))
     checked = check_onnx(file, subject, raw=bare)
-    notes = [subject.note] if isinstance(subject, networks.Weighted) else []
+    notes = list(subject.notes) if isinstance(subject, networks.Weighted) else []
     if as_json:
         answer = {"schema_version": 1, "form": "onnx", "file": str(file), "raw": bare}
         terminal.print_json({**answer, "notes": notes, "check": checked.to_json()})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,6 +17,7 @@ def run(
     seed: Annotated[
         int, typer.Option(help="Of the random picture and, without a file, weights.")
     ] = 0,
+    weights: Annotated[Path | None, typer.Option(help=networks.WEIGHTS_HELP)] = None,
     inputs: Inputs = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -27,10 +29,15 @@ def run(
     in its form for smaller pictures.
 
     Example: striate verify "INPUT 1x28x28 -> CONV 6 5x5 -> RELU -> MAXPOOL 2 -> FC 10"
+
+    Example: striate verify resnet18 --weights resnet18.pth
     """
     from striate.analysis.verify import verify
 
-    answer = verify(networks.named(network, inputs or ()), seed=seed)
+    subject = networks.checkable_of(networks.named(network, inputs or ()), weights)
+    answer = verify(subject, seed=seed)
+    if isinstance(subject, networks.Weighted) and subject.origin and not as_json:
+        terminal.say(subject.origin)
     if as_json:
         terminal.print_json(answer.to_json())
     else:

@@ -40,10 +40,7 @@ def run(
     seed: Annotated[
         int | None, typer.Option(help="Of first weights, where the network has none: 0.", min=0)
     ] = None,
-    weights: Annotated[
-        Path | None,
-        typer.Option(help="A YAML file with the network's weights: node: {name: nested lists}."),
-    ] = None,
+    weights: Annotated[Path | None, typer.Option(help=networks.WEIGHTS_HELP)] = None,
     inputs: Inputs = None,
     ink: Annotated[str, typer.Option(help=photographs.HELP)] = "keep",
     everything: Annotated[bool, typer.Option("--all", help="Print every product.")] = False,

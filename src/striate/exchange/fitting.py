@@ -93,7 +93,7 @@ class FittedWeights(Displayed):
             raise WeightsError(
                 f"the weights in {self.file} do not fit the network",
                 where="\n".join(self.misfits),
-                remedy="Were they made for another network? --seed draws what does not fit.",
+                remedy="Were they made for another network?",
             )
 
 

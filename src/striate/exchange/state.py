@@ -72,17 +72,16 @@ def read_state(path: Path) -> State:
 
 def _check_stored(file: BinaryIO, path: Path) -> None:
     """Refuse an archive that holds a program, or would grow when it is read."""
-    if zipfile.is_zipfile(file):
-        try:
-            entries = zipfile.ZipFile(file).infolist()
-        except (zipfile.BadZipFile, NotImplementedError, ValueError) as problem:
-            raise _damaged(path, str(problem)) from None
-        if any(each.filename.endswith("/constants.pkl") for each in entries):
-            raise _unsafe(path, "a TorchScript program")
-        if any(each.compress_type != zipfile.ZIP_STORED for each in entries):
-            raise WeightsError(
-                f"{path} is compressed, which torch.save never does", remedy="Unpack it first."
-            )
+    try:
+        entries = zipfile.ZipFile(file).infolist() if zipfile.is_zipfile(file) else []
+    except (zipfile.BadZipFile, NotImplementedError, ValueError) as problem:
+        raise _damaged(path, str(problem)) from None
+    if any(each.filename.endswith("/constants.pkl") for each in entries):
+        raise _unsafe(path, "a TorchScript program")
+    if any(each.compress_type != zipfile.ZIP_STORED for each in entries):
+        raise WeightsError(
+            f"{path} is compressed, which torch.save never does", remedy="Unpack it first."
+        )
     file.seek(0)
 
 

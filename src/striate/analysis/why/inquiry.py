@@ -62,7 +62,7 @@ def why(
         target: the right class, by name or number, for losses and gradients; None for the class
             of a test picture, else for the one that is predicted.
         seed: of first weights; 0 where the network has no weights and none are given.
-        weights: a YAML file of weights, for a network that has none.
+        weights: a file of weights for a network that has none, as `fit_weights` takes it.
         data_dir: where named data sets lie.
         ink: "auto" takes the picture for a photograph of ink (`Preprocessing.picture`).
 
