@@ -10,6 +10,7 @@ from planted_arranging_bugs import ARRANGING_BUGS
 from planted_attention_bugs import ATTENTION_BUGS
 from planted_axis_bugs import AXIS_BUGS
 from planted_capture_bugs import CAPTURE_BUGS
+from planted_compare_bugs import COMPARE_BUGS
 from planted_data_bugs import DATA_BUGS
 from planted_drawing_bugs import DRAWING_BUGS
 from planted_loss_bugs import LOSS_BUGS
@@ -349,4 +350,5 @@ BUGS = (
     *(Bug(*each) for each in DATA_BUGS),
     *(Bug(*each) for each in TRAINING_BUGS),
     *(Bug(*each) for each in WRITTEN_BUGS),
+    *(Bug(*each) for each in COMPARE_BUGS),
 )

@@ -49,17 +49,25 @@ TESTS = (
     "tests/data/test_inspection.py",
 )
 
-ONNX_TESTS = ("tests/exchange/test_onnx_out.py",)
-"""For bugs in what is written, which no other test sees."""
+OWN_TESTS = {
+    "exchange/onnx_out/": ("tests/exchange/test_onnx_out.py",),
+    "analysis/compare/": ("tests/analysis/test_compare.py",),
+    "exchange/fitting": ("tests/exchange/test_fitting.py",),
+    "exchange/calculating_order": ("tests/exchange/test_fitting.py",),
+    "exchange/state": ("tests/exchange/test_fitting.py",),
+    "training: ": TRAINING_TESTS,
+}
+"""For bugs of which no other test knows, by how their file or what they do begins."""
 
 
 def _tests(bug: Bug | None) -> tuple[str, ...]:
     """The files of tests that are run: of some bugs only those that could see them."""
     if bug is None:
-        return (*TESTS, *ONNX_TESTS, *TRAINING_TESTS)
-    if bug.file.startswith("exchange/onnx_out/"):
-        return ONNX_TESTS
-    return TRAINING_TESTS if bug.what.startswith("training: ") else TESTS
+        return (*TESTS, *dict.fromkeys(test for own in OWN_TESTS.values() for test in own))
+    for start, tests in OWN_TESTS.items():
+        if bug.file.startswith(start) or bug.what.startswith(start):
+            return tests
+    return TESTS
 
 
 def failures(bug: Bug | None) -> list[str]:

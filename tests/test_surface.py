@@ -22,6 +22,7 @@ def test_every_public_name_loads() -> None:
         "Recipe",
         "StriateError",
         "capture",
+        "compare",
         "evaluate",
         "fit_weights",
         "heat",

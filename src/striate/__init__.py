@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from striate.analysis.compare.comparison import compare
     from striate.analysis.heat import Heat, heat
     from striate.analysis.invariance import Invariance, invariance
     from striate.analysis.memory import memory
@@ -44,6 +45,7 @@ _HOMES = {
     "Recipe": "striate.training",
     "StriateError": "striate.errors",
     "capture": "striate.pytorch.capture",
+    "compare": "striate.analysis.compare.comparison",
     "evaluate": "striate.training",
     "fit_weights": "striate.exchange.fitting",
     "heat": "striate.analysis.heat",
@@ -69,6 +71,7 @@ __all__ = [
     "Recipe",
     "StriateError",
     "capture",
+    "compare",
     "evaluate",
     "fit_weights",
     "heat",

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from striate.data import DataSet, Preprocessing
     from striate.data.given import Given
     from striate.data.sources import Source
-    from striate.exchange.fitting import FittedWeights
     from striate.model import Model
     from striate.ops.arrays import Array
 
@@ -141,7 +140,10 @@ def subject_of(network: NetworkLike) -> Graph | Explainable:
         return _imported(word)
     if name_of(word) not in NETWORKS and Path(word).is_file():
         kind = kind_of(word) or "a file of another kind"
-        raise UnknownNameError(f"{word} is {kind}, not a network", remedy=HELP)
+        remedy = f"Name the network, and this as its weights: --weights {shlex.quote(word)}."
+        raise UnknownNameError(
+            f"{word} is {kind}, not a network", remedy=remedy if kind == _WEIGHTS else HELP
+        )
     return parse(network_called(word).notation)
 
 
@@ -262,6 +264,9 @@ def check_kind(file: Path | str, wanted: str) -> None:
         raise ModelFileError(f"{file} is {kind}, not {wanted}", remedy=FILE_HELP)
 
 
+_WEIGHTS = "a file of weights"
+
+
 def kind_of(file: str) -> str:
     """What a file that is no network and no model is, by its ending; empty where that is not known.
 
@@ -277,7 +282,8 @@ def kind_of(file: str) -> str:
         ROWS: "a file of numbers",
         YAML: "a file of settings, weights or numbers",
         ARCHIVE_SUFFIXES: "an archive",
-        (".onnx", ".pt", ".pth", ".pkl", ".h5", ".keras", ".pb"): "a model of another program",
+        (".pt", ".pth"): _WEIGHTS,
+        (".onnx", ".pkl", ".h5", ".keras", ".pb"): "a model of another program",
         (".py", ".ipynb", ".md"): "a program or a page",
     }
     name = file.lower()
@@ -312,40 +318,19 @@ def explainable_of(
         return Weighted(subject.graph, subject.weights, _SCALED, tuple(subject.classes))
     from striate.initialize import initialize
 
-    if weights is not None and seed is None:
-        return _given(subject, weights)
-    first = initialize(subject, seed=seed or 0)
     if weights is None:
         drawn = f"first weights of seed {seed or 0}: the network is not trained"
-        return Weighted(subject, first, drawn)
+        return Weighted(subject, initialize(subject, seed=seed or 0), drawn)
     from striate.exchange.fitting import fit_weights
 
     fit = fit_weights(subject, weights)
-    merged = {node: {**own, **fit.weights.get(node, {})} for node, own in first.items()}
-    return _weighted(subject, merged, fit)
-
-
-def _given(graph: Graph, file: Path | str) -> Weighted:
-    """A network with the weights of a file, which has them all."""
-    from striate.exchange.fitting import fit_weights
-    from striate.exchange.written import check_complete, is_matrix
-
-    fit = fit_weights(graph, file)
-    if is_matrix(file):
-        check_complete(graph, fit.weights, file)
-    fit.check()
-    return _weighted(graph, fit.weights, fit)
-
-
-def _weighted(
-    graph: Graph, weights: Mapping[str, Mapping[str, Array]], fit: FittedWeights
-) -> Weighted:
-    """A network with weights, and where they are from if nobody wrote them down by hand."""
-    from striate.exchange.written import is_matrix
-
-    if is_matrix(fit.file):
-        return Weighted(graph, weights)
-    return Weighted(graph, weights, _SCALED, origin="; ".join((fit.headline, *fit.misfits)))
+    found = fit.weights
+    if seed is None:
+        fit.check()
+    else:
+        first = initialize(subject, seed=seed)
+        found = {node: {**own, **found.get(node, {})} for node, own in first.items()}
+    return Weighted(subject, found, fit.origin and _SCALED, origin=fit.origin)
 
 
 def data_of(model: Model, data: Source, data_dir: Path | None, *, judging: bool = False) -> DataSet:

@@ -119,7 +119,8 @@ class Model(Displayed):
         if metadata.get("format") != FORMAT:
             raise ModelFileError(
                 f"{file} holds arrays, but no network",
-                remedy="Model files are written by `striate train` (best.safetensors).",
+                remedy="Model files are written by `striate train` (best.safetensors). Weights of "
+                f"others go beside the name of a network: --weights {file}.",
             )
         try:
             graph, classes, preprocessing, about = _described(metadata)

@@ -16,7 +16,7 @@ from striate.display import Block, Displayed, Line, shape_text
 from striate.errors import WeightsError
 from striate.exchange.calculating_order import in_order
 from striate.exchange.state import State, read_state
-from striate.exchange.written import YAML, read_weights
+from striate.exchange.written import check_complete, is_matrix, read_weights
 from striate.graph import Graph
 from striate.ops.arrays import Array
 from striate.passes.attention import unpacked
@@ -39,6 +39,7 @@ class FittedWeights(Displayed):
     """What of a weights file is a network's.
 
     Args:
+        graph: the network.
         file: where they are from.
         weights: node -> weight name -> array, float32, each of the network's shape.
         taken: weight of the network -> name in the file: "conv1.weight": "features.0.weight".
@@ -48,6 +49,7 @@ class FittedWeights(Displayed):
         by: how layers were matched, "name" or "order".
     """
 
+    graph: Graph
     file: str
     weights: Mapping[str, Mapping[str, Array]]
     taken: Mapping[str, str]
@@ -83,12 +85,19 @@ class FittedWeights(Displayed):
         }
         return tuple(f"{kind}: {_some(names)}" for kind, names in kinds.items() if names)
 
+    @property
+    def origin(self) -> str:
+        """Headline and misfits in one text; nothing for what a person wrote down in YAML."""
+        return "" if is_matrix(self.file) else "; ".join((self.headline, *self.misfits))
+
     def check(self) -> None:
         """Refuse weights that leave some of the network's out.
 
         Raises:
             WeightsError: it lists what is missing, of another shape, and unexpected.
         """
+        if is_matrix(self.file):
+            check_complete(self.graph, self.weights, self.file)
         if not self.is_complete:
             raise WeightsError(
                 f"the weights in {self.file} do not fit the network",
@@ -111,7 +120,7 @@ def fit_weights(graph: Graph, file: Path | str) -> FittedWeights:
         ModelFileError, WeightsError: it cannot be read, or holds more than weights.
     """
     path = Path(file)
-    if path.suffix.lower() in YAML:
+    if is_matrix(path):
         return _written(graph, path)
     state = read_state(path)
     wanted = {f"{node.name}.{weight}" for node in graph for weight in graph.own_weights(node)}
@@ -129,7 +138,7 @@ def _written(graph: Graph, path: Path) -> FittedWeights:
     names = [f"{node.name}.{name}" for node in graph for name in graph.own_weights(node)]
     taken = {f"{node}.{name}": f"{node}.{name}" for node, own in weights.items() for name in own}
     missing = tuple(name for name in names if name not in taken)
-    return FittedWeights(str(path), weights, taken, missing)
+    return FittedWeights(graph, str(path), weights, taken, missing)
 
 
 def _layers(state: State) -> dict[str, dict[str, str]]:
@@ -204,7 +213,9 @@ def _fitted(
     read = {*taken.values(), *(name for own in names.values() for name in own.values())}
     read |= {f"{node.name}.{key}" for node in graph for key in graph.weights(node)}
     unexpected = [n for n in state.arrays if n not in read and not n.endswith(_COUNTER)]
-    return FittedWeights(str(path), weights, taken, tuple(missing), tuple(unexpected), other, by)
+    return FittedWeights(
+        graph, str(path), weights, taken, tuple(missing), tuple(unexpected), other, by
+    )
 
 
 def _shaped(array: Array, shape: tuple[int, ...]) -> Array | None:
