@@ -17,6 +17,7 @@ from promises import SETTINGS, suitable
 from striate.analysis.why.explanation import Explanation
 from striate.analysis.why.inquiry import Inquiry, why
 from striate.graph import Assembly, Operator
+from striate.notation import parse
 from striate.ops import OPERATORS, Add, Conv, Dense, Input, Tanh
 
 
@@ -255,3 +256,13 @@ def test_factors_of_every_operator_can_be_asked(kind: type[Operator], data: st.D
             for factor in term.factors:
                 value = inquiry.why(factor.what).value
                 assert value == pytest.approx(factor.value, rel=1e-9, abs=1e-12), factor.what
+
+
+def test_a_hidden_share_is_found_in_a_gradient() -> None:
+    graph = parse("INPUT 2x3 -> { PASS | TANH } it: MASKEDSOFTMAX axis=step -> FC 3")
+    x = np.array([[1.0, -1.0, 2.0], [-1.0, 1.0, 1.0]], dtype=np.float32)
+    inquiry = Inquiry((graph, weights_of(graph)), x, target=1)
+    for term in inquiry.why("input[0,0].grad").terms:
+        for factor in term.factors:
+            value = inquiry.why(factor.what).value
+            assert value == pytest.approx(factor.value, rel=1e-9, abs=1e-12), factor.what

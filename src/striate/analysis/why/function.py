@@ -83,6 +83,8 @@ def _refs(node: Node, call: Call, number: Number) -> Iterator[Ref]:
     if node.name == number.node:
         refs = (r for t in node.operator.terms(call, index) for f in t.factors for r in f.refs)
         yield from islice((ref for ref in refs if isinstance(ref.source, int)), _MOST_OUTPUTS)
+        if call.inputs and call.x.shape == call.y.shape:
+            yield Ref(0, index)  # what a mask hides has no terms that lead to it
 
 
 def _around(node: Node, call: Call, number: Number) -> Iterator[Index]:
