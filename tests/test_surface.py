@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from collections.abc import Iterator
+from itertools import repeat
+from pathlib import Path
 
 import pytest
 
@@ -74,3 +78,32 @@ def test_importing_loads_no_more_than_it_must(statement: str, absent: list[str])
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_a_name_of_a_class_or_a_type_means_one_thing() -> None:
+    """But for an operator and the module that computes it in PyTorch, which are one thing twice."""
+    homes: dict[str, list[str]] = {}
+    root = Path(striate.__file__).parent
+    for path in sorted(root.rglob("*.py")):
+        room = path.relative_to(root).as_posix()
+        for name in map(str.lstrip, _types(ast.parse(path.read_text())), repeat("_")):
+            homes.setdefault(name, []).append(room)
+    twice = {
+        name: rooms
+        for name, rooms in homes.items()
+        if len(rooms) > 1
+        and not (len(rooms) == 2 and rooms[0][:4] == "ops/" and rooms[1][:16] == "pytorch/modules/")
+    }
+    assert twice == {}
+
+
+def _types(module: ast.Module) -> Iterator[str]:
+    """The classes and type aliases of a file: what is named at its left edge in capital letters."""
+    for each in module.body:
+        if isinstance(each, ast.ClassDef):
+            yield each.name
+        elif isinstance(each, ast.Assign | ast.AnnAssign):
+            target = each.targets[0] if isinstance(each, ast.Assign) else each.target
+            name = target.id if isinstance(target, ast.Name) else ""
+            if name.lstrip("_")[:1].isupper() and not name.isupper():
+                yield name

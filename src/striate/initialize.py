@@ -23,9 +23,8 @@ from striate.capacity import check
 from striate.errors import SettingError, did_you_mean
 from striate.graph import Graph, Node, Weight
 from striate.graph.walk import reached
-from striate.ops.arrays import Array
+from striate.ops.arrays import Array, OwnWeights
 
-Weights: TypeAlias = dict[str, dict[str, Array]]
 Draw: TypeAlias = Callable[[np.random.Generator, Weight, str], Array]
 
 FANS: Mapping[str, Callable[[Weight], float]] = {
@@ -139,7 +138,7 @@ STARTS = {
 
 def initialize(
     graph: Graph, *, seed: int = 0, scheme: str = "usual", biases: str = "zeros"
-) -> Weights:
+) -> OwnWeights:
     """First weights of a network in float32: node -> weight name -> array.
 
     Args:

@@ -30,7 +30,7 @@ from striate.ops.arrays import Array
 from striate.prediction import SHOWN, Prediction, probabilities
 
 if TYPE_CHECKING:
-    from striate.data.decode import Source
+    from striate.data.decode import PictureSource
     from striate.engine import Frozen
     from striate.pytorch import Network
 
@@ -233,7 +233,7 @@ class Model(Displayed):
 
     def predict(
         self,
-        pictures: Given | Source | Iterable[Given | Source],
+        pictures: Given | PictureSource | Iterable[Given | PictureSource],
         *,
         batch_size: int = 256,
         ink: str = "keep",
@@ -259,7 +259,7 @@ class Model(Displayed):
 
     def predictions(
         self,
-        pictures: Iterable[Given | Source],
+        pictures: Iterable[Given | PictureSource],
         count: int,
         *,
         batch_size: int = 256,
@@ -296,7 +296,7 @@ class Model(Displayed):
             )
         return map(self._ranked, self.probabilities(scores))
 
-    def _input(self, picture: Given | Source, ink: str) -> Array:
+    def _input(self, picture: Given | PictureSource, ink: str) -> Array:
         if isinstance(picture, str | Path):
             picture = self.read(picture, ink=ink)
         picture = plain(picture)

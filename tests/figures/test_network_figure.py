@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from striate import drawing
-from striate.drawing.blocks import Repeat, chains, nodes
+from striate.drawing.blocks import FoldedBlocks, chains, nodes
 from striate.drawing.flow import dot, mermaid
 from striate.drawing.layout import LETTER, PAD, PlacedBox, place, size_of
 from striate.drawing.network import KINDS
@@ -101,16 +101,16 @@ def test_counts_are_those_of_the_graph() -> None:
 def _parameters(graph: Graph, item: object) -> int:
     from striate.drawing.blocks import boxes
 
-    times = item.times if isinstance(item, Repeat) else 1
-    body = item.body if isinstance(item, Repeat) else (item,)
+    times = item.times if isinstance(item, FoldedBlocks) else 1
+    body = item.body if isinstance(item, FoldedBlocks) else (item,)
     return times * sum(box.parameters for box in boxes(body))  # type: ignore[arg-type]
 
 
 def test_equal_blocks_are_drawn_once() -> None:
     (main,) = chains(graph_of("resnet50"))
-    assert [each.times for each in main if isinstance(each, Repeat)] == [2, 3, 5, 2]
+    assert [each.times for each in main if isinstance(each, FoldedBlocks)] == [2, 3, 5, 2]
     (main,) = chains(graph_of("INPUT 1x8x8 -> [CONV 4 3x3 same -> RELU]*5 -> FC 2"))
-    (repeat,) = (each for each in main if isinstance(each, Repeat))
+    (repeat,) = (each for each in main if isinstance(each, FoldedBlocks))
     assert repeat.times == 4  # the first reads one channel and has fewer weights
 
 

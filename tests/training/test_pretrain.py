@@ -15,7 +15,7 @@ from striate.initialize import initialize
 from striate.notation import parse
 from striate.training import train
 from striate.training.first_weights import first_weights, read_start, write_start
-from striate.training.pretrain import Layer, pretrain
+from striate.training.pretrain import PretrainedLayer, pretrain
 from striate.training.recipe import Recipe
 
 TEXT = (
@@ -25,7 +25,7 @@ TEXT = (
 
 
 def test_every_layer_learns_to_restore_its_input() -> None:
-    layers: list[Layer] = []
+    layers: list[PretrainedLayer] = []
     weights = pretrain(parse(TEXT), digits(), epochs=6, learning_rate=0.01, on_layer=layers.append)
     assert list(weights) == ["conv1", "conv2"]
     for name in weights:

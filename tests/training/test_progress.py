@@ -12,7 +12,7 @@ import pytest
 from small import SETTINGS, TEXT, digits
 
 from striate.training import Event, Loading, resume, train
-from striate.training.progress import Progress, is_live
+from striate.training.progress import ProgressBar, is_live
 
 
 class Stream(io.StringIO):
@@ -84,7 +84,7 @@ def test_python_in_a_notebook_writes_over_one_line(
 def test_loading_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ipykernel", ModuleType("ipykernel"))
     monkeypatch.setattr(sys, "stdout", stream := Stream())
-    with Progress() as listener:
+    with ProgressBar() as listener:
         listener(Loading(512, 2048, "decoding"))
     assert "decoding pictures  25%  512 of 2,048" in stream.getvalue()
 

@@ -210,16 +210,16 @@ def _spread(cells: Array, size: tuple[int, int]) -> Array:
     return found
 
 
-_Found: TypeAlias = tuple[Array, tuple[HeatCheck, ...], tuple[str, ...]]
+_CheckedHeat: TypeAlias = tuple[Array, tuple[HeatCheck, ...], tuple[str, ...]]
 
 
-def _gradient(asked: HeatQuestion) -> _Found:
+def _gradient(asked: HeatQuestion) -> _CheckedHeat:
     slope = asked.gradient
     said = "a step along the gradient: its square, and the change of the score"
     return slope.sum(axis=0), (_step(asked, slope, said),), ()
 
 
-def _input_x_gradient(asked: HeatQuestion) -> _Found:
+def _input_x_gradient(asked: HeatQuestion) -> _CheckedHeat:
     product = asked.x[0] * asked.gradient
     said = "a step along the input: the sum of the map, and the change of the score"
     return product.sum(axis=0), (_step(asked, asked.x[0], said),), ()
@@ -237,7 +237,7 @@ def _step(asked: HeatQuestion, along: Array, said: str) -> HeatCheck:
     )
 
 
-def _smoothgrad(asked: HeatQuestion) -> _Found:
+def _smoothgrad(asked: HeatQuestion) -> _CheckedHeat:
     count = asked.sampled(3)
     spread = NOISE * float(asked.x.max() - asked.x.min())
     noise = np.random.default_rng(0).normal(0.0, spread, (count, *asked.x.shape[1:]))
@@ -254,7 +254,7 @@ def _correlation(a: Array, b: Array) -> float:
     return float((a * b).sum()) / size if size else 0.0
 
 
-def _integrated(asked: HeatQuestion) -> _Found:
+def _integrated(asked: HeatQuestion) -> _CheckedHeat:
     count = asked.sampled(3)
     way = (np.arange(count) + 0.5) / count
     gradient = asked.unit.slope(way[:, None, None, None] * asked.x, asked.input).gradient
@@ -265,7 +265,7 @@ def _integrated(asked: HeatQuestion) -> _Found:
     return found, (check_,), (f"{count} steps from the input of zeros.",)
 
 
-def _occlusion(asked: HeatQuestion) -> _Found:
+def _occlusion(asked: HeatQuestion) -> _CheckedHeat:
     _, height, width = asked.x.shape[1:]
     allowed = int((WORK // asked.work) ** 0.5)
     squares = asked.samples or int(np.clip(allowed, FEWEST_SAMPLES, MOST_SQUARES))
@@ -279,18 +279,18 @@ def _occlusion(asked: HeatQuestion) -> _Found:
     return by_pixel, (), (f"Squares of {side}x{side} pixels, each set to zero.",)
 
 
-def _grad_cam(asked: HeatQuestion) -> _Found:
+def _grad_cam(asked: HeatQuestion) -> _CheckedHeat:
     slope = asked.unit.slope(asked.x, asked.layer)
     weights = slope.gradient[0].mean(axis=(1, 2), keepdims=True)
     return _cam(asked, (weights * slope.value[0]).sum(axis=0))
 
 
-def _layer_cam(asked: HeatQuestion) -> _Found:
+def _layer_cam(asked: HeatQuestion) -> _CheckedHeat:
     slope = asked.unit.slope(asked.x, asked.layer)
     return _cam(asked, (np.maximum(slope.gradient[0], 0) * slope.value[0]).sum(axis=0))
 
 
-def _cam(asked: HeatQuestion, cells: Array) -> _Found:
+def _cam(asked: HeatQuestion, cells: Array) -> _CheckedHeat:
     rows, columns = cells.shape
     note = f"{rows}x{columns} positions of {asked.layer}, each over its share of the picture."
     none = "No position speaks for the class: no sum is positive."
@@ -301,7 +301,7 @@ def _cam(asked: HeatQuestion, cells: Array) -> _Found:
 CAMS = ("grad-cam", "layer-cam")
 SAMPLED = ("smoothgrad", "integrated-gradients", "occlusion")
 
-METHODS: dict[str, Callable[[HeatQuestion], _Found]] = {
+METHODS: dict[str, Callable[[HeatQuestion], _CheckedHeat]] = {
     "gradient": _gradient,
     "input-x-gradient": _input_x_gradient,
     "smoothgrad": _smoothgrad,

@@ -34,7 +34,7 @@ number of what is compared where that is above 1."""
 
 PICTURES = 32
 
-Written: TypeAlias = "Model | Weighted"
+Exportable: TypeAlias = "Model | Weighted"
 
 
 @dataclass(frozen=True, repr=False)
@@ -78,7 +78,7 @@ class OnnxCheck(Displayed):
         }
 
 
-def check_onnx(file: Path | str, subject: Written, *, raw: bool = False) -> OnnxCheck:
+def check_onnx(file: Path | str, subject: Exportable, *, raw: bool = False) -> OnnxCheck:
     """Run a file on pictures of the model's data, or drawn ones, and compare it with PyTorch.
 
     Args:
@@ -125,7 +125,7 @@ def distance(found: Array, wanted: Array) -> float:
     return difference if isfinite(difference) else float("inf")
 
 
-def _first(subject: Written, raw: bool, feed: dict[str, Array], numbers: list[Array]) -> str:
+def _first(subject: Exportable, raw: bool, feed: dict[str, Array], numbers: list[Array]) -> str:
     """The first node whose value parts; or the scores, where each parts by less."""
     from striate.pytorch.evaluate import every_value
 
@@ -164,7 +164,7 @@ def _run(
         raise OnnxError("onnxruntime does not take the file", remedy=what) from None
 
 
-def _pictures(subject: Written) -> tuple[str, list[Array]]:
+def _pictures(subject: Exportable) -> tuple[str, list[Array]]:
     """Pictures of the model's data, as uint8; or drawn ones; or drawn numbers for the inputs."""
     rng = np.random.default_rng(0)
     if not isinstance(subject, Model):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from PIL import Image
 
-from striate.data.decode import Bytes
+from striate.data.decode import PixelArray
 from striate.data.given import Given, input_of, read
 from striate.display import shape_text
 from striate.errors import ExplanationError, StriateError, UnknownNameError, did_you_mean
@@ -194,7 +194,7 @@ def _array_if_tensor(source: object) -> object:
     return _array(source) if isinstance(source, list | tuple) else source
 
 
-def _pixels(preprocessing: Preprocessing | None, source: object, ink: str) -> Bytes:
+def _pixels(preprocessing: Preprocessing | None, source: object, ink: str) -> PixelArray:
     """The picture (C, H, W) of 0..255 from a file's bytes, a Pillow image or an array.
 
     Raises:

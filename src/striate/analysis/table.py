@@ -250,7 +250,7 @@ def table(network: NetworkLike, *, batch: int = BATCH) -> Table:
 
 
 @runtime_checkable
-class _Recorded(Protocol):
+class _WithNative(Protocol):
     """A capture, which can ask PyTorch for the work of what it does not know."""
 
     @property
@@ -260,7 +260,7 @@ class _Recorded(Protocol):
 def _native(subject: object, graph: Graph) -> Mapping[str, float | None]:
     """The share of nodes, and of multiply-adds, that have a formula here."""
     foreign = sum(node.operator.is_foreign for node in graph)
-    if foreign and isinstance(subject, _Recorded):
+    if foreign and isinstance(subject, _WithNative):
         return dict(subject.native)
     return {"nodes": 1 - foreign / len(graph), "multiply_adds": None if foreign else 1.0}
 

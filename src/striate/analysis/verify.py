@@ -20,10 +20,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from striate.analysis.subject import nested
 from striate.capacity import enough
@@ -34,14 +33,13 @@ from striate.graph.imported import Explainable
 from striate.graph.settings import shown
 from striate.lookup import NetworkLike, checkable_of
 from striate.ops import CTC, Flatten, SquaredError
-from striate.ops.arrays import Weights
+from striate.ops.arrays import Array, Weights
 from striate.passes.attach_loss import with_loss
 from striate.reference import Backward, Trace, run
 
 if TYPE_CHECKING:
     from striate.pytorch.evaluate import NodeValues
 
-Array = NDArray[Any]
 
 BOUND = 1e-9
 CANCELED = 1e-3

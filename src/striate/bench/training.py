@@ -20,6 +20,7 @@ from striate.engine.gradients import LossGradients
 from striate.engine.lower import lower
 from striate.engine.optimizers import OPTIMIZERS, optimizer
 from striate.fused import build
+from striate.fused.choose import Clock
 from striate.graph import Graph
 from striate.ops import CrossEntropy
 from striate.ops.arrays import Weights
@@ -31,7 +32,6 @@ WARM_UP = 3
 
 Batch: TypeAlias = tuple[Tensor, Tensor]
 Run: TypeAlias = Callable[[Tensor, Tensor], Any]
-Clock: TypeAlias = Callable[[], float]
 
 
 def trainers(

@@ -22,7 +22,7 @@ class Part(ABC):
         """This, then `after`."""
         return Chain((*_steps(self), *_steps(as_part(after))))
 
-    def __mul__(self, times: int) -> Repeat:
+    def __mul__(self, times: int) -> RepeatedPart:
         """This, `times` times in series.
 
         Raises:
@@ -43,9 +43,9 @@ class Part(ABC):
                 f"{times} times {self!r} makes more than {MOST_NODES:,} operators",
                 remedy="Repeat less.",
             )
-        return Repeat(self, times)
+        return RepeatedPart(self, times)
 
-    def __rmul__(self, times: int) -> Repeat:
+    def __rmul__(self, times: int) -> RepeatedPart:
         return self * times
 
     def named(self, name: str) -> Part:
@@ -157,7 +157,7 @@ class Chain(Part):
 
 
 @dataclass(frozen=True, repr=False)
-class Repeat(Part):
+class RepeatedPart(Part):
     """A part several times in series, each with weights of its own."""
 
     part: Part

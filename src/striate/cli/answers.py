@@ -90,7 +90,7 @@ class Sink(ExitStack):
         """Nothing more comes."""
 
 
-class Table(Sink):
+class TableSink(Sink):
     """For a person: a row a picture."""
 
     def __init__(self, top: int) -> None:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
     from striate.bench.nets import Net, Pictures
-    from striate.bench.training import Batch, Clock
+    from striate.bench.training import Batch
+    from striate.fused.choose import Clock
     from striate.graph import Graph
 
 
@@ -32,7 +33,7 @@ MOST_THREADS = max(64, 4 * (os.cpu_count() or 1))
 """Beyond what a machine can start, PyTorch's threads end the process."""
 
 
-class Request(NamedTuple):
+class BenchRequest(NamedTuple):
     """What is measured, and how."""
 
     inference: bool
@@ -93,7 +94,7 @@ def run(
 
     if processor_time and threads > 1:
         raise SettingError("processor time is that of one thread", remedy="Leave --threads out.")
-    request = Request(
+    request = BenchRequest(
         inference,
         tuple(batch or ((1, 32) if inference else ())),
         steps or (101 if inference else 21),
@@ -112,7 +113,7 @@ def run(
         _print(answer)
 
 
-def _measure(words: list[str], request: Request, data_dir: Path | None) -> dict[str, Any]:
+def _measure(words: list[str], request: BenchRequest, data_dir: Path | None) -> dict[str, Any]:
     import torch
 
     from striate.bench import nets as bench_nets
@@ -153,7 +154,7 @@ def _measure(words: list[str], request: Request, data_dir: Path | None) -> dict[
 
 
 def _one(
-    graph: Graph, net: Net, size: int, request: Request, batches: Iterable[Batch]
+    graph: Graph, net: Net, size: int, request: BenchRequest, batches: Iterable[Batch]
 ) -> dict[str, Any]:
     import torch
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from striate.model import Model
     from striate.training.evaluate import Evaluation
 
-Asked = Mapping[str, Any]
+Options = Mapping[str, Any]
 """What was given on the command line, by name."""
 
 PICTURED = ("picture", "data_dir", "ink", "seed", "weights")
@@ -105,7 +105,7 @@ KINDS: dict[str, tuple[Callable[..., Figure], tuple[str, ...]]] = {
 Kind = StrEnum("Kind", list(KINDS))  # type: ignore[misc]
 
 
-class Language(StrEnum):
+class TextFormat(StrEnum):
     """What the architecture can be written as, for others to draw."""
 
     mermaid = "mermaid"
@@ -149,7 +149,7 @@ def run(
         ),
     ] = None,
     to: Annotated[
-        Language | None, typer.Option(help="Print a network as text that others draw.")
+        TextFormat | None, typer.Option(help="Print a network as text that others draw.")
     ] = None,
     is_open: Annotated[
         bool | None,
@@ -224,7 +224,7 @@ def _positions(kind: str, picture: str, numbers: list[str]) -> dict[str, object]
     return {"picture": picture, "number": "".join(numbers)}
 
 
-def _write(kind: str, subject: NetworkLike, asked: Asked, output: Path | None) -> None:
+def _write(kind: str, subject: NetworkLike, asked: Options, output: Path | None) -> None:
     if output is None:
         raise SettingError("which file?", remedy=f"Name a new one: --out {kind}.png")
     drawing.suffix_of(networks.checked_output(output))
@@ -239,7 +239,7 @@ def _write(kind: str, subject: NetworkLike, asked: Asked, output: Path | None) -
     drawing.save(draw(network, **rest), output)
 
 
-def _at(asked: Asked, numbers: Mapping[str, float]) -> Asked:
+def _at(asked: Options, numbers: Mapping[str, float]) -> Options:
     """What is asked of an expression, with the numbers of its inputs.
 
     Raises:
@@ -255,7 +255,7 @@ def _at(asked: Asked, numbers: Mapping[str, float]) -> Asked:
     return {**asked, "picture": numbers}
 
 
-def _with_picture(subject: NetworkLike, asked: Asked) -> tuple[Model | Weighted, Asked]:
+def _with_picture(subject: NetworkLike, asked: Options) -> tuple[Model | Weighted, Options]:
     """The network and its picture as they are read, after saying what differs from training."""
     rest = dict(asked)
     word, ink = rest.pop("picture"), rest.pop("ink", "keep")
@@ -265,7 +265,7 @@ def _with_picture(subject: NetworkLike, asked: Asked) -> tuple[Model | Weighted,
     return network, rest | {"picture": given}
 
 
-def _text(subject: NetworkLike, to: Language, is_open: bool | None, output: Path | None) -> str:
+def _text(subject: NetworkLike, to: TextFormat, is_open: bool | None, output: Path | None) -> str:
     """A network in another language, written where a file is named."""
     from striate.drawing.flow import TEXTS
 
@@ -275,7 +275,7 @@ def _text(subject: NetworkLike, to: Language, is_open: bool | None, output: Path
     return written
 
 
-def _check(kind: str, asked: Asked) -> None:
+def _check(kind: str, asked: Options) -> None:
     """Refuse what a kind of figure does not take, or lacks.
 
     Raises:

@@ -47,7 +47,7 @@ def run(
 
     Example: striate predict runs/lenet-digits-1 digits#7
     """
-    from striate.cli.answers import Answers, Csv, Json, Table
+    from striate.cli.answers import Answers, Csv, Json, TableSink
 
     photographs.check_way(ink)
     model = networks.model_of(file)
@@ -59,7 +59,7 @@ def run(
             sinks.append(stack.enter_context(Csv(networks.checked_output(csv), model.classes)))
         if as_json:
             sinks.append(stack.enter_context(Json(top)))
-        count = _answer(found, sinks or [Table(top)], len(files), is_quiet=not sinks)
+        count = _answer(found, sinks or [TableSink(top)], len(files), is_quiet=not sinks)
     if csv is not None and count and not as_json:
         terminal.say(f"{csv}: {count:,} pictures")
     if not as_json:
@@ -78,10 +78,10 @@ def _answer(found: Answers, sinks: Sequence[Sink], total: int, *, is_quiet: bool
     A table on the terminal is progress enough; where rows go elsewhere, a line is shown.
     """
     from striate.training.events import Loading
-    from striate.training.progress import Progress
+    from striate.training.progress import ProgressBar
 
     count = 0
-    with Progress(quiet=is_quiet, to_error=True) as shown:
+    with ProgressBar(quiet=is_quiet, to_error=True) as shown:
         for answer in found:
             count += 1
             for sink in sinks:

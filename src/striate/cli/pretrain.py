@@ -36,7 +36,7 @@ def run(
     """
     from striate.training.first_weights import write_start
     from striate.training.fit import loaded, suited, surveyed
-    from striate.training.pretrain import Layer, pretrain
+    from striate.training.pretrain import PretrainedLayer, pretrain
     from striate.training.recipe import Recipe
 
     target = networks.checked_output(output)
@@ -46,9 +46,9 @@ def run(
     free = fits and known.channels is None
     pictures = loaded(graph, data, data_dir, Recipe(seed=seed), gray_or_color=free)
     graph = suited(graph, surveyed(pictures)) if fits else graph  # as striate train will
-    layers: list[Layer] = []
+    layers: list[PretrainedLayer] = []
 
-    def told(layer: Layer) -> None:
+    def told(layer: PretrainedLayer) -> None:
         layers.append(layer)
         terminal.say(
             f"{layer.name}  epoch {layer.epoch}/{layer.epochs}  error {layer.error:.4f} "

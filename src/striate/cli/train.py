@@ -143,10 +143,10 @@ def run(
     words = given.pop("network") or []
     texts, settings = _sorted_words(words)
     from striate.training import SETTINGS
-    from striate.training.progress import Progress
+    from striate.training.progress import ProgressBar
 
     settings |= {name: given[name] for name in SETTINGS if given[name] is not None}
-    shown = Progress(quiet=quiet, to_error=as_json)
+    shown = ProgressBar(quiet=quiet, to_error=as_json)
     with shown:
         result = _train(texts, settings, given, shown)
     if as_json:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from striate.data.dataset import DataSet, Share, Split, make
-from striate.data.decode import Bytes, picture, resized
+from striate.data.decode import PixelArray, picture, resized
 from striate.data.stream import Labels
 from striate.errors import DataError
 
-Pair = tuple[Bytes, Labels]
+LabeledPictures = tuple[PixelArray, Labels]
 
 
 def from_arrays(
     name: str,
     classes: tuple[str, ...],
-    train: Pair,
-    test: Pair,
+    train: LabeledPictures,
+    test: LabeledPictures,
     *,
     size: tuple[int, int] | None,
     channels: int | None,
@@ -45,7 +45,7 @@ def from_arrays(
     )
 
 
-def fit(images: Bytes, *, channels: int | None, size: tuple[int, int] | None) -> Bytes:
+def fit(images: PixelArray, *, channels: int | None, size: tuple[int, int] | None) -> PixelArray:
     """Pictures N x C x H x W with another size or number of channels, as `picture` makes them.
 
     >>> fit(np.zeros((2, 1, 8, 8), dtype=np.uint8), channels=3, size=(28, 20)).shape
@@ -61,7 +61,7 @@ def fit(images: Bytes, *, channels: int | None, size: tuple[int, int] | None) ->
     return out
 
 
-def _check(where: str, images: Bytes, labels: Labels, classes: int) -> None:
+def _check(where: str, images: PixelArray, labels: Labels, classes: int) -> None:
     if len(images) != len(labels):
         raise DataError(f"{where}: {len(images):,} pictures but {len(labels):,} labels")
     if labels.min() < 0 or labels.max() >= classes:

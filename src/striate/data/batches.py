@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from striate.data.dataset import AnySplit
-from striate.data.decode import Bytes
+from striate.data.decode import PixelArray
 from striate.data.distort import Augment
 from striate.data.stream import Pictures, Stream
 from striate.errors import DataError, SettingError
@@ -152,19 +152,19 @@ def _cores() -> int:
         return os.cpu_count() or 1
 
 
-def _tensor(images: Bytes, device: torch.device) -> torch.Tensor:
+def _tensor(images: PixelArray, device: torch.device) -> torch.Tensor:
     # Shared with the array, not copied; torch refuses to share what is read-only.
     writeable = np.ascontiguousarray(images) if images.flags.writeable else np.array(images)
     return torch.from_numpy(writeable).to(device)
 
 
-class _Decoder(Dataset[Bytes | str]):
+class _Decoder(Dataset[PixelArray | str]):
     """Decodes a batch at a time, in a worker."""
 
     def __init__(self, pictures: Pictures) -> None:
         self.pictures = pictures
 
-    def __getitem__(self, indices: NDArray[np.int64]) -> Bytes | str:
+    def __getitem__(self, indices: NDArray[np.int64]) -> PixelArray | str:
         # An exception would come back with a worker's traceback; a text comes back as it is.
         try:
             return self.pictures[indices]

@@ -10,8 +10,9 @@ from types import MappingProxyType
 from striate.data.cifar10 import load_cifar10
 from striate.data.dataset import DataSet, Share
 from striate.data.digits import load_digits
+from striate.data.download import Progress
 from striate.data.mnist import FASHION_MNIST, MNIST, load_idx_set
-from striate.data.pictures import IN_MEMORY, Progress, from_tree
+from striate.data.pictures import IN_MEMORY, from_tree
 from striate.data.sources import NAMED, Source, called, expanded, kept_as_it_is, tree_of
 from striate.errors import DataError, IdleSettingError
 

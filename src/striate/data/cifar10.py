@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from striate.data.archive import opened_tar, scan_archive
-from striate.data.arrays import Pair, from_arrays
+from striate.data.arrays import LabeledPictures, from_arrays
 from striate.data.dataset import DataSet, Share
 from striate.data.download import Remote, cache_folder, fetch
 from striate.data.mnist import data_roots
@@ -111,7 +111,7 @@ def _records(path: Path, archive: tarfile.TarFile, member: tarfile.TarInfo) -> n
     return np.frombuffer(stream.read(), dtype=np.uint8).reshape(-1, _RECORD)
 
 
-def _pair(parts: list[np.ndarray]) -> Pair:
+def _pair(parts: list[np.ndarray]) -> LabeledPictures:
     records = np.concatenate(parts)
     images = np.ascontiguousarray(records[:, 1:]).reshape(-1, 3, 32, 32)
     return images, records[:, 0].astype(np.int64)

@@ -11,7 +11,7 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from striate.data.decode import Bytes
+from striate.data.decode import PixelArray
 from striate.data.stream import Labels, Stream
 from striate.display import Block, Column, Displayed, Grid, Line, count, shape_text
 from striate.errors import DataError
@@ -29,7 +29,7 @@ class Split:
         paths: for folders, the file of each picture.
     """
 
-    images: Bytes
+    images: PixelArray
     labels: Labels
     paths: tuple[str, ...] | None = None
 
@@ -306,7 +306,7 @@ def moments(
     return tuple(means), tuple(stds)
 
 
-def parts(split: AnySplit, size: int = 4096) -> Iterator[Bytes]:
+def parts(split: AnySplit, size: int = 4096) -> Iterator[PixelArray]:
     """The pictures of a split, so many at a time."""
     for start in range(0, len(split), size):
         yield split.images[start : start + size]

@@ -22,8 +22,8 @@ from striate.data.names import printable
 from striate.display import shape_text
 from striate.errors import DataError
 
-Bytes: TypeAlias = NDArray[np.uint8]
-Source: TypeAlias = "File | Image.Image | NDArray[np.generic]"
+PixelArray: TypeAlias = NDArray[np.uint8]
+PictureSource: TypeAlias = "File | Image.Image | NDArray[np.generic]"
 
 FITS = ("resize", "crop")
 _TOO_LARGE = "Reduce the picture first; so large a claim can also be an attack."
@@ -40,18 +40,18 @@ class ReadPicture:
         more: whether the file holds further pages or frames, which are left out.
     """
 
-    pixels: Bytes
+    pixels: PixelArray
     more: bool = False
 
 
 def picture(
-    source: Source,
+    source: PictureSource,
     *,
     channels: int,
     size: tuple[int, int] | None = None,
     fit: str = "resize",
     name: str = "",
-) -> Bytes:
+) -> PixelArray:
     """A picture as uint8 of shape (channels, height, width).
 
     EXIF orientation is applied, palettes are looked up, transparency is laid over white, other
@@ -78,7 +78,7 @@ def picture(
 
 
 def read(
-    source: Source,
+    source: PictureSource,
     *,
     channels: int,
     size: tuple[int, int] | None = None,
@@ -101,7 +101,7 @@ def read(
     return ReadPicture(np.ascontiguousarray(planes), more)
 
 
-def measure(source: Source, *, name: str = "") -> tuple[int, int]:
+def measure(source: PictureSource, *, name: str = "") -> tuple[int, int]:
     """(height, width) in pixels of the picture upright, from the head of the file.
 
     Raises:
@@ -123,7 +123,7 @@ def resized(before: tuple[int, int], after: tuple[int, int]) -> str:
 
 
 @contextmanager
-def _named(source: Source, name: str) -> Iterator[None]:
+def _named(source: PictureSource, name: str) -> Iterator[None]:
     if not name:
         name = printable(str(source)) if isinstance(source, str | Path) else "the picture"
     try:
@@ -146,7 +146,7 @@ def _named(source: Source, name: str) -> Iterator[None]:
 
 
 @contextmanager
-def _opened(source: Source) -> Iterator[Image.Image]:
+def _opened(source: PictureSource) -> Iterator[Image.Image]:
     if isinstance(source, Image.Image):
         _check_pixels(source)
         yield source
@@ -158,14 +158,14 @@ def _opened(source: Source) -> Iterator[Image.Image]:
             yield image
 
 
-def _unidentified(source: Source) -> str:
+def _unidentified(source: PictureSource) -> str:
     if isinstance(source, str | Path | bytes) and (kind := kind_of(head_of(source))):
         what = f"damaged or truncated, or a kind of {kind} that is not read"
         return f"{what} ({tiff_layout(source)})" if kind == "TIFF" else what
     return "not a picture that can be read"
 
 
-def file_length(source: str | Path | bytes | Bytes) -> int:
+def file_length(source: str | Path | bytes | PixelArray) -> int:
     """Bytes of a file, of a path or in memory; 0 for one that is gone."""
     if isinstance(source, np.ndarray):
         return source.nbytes
@@ -210,7 +210,7 @@ def from_array(array: NDArray[np.generic]) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(array))
 
 
-def _as_it_is(array: NDArray[np.generic], channels: int, size: object) -> Bytes | None:
+def _as_it_is(array: NDArray[np.generic], channels: int, size: object) -> PixelArray | None:
     """A copy of C x H x W that only needs more planes, without Pillow, which takes four times."""
     is_plain = array.dtype == np.uint8 and array.ndim == 3 and array.shape[0] in (1, channels)
     if not is_plain or not array.size or size not in (None, array.shape[1:]):

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from striate.data.catalog import kept_place, load, named
-from striate.data.decode import Bytes, Source, measure, resized
+from striate.data.decode import PictureSource, PixelArray, measure, resized
+from striate.data.pictures import Size
 from striate.data.sources import exists
 from striate.data.survey import survey
 from striate.display import shape_text
@@ -20,8 +21,6 @@ from striate.ops.arrays import Array
 
 if TYPE_CHECKING:
     from striate.data.preprocess import Preprocessing
-
-Size = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Given:
         size: the (height, width) it had, where it was brought to another.
     """
 
-    pixels: Bytes | None = None
+    pixels: PixelArray | None = None
     numbers: Array | None = None
     label: str = ""
     size: Size | None = None
@@ -98,7 +97,7 @@ def read(
         )
     numbered = _numbered(str(word))
     if numbered is None:
-        source: Source = word
+        source: PictureSource = word
         label, size = "", measure(word)
     else:
         source, label, size = _of_set(*numbered, preprocessing, data_dir, kept)
@@ -148,7 +147,7 @@ def _of_set(
     preprocessing: Preprocessing,
     data_dir: Path | str | None,
     kept: Path | str | None,
-) -> tuple[Bytes, str, Size]:
+) -> tuple[PixelArray, str, Size]:
     """A test picture by number, its class, and the size it had."""
     channels, height, width = preprocessing.shape
     place = data_dir or kept_place(name, kept)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from striate.data.decode import Bytes
+from striate.data.decode import PixelArray
 from striate.data.unpack import DAMAGE, Unpacked, unpacked
 from striate.display import shape_text
 from striate.errors import DataError
@@ -18,7 +18,7 @@ LARGEST = 2 << 30
 _REMEDY = "Fetch the file again; a broken download is the usual cause."
 
 
-def read_idx(path: Path, dimensions: int) -> Bytes:
+def read_idx(path: Path, dimensions: int) -> PixelArray:
     """The uint8 array of an IDX file, gzipped or not.
 
     The header is checked against what follows it: a short file, trailing bytes, another kind of

@@ -12,20 +12,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from striate.data.decode import Bytes
-from striate.data.strokes import Gray, found_ink, luma, stroke_width
+from striate.data.decode import PixelArray
+from striate.data.strokes import Flags, Gray, found_ink, luma, stroke_width
 from striate.errors import DataError
 
 if TYPE_CHECKING:
     from striate.data.dataset import AnySplit
 
-Flags: TypeAlias = NDArray[np.bool_]
 
 WAYS = ("keep", "auto")
 SAMPLE = 500  # training pictures that are measured
@@ -89,7 +87,7 @@ class Ink:
 
 
 @dataclass(frozen=True)
-class _Seen:
+class _InkSeen:
     """What one picture looks like: the numbers of `Ink`, and how plain it is."""
 
     ground: float
@@ -124,7 +122,7 @@ def measure_ink(split: AnySplit) -> Ink | None:
     return Ink(**medians) if medians["ground"] != medians["level"] and medians["box"] else None
 
 
-def differences(ink: Ink, image: Bytes) -> tuple[str, ...]:
+def differences(ink: Ink, image: PixelArray) -> tuple[str, ...]:
     """What is otherwise in a picture than in training, a sentence each; usually nothing.
 
     Args:
@@ -154,7 +152,7 @@ def differences(ink: Ink, image: Bytes) -> tuple[str, ...]:
     return tuple(text for is_so, text in said if is_so)
 
 
-def _seen(gray: Gray) -> _Seen | None:
+def _seen(gray: Gray) -> _InkSeen | None:
     frame = np.concatenate([gray[0], gray[-1], gray[1:-1, 0], gray[1:-1, -1]])
     ground = float(np.median(frame))
     signed = gray - ground
@@ -170,7 +168,7 @@ def _seen(gray: Gray) -> _Seen | None:
     longer = max(bottom - top, right - left)
     height, width = gray.shape
     rows, columns = weight.sum(axis=1), weight.sum(axis=0)
-    return _Seen(
+    return _InkSeen(
         ground=ground,
         level=min(max(level, 0.0), 1.0),
         box=min(1.0, longer / min(height, width)),
@@ -188,7 +186,7 @@ def box_of(mask: Flags) -> tuple[int, int, int, int]:
     return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
 
 
-def like_training(ink: Ink, image: Bytes, shape: tuple[int, int, int]) -> Bytes:
+def like_training(ink: Ink, image: PixelArray, shape: tuple[int, int, int]) -> PixelArray:
     """The ink of a photograph, laid out and shaded as in training.
 
     Args:

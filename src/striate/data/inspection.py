@@ -14,13 +14,11 @@ from striate.data.catalog import load, named
 from striate.data.dataset import AnySplit, DataSet, Share, parts
 from striate.data.decode import measure
 from striate.data.leaks import Twins, digests, twins
-from striate.data.pictures import FEW
+from striate.data.pictures import FEW, Size
 from striate.data.sources import Source, tree_of
 from striate.data.tree import Entry
 from striate.display import Block, Displayed, Line
 from striate.errors import DataError
-
-Size = tuple[int, int]
 
 
 @dataclass(frozen=True, repr=False)

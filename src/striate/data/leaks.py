@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from striate.data.dataset import AnySplit, parts
-from striate.data.decode import Bytes
+from striate.data.decode import PixelArray
 from striate.data.names import printable
 
 EXAMPLES = 3
@@ -73,7 +73,7 @@ class Twins:
         return said
 
 
-def digests(images: Bytes) -> list[bytes]:
+def digests(images: PixelArray) -> list[bytes]:
     """A fingerprint of each picture, as the network gets it."""
     return [hashlib.sha256(image.tobytes()).digest() for image in images]
 

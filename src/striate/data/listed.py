@@ -28,7 +28,7 @@ Expected are paths, relative to the table, and labels; a column of splits may fo
 
 
 @dataclass(frozen=True)
-class _Line:
+class _TableLine:
     number: int
     path: str
     label: str
@@ -47,7 +47,7 @@ def scan_table(table: Path) -> Tree:
     """
     tree = Tree(printable(str(table)), expected=TABLE)
     text = read_text(table, DataError, most=MOST_TABLE)
-    named: dict[str, _Line] = {}
+    named: dict[str, _TableLine] = {}
     again = 0
     for line in _lines(text, tree.root, tree):
         first = named.setdefault(line.path, line)
@@ -68,11 +68,11 @@ def scan_table(table: Path) -> Tree:
     return tree
 
 
-def _as(line: _Line) -> str:
+def _as(line: _TableLine) -> str:
     return f"'{printable(line.label)}'{line.split and f' ({line.split})'}"
 
 
-def _lines(text: str, root: str, tree: Tree) -> Iterator[_Line]:
+def _lines(text: str, root: str, tree: Tree) -> Iterator[_TableLine]:
     rows = _rows(text, root)
     number, first = next(rows, (1, []))
     places = _places(first)
@@ -109,7 +109,7 @@ def _places(head: list[str]) -> dict[str, int]:
     }
 
 
-def _line(number: int, row: list[str], places: dict[str, int], root: str) -> _Line:
+def _line(number: int, row: list[str], places: dict[str, int], root: str) -> _TableLine:
     where = f"{root}, line {number:,}"
     cells = {name: row[k] for name, k in places.items() if k < len(row)}
     if not cells.get("path") or not cells.get("label"):
@@ -120,7 +120,7 @@ def _line(number: int, row: list[str], places: dict[str, int], root: str) -> _Li
             f"{where}: no split is called {printable(split)!r}",
             remedy=f"Known are {', '.join(SPLITS)}.",
         )
-    return _Line(
+    return _TableLine(
         number,
         written(cells["path"], "picture"),
         written(cells["label"], "class"),

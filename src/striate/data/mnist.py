@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from striate.data.arrays import Pair, from_arrays
+from striate.data.arrays import LabeledPictures, from_arrays
 from striate.data.dataset import DataSet, Share
 from striate.data.download import Remote, cache_folder, fetch
 from striate.data.idx import read_idx
@@ -171,7 +171,7 @@ def _fetched(kind: IdxSet, progress: Callable[[int, int, str], None] | None) -> 
     return [fetch(remote, kind.mirrors, folder, progress) for remote in remotes]
 
 
-def _pair(images: Path, labels: Path) -> Pair:
+def _pair(images: Path, labels: Path) -> LabeledPictures:
     pictures = read_idx(images, 3)[:, None]
     targets = read_idx(labels, 1).astype(np.int64)
     if len(pictures) != len(targets):

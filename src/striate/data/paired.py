@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from striate.data.decode import Bytes, picture
+from striate.data.decode import PixelArray, picture
 from striate.data.names import printable, written
 from striate.data.torch_sets import classes_of, is_torch_set, pair_of
 from striate.data.tree import SPLITS, Entry, Tree
 from striate.errors import DataError
 
-Rows: TypeAlias = NDArray[Any]
+PictureRows: TypeAlias = NDArray[Any]
 IN_MEMORY = "<arrays>"
 """What a run calls pictures that no file holds; no folder is written so."""
 PAIRS = """\
@@ -67,7 +67,7 @@ def tree_of_pairs(given: Any, *, name: str = IN_MEMORY, expected: str = PAIRS) -
     return tree
 
 
-def is_one_picture(array: Rows, takes: tuple[int, int, int]) -> bool:
+def is_one_picture(array: PictureRows, takes: tuple[int, int, int]) -> bool:
     """Whether an array is one picture rather than several gray ones, N x H x W.
 
     Args:
@@ -84,7 +84,7 @@ def is_one_picture(array: Rows, takes: tuple[int, int, int]) -> bool:
     return is_deep or array.shape[0] in (1, takes[0])
 
 
-def picture_of(array: Rows) -> Bytes:
+def picture_of(array: PictureRows) -> PixelArray:
     """One picture from an array of any numbers that `tree_of_pairs` takes.
 
     Raises:
@@ -133,7 +133,7 @@ def _is_pair(given: Any) -> bool:
     return is_torch_set(given)
 
 
-def _pair(where: str, pair: Any) -> tuple[list[Rows], Rows]:
+def _pair(where: str, pair: Any) -> tuple[list[PictureRows], PictureRows]:
     if is_torch_set(pair):
         pair = pair_of(pair, where)
     if not isinstance(pair, tuple | list) or len(pair) != 2:
@@ -151,7 +151,7 @@ def _pair(where: str, pair: Any) -> tuple[list[Rows], Rows]:
     return x, y
 
 
-def _rows(x: Any, where: str) -> list[Rows]:
+def _rows(x: Any, where: str) -> list[PictureRows]:
     """The pictures one by one; those of a list may have different sizes."""
     if isinstance(x, list | tuple):
         rows = [_array(each, where) for each in x]
@@ -169,7 +169,7 @@ def _rows(x: Any, where: str) -> list[Rows]:
     return rows
 
 
-def _array(given: Any, where: str) -> Rows:
+def _array(given: Any, where: str) -> PictureRows:
     if isinstance(given, Image.Image):
         return picture(given, channels=1 if given.mode in ("1", "L") else 3)
     try:
@@ -181,7 +181,7 @@ def _array(given: Any, where: str) -> Rows:
         ) from None
 
 
-def _shaped(x: Rows) -> str:
+def _shaped(x: PictureRows) -> str:
     side = round(x.shape[1] ** 0.5) if x.ndim == 2 else 0
     flat = f"Rows of numbers become pictures by x.reshape(-1, {side}, {side}).\n"
     return (flat if side and side * side == x.shape[1] else "") + PAIRS
@@ -216,7 +216,7 @@ def _channel_axis(shapes: Sequence[tuple[int, ...]], name: str, notes: list[str]
     return 0 if first else -1
 
 
-def _scale(rows: Sequence[Rows], name: str, notes: list[str]) -> float:
+def _scale(rows: Sequence[PictureRows], name: str, notes: list[str]) -> float:
     """What brings the numbers to 0..255: 1, or 255 for those in 0..1.
 
     Raises:
@@ -244,7 +244,7 @@ def _scale(rows: Sequence[Rows], name: str, notes: list[str]) -> float:
     return 255.0 if is_share else 1.0
 
 
-def _planes(row: Rows, axis: int | None, scale: float) -> Bytes:
+def _planes(row: PictureRows, axis: int | None, scale: float) -> PixelArray:
     """uint8 of C x H x W, a view where nothing changes."""
     flat = row.ndim == 2
     planes = row[None] if flat else row.transpose(2, 0, 1) if axis == -1 else row
@@ -264,7 +264,7 @@ def _class_names(given: Any, name: str) -> tuple[str, ...]:
     return tuple(written(each, "class") for each in names)
 
 
-def _labels(y: Rows, classes: tuple[str, ...], where: str) -> Iterator[str]:
+def _labels(y: PictureRows, classes: tuple[str, ...], where: str) -> Iterator[str]:
     """The name of each picture's class."""
     for number, each in enumerate(y.tolist()):
         value = each.decode("utf-8", "surrogateescape") if isinstance(each, bytes) else each

@@ -23,17 +23,18 @@ from striate.data.dataset import (
     moments,
     stratified,
 )
-from striate.data.decode import Bytes, ReadPicture, file_length, measure, picture, read
+from striate.data.decode import PixelArray, ReadPicture, file_length, measure, picture, read
+from striate.data.download import Progress
 from striate.data.leaks import digests_of, twins
 from striate.data.names import in_order, printable
 from striate.data.stream import Labels, Pictures, Stream
 from striate.data.tree import Entry, Tree
 from striate.errors import DataError
 
-Progress: TypeAlias = Callable[[int, int, str], None]
-Size: TypeAlias = tuple[int, int]
+Returned = TypeVar("Returned")
 
-Result = TypeVar("Result")
+Size: TypeAlias = tuple[int, int]
+"""Rows and columns of a picture."""
 
 IN_MEMORY = 1 << 30  # bytes of decoded pictures; more than this stays in its files
 LARGEST_KEPT = 256  # pixels; pictures all of one size up to this keep it
@@ -50,7 +51,7 @@ _SMALL_FILE = 16_384  # bytes
 class _Decoded:
     """What decoding found, a row an entry."""
 
-    images: Bytes | None  # N x 3 x H x W (or N x 1 x H x W), None when streaming
+    images: PixelArray | None  # N x 3 x H x W (or N x 1 x H x W), None when streaming
     readable: NDArray[np.bool_]
     gray: NDArray[np.bool_]
     sums: NDArray[np.int64]  # N x channels x 2: of the bytes, of their squares
@@ -214,11 +215,11 @@ def _choose_size(entries: Sequence[Entry], notes: list[str], progress: Progress 
 
 
 def _each(
-    work: Callable[[Entry], Result],
+    work: Callable[[Entry], Returned],
     entries: Sequence[Entry],
     what: str,
     progress: Progress | None,
-) -> Iterator[Result]:
+) -> Iterator[Returned]:
     # Pillow lets other threads run while it decodes, which pays for large files only: opening is
     # Python, and 60,000 tiny ones take 4.4 s in one thread, 5.4 s in several (two cores).
     # Chunks bound what waits in memory.
@@ -273,7 +274,7 @@ def _decode_all(
     return out
 
 
-def _note(out: _Decoded, row: int, image: Bytes) -> None:
+def _note(out: _Decoded, row: int, image: PixelArray) -> None:
     out.readable[row] = True
     out.gray[row] = len(image) == 1 or bool((image[0] == image[1:]).all())
     if out.images is not None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from striate.data.dataset import AnySplit, Split
-from striate.data.decode import FITS, MOST_PIXELS, Bytes, Source, picture
+from striate.data.decode import FITS, MOST_PIXELS, PictureSource, PixelArray, picture
 from striate.data.ink import WAYS, Ink, differences, like_training
 from striate.data.names import printable
 from striate.display import shape_text
@@ -107,7 +107,7 @@ class Preprocessing:
             given["ink"] = Ink.from_dict(given["ink"])
         return cls(**given)
 
-    def picture(self, source: Source, *, name: str = "", ink: str = "keep") -> Bytes:
+    def picture(self, source: PictureSource, *, name: str = "", ink: str = "keep") -> PixelArray:
         """Any picture as uint8 of shape (channels, height, width), as `normalize` takes it.
 
         Gray or color is made what the network takes, and the size is fitted. A network that
@@ -135,7 +135,7 @@ class Preprocessing:
         size = (self.height, self.width)
         return picture(source, channels=self.channels, size=size, fit=self.fit, name=name)
 
-    def _laid_out(self, source: Source, name: str) -> Bytes:
+    def _laid_out(self, source: PictureSource, name: str) -> PixelArray:
         if self.ink is None:
             raise DataError(
                 "ink auto: this model does not know how ink looked in training",
@@ -150,7 +150,7 @@ class Preprocessing:
                 f"{printable(called)}: {error.what}", where=error.where, remedy=error.remedy
             ) from None
 
-    def differences(self, image: Bytes) -> tuple[str, ...]:
+    def differences(self, image: PixelArray) -> tuple[str, ...]:
         """What is otherwise in a picture, as `picture` gives it, than in training; usually nothing.
 
         A sentence each, such as "ink is dark here and was light in training".

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from striate.data.decode import Bytes, picture
+from striate.data.decode import PixelArray, picture
 from striate.display import shape_text
 
 Labels: TypeAlias = NDArray[np.int64]
@@ -36,7 +36,7 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, which: int | slice | NDArray[np.integer]) -> Bytes:
+    def __getitem__(self, which: int | slice | NDArray[np.integer]) -> PixelArray:
         if isinstance(which, int | np.integer):
             return self._decode(int(which))
         chosen = np.arange(len(self))[which]
@@ -45,7 +45,7 @@ class Pictures:
             out[place] = self._decode(int(index))
         return out
 
-    def _decode(self, index: int) -> Bytes:
+    def _decode(self, index: int) -> PixelArray:
         return picture(self.paths[index], channels=self.channels, size=(self.height, self.width))
 
 

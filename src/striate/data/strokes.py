@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from striate.data.decode import Bytes
+from striate.data.decode import PixelArray
 
 Gray: TypeAlias = NDArray[np.float64]
 Flags: TypeAlias = NDArray[np.bool_]
@@ -25,7 +25,7 @@ SMALLEST_PHOTOGRAPH = 64  # pixels of the longer side; what is smaller was made 
 FAINTEST = 0.06  # of black to white: less is no ink
 
 
-def luma(image: Bytes) -> Gray:
+def luma(image: PixelArray) -> Gray:
     """C x H x W bytes as H x W of 0..1 (ITU-R 601)."""
     planes = image.astype(np.float64) / 255
     gray: Gray = planes[0] if len(planes) == 1 else np.tensordot(_LUMA, planes, 1)
@@ -43,7 +43,7 @@ def stroke_width(strength: Gray) -> float:
     return 2 * float(strength.sum()) / edges if edges else 0.0
 
 
-def found_ink(image: Bytes) -> Gray | None:
+def found_ink(image: PixelArray) -> Gray | None:
     """How much ink lies where, 0..1, of a size to work with; None where there is none.
 
     Args:
@@ -109,7 +109,7 @@ def _on_paper(colors: Gray) -> tuple[Gray, Flags]:
     return np.where(beside, 0, _contrast(off, darkest)), beside
 
 
-def _working(image: Bytes) -> Gray:
+def _working(image: PixelArray) -> Gray:
     planes = np.repeat(image, 3, axis=0) if len(image) == 1 else image
     picture = Image.fromarray(np.ascontiguousarray(planes.transpose(1, 2, 0)))
     longer = max(picture.size)

@@ -9,10 +9,8 @@ from striate.data import cifar10, digits
 from striate.data.catalog import named
 from striate.data.mnist import FASHION_MNIST, MNIST
 from striate.data.names import in_order
-from striate.data.pictures import usual_size
+from striate.data.pictures import Size, usual_size
 from striate.data.sources import Source, tree_of
-
-Size = tuple[int, int]
 
 
 @dataclass(frozen=True)

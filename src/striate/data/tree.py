@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from striate.data.decode import Bytes
+from striate.data.decode import PixelArray
 from striate.data.formats import SUFFIXES
 from striate.data.names import printable, written
 from striate.errors import DataError
@@ -43,7 +43,7 @@ class Entry:
     split: str
     label: str
     name: str
-    source: Path | bytes | Bytes
+    source: Path | bytes | PixelArray
     key: bytes = b""
 
 
@@ -150,13 +150,13 @@ def arrange(
     return tree
 
 
-Found = tuple[tuple[str, ...], Path | bytes]
+FoundPicture = tuple[tuple[str, ...], Path | bytes]
 
 
 def _sorted_out(
     members: Iterable[tuple[str, Path | bytes]],
-) -> tuple[list[Found], Counter[str]]:
-    pictures: list[Found] = []
+) -> tuple[list[FoundPicture], Counter[str]]:
+    pictures: list[FoundPicture] = []
     others: Counter[str] = Counter()
     for name, source in members:
         path = PurePosixPath(name)
@@ -186,7 +186,7 @@ def _looks_split(paths: list[tuple[str, ...]]) -> bool:
     return bool(below) and only_splits and not direct
 
 
-def _place(tree: Tree, pictures: list[Found], split: bool) -> list[str]:
+def _place(tree: Tree, pictures: list[FoundPicture], split: bool) -> list[str]:
     stray: Counter[str] = Counter()
     labels: dict[str, str] = {}
     depth = 1 if split else 0

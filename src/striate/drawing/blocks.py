@@ -60,7 +60,7 @@ class Parallel:
 
 
 @dataclass(frozen=True)
-class Repeat:
+class FoldedBlocks:
     """Equal blocks in a row: the first one, and the others for their names."""
 
     body: Series
@@ -72,16 +72,16 @@ class Repeat:
         return 1 + len(self.others)
 
 
-Item: TypeAlias = Box | Parallel | Repeat
-Series: TypeAlias = tuple[Item, ...]
+DrawnItem: TypeAlias = Box | Parallel | FoldedBlocks
+Series: TypeAlias = tuple[DrawnItem, ...]
 
 
-def boxes(items: Iterable[Item]) -> Iterator[Box]:
+def boxes(items: Iterable[DrawnItem]) -> Iterator[Box]:
     """The boxes that are drawn: of a repeated block those of the first."""
     for item in items:
         if isinstance(item, Box):
             yield item
-        elif isinstance(item, Repeat):
+        elif isinstance(item, FoldedBlocks):
             yield from boxes(item.body)
         else:
             for branch in item.branches:
@@ -89,16 +89,16 @@ def boxes(items: Iterable[Item]) -> Iterator[Box]:
             yield item.merge
 
 
-def nodes(items: Iterable[Item]) -> Iterator[str]:
+def nodes(items: Iterable[DrawnItem]) -> Iterator[str]:
     """The name of every node that items stand for, those of repeated blocks too."""
     return (name for box in _all_boxes(items) for name in box.nodes)
 
 
-def _all_boxes(items: Iterable[Item]) -> Iterator[Box]:
+def _all_boxes(items: Iterable[DrawnItem]) -> Iterator[Box]:
     for item in items:
         if isinstance(item, Box):
             yield item
-        elif isinstance(item, Repeat):
+        elif isinstance(item, FoldedBlocks):
             for body in (item.body, *item.others):
                 yield from _all_boxes(body)
         else:
@@ -154,7 +154,7 @@ class _Builder:
             start = self._structure.dominator[start]
         if not todo and current is None:
             return ()
-        items: list[Item] = [] if start in (None, current) else [self._reference(str(start))]
+        items: list[DrawnItem] = [] if start in (None, current) else [self._reference(str(start))]
         waiting: list[Node] = []
         value = start
         for name in reversed(todo):
@@ -172,7 +172,7 @@ class _Builder:
         spec = self._graph.specs[name]
         return Box((), (f"from {name}",), "reference", spec, 0, is_fed=False)
 
-    def _add(self, items: list[Item], found: list[Node], value: str | None) -> None:
+    def _add(self, items: list[DrawnItem], found: list[Node], value: str | None) -> None:
         """Put nodes behind the items: into the last box, as one of their own, or as branches."""
         node = found[-1]
         if len(node.inputs) > 1:
@@ -183,7 +183,7 @@ class _Builder:
         else:
             items.append(self._box(found))
 
-    def _behind(self, last: Item, more: Box) -> Series:
+    def _behind(self, last: DrawnItem, more: Box) -> Series:
         """What follows a layer: in the box of it, where there is one."""
         if isinstance(last, Parallel):
             return (replace(last, merge=_joined(last.merge, more)),)
@@ -223,8 +223,8 @@ def _joined(first: Box, second: Box) -> Box:
     )
 
 
-def repeated(items: Sequence[Item]) -> Series:
-    """Equal blocks in a row as one `Repeat` each, the shortest blocks first."""
+def repeated(items: Sequence[DrawnItem]) -> Series:
+    """Equal blocks in a row as one `FoldedBlocks` each, the shortest blocks first."""
     found = [
         replace(each, branches=tuple(map(repeated, each.branches)))
         if isinstance(each, Parallel)
@@ -239,8 +239,8 @@ def repeated(items: Sequence[Item]) -> Series:
     return tuple(found)
 
 
-def _repeated_by(items: list[Item], length: int) -> list[Item]:
-    found: list[Item] = []
+def _repeated_by(items: list[DrawnItem], length: int) -> list[DrawnItem]:
+    found: list[DrawnItem] = []
     at = 0
     while at < len(items):
         block = items[at : at + length]
@@ -252,12 +252,14 @@ def _repeated_by(items: list[Item], length: int) -> list[Item]:
             at += 1
             continue
         starts = range(at + length, at + times * length, length)
-        found.append(Repeat(tuple(block), tuple(tuple(items[k : k + length]) for k in starts)))
+        found.append(
+            FoldedBlocks(tuple(block), tuple(tuple(items[k : k + length]) for k in starts))
+        )
         at += times * length
     return found
 
 
-def _closed(items: Iterable[Item]) -> Series:
+def _closed(items: Iterable[DrawnItem]) -> Series:
     """Items with all branches as lines of one box."""
     return tuple(_as_box(each) if isinstance(each, Parallel) else each for each in items)
 
@@ -273,7 +275,7 @@ def _as_box(item: Parallel) -> Box:
     )
 
 
-def written(items: Iterable[Item]) -> str:
+def written(items: Iterable[DrawnItem]) -> str:
     """Items in one line, as in the notation.
 
     >>> from striate.notation import parse
@@ -284,7 +286,7 @@ def written(items: Iterable[Item]) -> str:
     for item in items:
         if isinstance(item, Box):
             parts += item.lines
-        elif isinstance(item, Repeat):
+        elif isinstance(item, FoldedBlocks):
             parts.append(f"[{written(item.body)}]×{item.times}")
         else:
             inside = " | ".join(written(branch) or "pass" for branch in item.branches)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 
-from striate.drawing.blocks import Box, Item, Repeat, Series, chains
+from striate.drawing.blocks import Box, DrawnItem, FoldedBlocks, Series, chains
 from striate.drawing.layout import words_of
 from striate.lookup import NetworkLike, graph_of
 
@@ -28,10 +28,10 @@ class _Writer:
             before = self._item(item, before)
         return before
 
-    def _item(self, item: Item, before: Sequence[str]) -> Sequence[str]:
+    def _item(self, item: DrawnItem, before: Sequence[str]) -> Sequence[str]:
         if isinstance(item, Box):
             return self._box(item, before)
-        if isinstance(item, Repeat):
+        if isinstance(item, FoldedBlocks):
             opening, closing = self._language.group
             self.lines.append(opening.format(number=next(self._groups), times=item.times))
             found = self.series(item.body, before)

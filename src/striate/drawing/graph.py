@@ -67,20 +67,22 @@ def graph(
         at = ", ".join(f"{name} = {_number(np.asarray(x))}" for name, x in picture.items())
         title = f"values at {at}, and gradients of {last}"
         notes: tuple[str, ...] = (found.note,) if found.note else ()
-        shown = _Numbers(found.graph, found.values, found.gradients)
+        shown = _NumberedGraph(found.graph, found.values, found.gradients)
     else:
         taken = values_of(subject, picture, seed=seed, weights=weights, data_dir=data_dir, ink=ink)
         errors = errors_of(taken, target)
         title = f"values, and gradients of the loss for the target {errors.target}"
         loss = {taken.network.aliases["loss"]: np.array(errors.loss)}
         ones = {name: np.ones(()) for name in loss}
-        shown = _Numbers(taken.network.graph, {**taken.values, **loss}, {**errors.values, **ones})
+        shown = _NumberedGraph(
+            taken.network.graph, {**taken.values, **loss}, {**errors.values, **ones}
+        )
         notes = taken.notes
     return _drawn(title, notes, shown, _chosen(shown.graph, node), style)
 
 
 @dataclass(frozen=True)
-class _Numbers:
+class _NumberedGraph:
     """A graph with what stands in its boxes."""
 
     graph: Graph
@@ -100,7 +102,7 @@ def _chosen(graph: Graph, node: str) -> tuple[Node, ...]:
 
 
 def _drawn(
-    title: str, notes: Sequence[str], shown: _Numbers, nodes: Sequence[Node], style: Style
+    title: str, notes: Sequence[str], shown: _NumberedGraph, nodes: Sequence[Node], style: Style
 ) -> Figure:
     lines = {node.name: _lines(shown, node) for node in nodes}
     sizes = {name: _size(each) for name, each in lines.items()}
@@ -137,7 +139,7 @@ def _reads(graph: Graph, nodes: Sequence[Node]) -> dict[str, list[str]]:
     return {node.name: found[node.name] for node in nodes}
 
 
-def _lines(shown: _Numbers, node: Node) -> list[tuple[str, str]]:
+def _lines(shown: _NumberedGraph, node: Node) -> list[tuple[str, str]]:
     """What a box says: the name, the operator, value and gradient, each with its style."""
     graph, name = shown.graph, node.name
     axes = len(graph.specs[node.inputs[0]].spatial) if node.inputs else 1

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from striate.drawing.blocks import Box, Item, Parallel, Repeat, Series
+from striate.drawing.blocks import Box, DrawnItem, FoldedBlocks, Parallel, Series
 
 LETTER = 0.6021
 """The width of a letter of DejaVu Sans Mono, for a size of 1."""
@@ -108,11 +108,11 @@ def _box_size(box: Box) -> Point:
     return width + 2 * PAD, sum(LEADING * size_of(each) for each in words) + 2 * PAD
 
 
-def _size(item: Item) -> Point:
+def _size(item: DrawnItem) -> Point:
     """The (width, height) of an item's rectangle."""
     if isinstance(item, Box):
         return _box_size(item)
-    if isinstance(item, Repeat):
+    if isinstance(item, FoldedBlocks):
         width, height = _series_size(item.body)
         return width + 2 * BESIDE, height + 2 * BESIDE
     sizes = [_series_size(branch) for branch in item.branches]
@@ -143,11 +143,11 @@ class _Placing:
             top += _size(item)[1] + GAP
         return top - GAP
 
-    def item(self, item: Item, middle: float, top: float) -> None:
+    def item(self, item: DrawnItem, middle: float, top: float) -> None:
         """Place one item with its top edge at `top`."""
         if isinstance(item, Box):
             self._box(item, middle, top)
-        elif isinstance(item, Repeat):
+        elif isinstance(item, FoldedBlocks):
             self._repeat(item, middle, top)
         else:
             self._parallel(item, middle, top)
@@ -158,7 +158,7 @@ class _Placing:
             PlacedBox(middle - width / 2, top, width, height, box, words_of(box))
         )
 
-    def _repeat(self, item: Repeat, middle: float, top: float) -> None:
+    def _repeat(self, item: FoldedBlocks, middle: float, top: float) -> None:
         width, height = _size(item)
         often = (Words(f"×{item.times}", "often"),)
         self.layout.frames.append(PlacedBox(middle - width / 2, top, width, height, None, often))
@@ -195,16 +195,16 @@ class _Placing:
         self._way((x, y), (x, low), (gutter, low), (gutter, high), (to, high), end, arrow=arrow)
 
 
-def _is_fed(item: Item) -> bool:
+def _is_fed(item: DrawnItem) -> bool:
     """Whether a value comes into an item from above."""
     if isinstance(item, Box):
         return item.is_fed
-    if isinstance(item, Repeat):
+    if isinstance(item, FoldedBlocks):
         return _is_fed(item.body[0])
     return any(not branch or _is_fed(branch[0]) for branch in item.branches)
 
 
-def _ends_in_arrow(item: Item) -> bool:
+def _ends_in_arrow(item: DrawnItem) -> bool:
     """Whether a line to an item's top edge ends at a box."""
     return isinstance(item, Box)
 

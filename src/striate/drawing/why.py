@@ -17,6 +17,7 @@ import numpy as np
 from striate.analysis.why.explanation import Explanation, exact_sum
 from striate.drawing.panels import GAP, WIDTH, Panel, Tile, drawn
 from striate.drawing.style import LIGHT, Style
+from striate.graph import Index
 from striate.reference import NamedFactor, Product
 
 if TYPE_CHECKING:
@@ -35,8 +36,7 @@ LETTERS = 150
 
 _PLACE = re.compile(r"(?P<name>.+)\[(?P<index>[0-9,]+)\](?P<gradient>\.grad)?")
 
-Index: TypeAlias = tuple[int, ...]
-Place: TypeAlias = tuple[str, Index, tuple[int, int]]
+TilePlace: TypeAlias = tuple[str, Index, tuple[int, int]]
 """A name, the indices that choose a tile, and row and column in it."""
 
 
@@ -61,7 +61,7 @@ def why(explanation: Explanation, *, style: Style = LIGHT) -> Figure:
     return drawn(explanation.headline, notes, panels, style, below)
 
 
-def _place(factor: NamedFactor) -> Place | None:
+def _place(factor: NamedFactor) -> TilePlace | None:
     """Where a factor stands; None for a constant or for what is made of several numbers."""
     refs = dict.fromkeys(factor.refs)
     found = _PLACE.fullmatch(next(iter(refs))) if len(refs) == 1 else None
@@ -100,11 +100,11 @@ def _largest(terms: Sequence[Product]) -> tuple[list[Product], list[Product]]:
     return chosen, [term for term in terms if _first(term)[1] not in kept]
 
 
-def _first(term: Product) -> Place:
+def _first(term: Product) -> TilePlace:
     return _placed(term, 0)
 
 
-def _placed(term: Product, factor: int) -> Place:
+def _placed(term: Product, factor: int) -> TilePlace:
     """The place of a factor of a term that `_gridded` has taken."""
     return _place(term.factors[factor]) or ("", (), (0, 0))
 
@@ -119,13 +119,13 @@ def _panels(terms: Sequence[Product]) -> list[Panel]:
     ]
     if len(found) == 1:
         return found
-    sums: dict[Place, float] = defaultdict(float)
+    sums: dict[TilePlace, float] = defaultdict(float)
     for term in terms:
         sums[_first(term)] += term.value
     return [*found, _panel("products", list(sums.items()))]
 
 
-def _panel(head: str, placed: Sequence[tuple[Place, float]]) -> Panel:
+def _panel(head: str, placed: Sequence[tuple[TilePlace, float]]) -> Panel:
     """Numbers where their indices say, a tile for each index before the last two."""
     name = placed[0][0][0]
     rows = [place[2][0] for place, _ in placed]

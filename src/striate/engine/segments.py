@@ -22,7 +22,7 @@ from striate.fused import batch_norm, winograd
 from striate.fused.choose import Kernel
 from striate.fused.conv_pool import conv_pool
 from striate.fused.dense import dense
-from striate.fused.layer import Activation, Kind, LayerShape, Pool
+from striate.fused.layer import Activation, LayerKind, LayerShape, Pool
 from striate.graph import Graph, Node, Operator, Spec
 from striate.ops import (
     Add,
@@ -256,7 +256,7 @@ def names(nodes: Sequence[Node]) -> tuple[str, ...]:
 
 
 def layer_shape(
-    graph: Graph, nodes: Sequence[Node], kind: Kind, *, adds: bool = False
+    graph: Graph, nodes: Sequence[Node], kind: LayerKind, *, adds: bool = False
 ) -> LayerShape:
     """A convolution or dense layer with the activation behind it, as a choice depends on it."""
     (x,), weights = graph.input_specs(nodes[0]), graph.weights(nodes[0])

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from striate.errors import ModelFileError
-from striate.exchange.fields import LARGEST, TEXT, Field, checked, parsed_json, written_json
+from striate.exchange.fields import LARGEST, TEXT, FieldKind, checked, parsed_json, written_json
 from striate.files import opened
 from striate.ops.arrays import Array
 
@@ -42,9 +42,9 @@ def _are_sizes(value: object) -> bool:
 
 
 _ENTRY = {
-    "dtype": Field(f"one of {', '.join(_DTYPES)}", lambda value: value in list(_DTYPES)),
-    "shape": Field("a list of sizes", lambda value: _are_sizes(value) and len(value) <= 32),
-    "data_offsets": Field("two places", lambda value: _are_sizes(value) and len(value) == 2),
+    "dtype": FieldKind(f"one of {', '.join(_DTYPES)}", lambda value: value in list(_DTYPES)),
+    "shape": FieldKind("a list of sizes", lambda value: _are_sizes(value) and len(value) <= 32),
+    "data_offsets": FieldKind("two places", lambda value: _are_sizes(value) and len(value) == 2),
 }
 
 

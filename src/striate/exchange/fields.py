@@ -18,7 +18,7 @@ LARGEST = 2**63 - 1
 
 
 @dataclass(frozen=True)
-class Field:
+class FieldKind:
     """One field of a description.
 
     Args:
@@ -32,9 +32,9 @@ class Field:
     required: bool = True
 
     @property
-    def optional(self) -> Field:
+    def optional(self) -> FieldKind:
         """The same, where it may be missing."""
-        return Field(self.kind, self.fits, required=False)
+        return FieldKind(self.kind, self.fits, required=False)
 
 
 def is_text(value: object) -> bool:
@@ -65,23 +65,25 @@ def _is_path(value: object) -> bool:
         return False
 
 
-TEXT = Field("a text", is_text)
-PATH = Field("the name of a file", _is_path)
-FLAG = Field("true or false", lambda value: isinstance(value, bool))
-COUNT = Field(f"a whole number from 0 to {LARGEST}", _is_count)
-SEED = Field(
+TEXT = FieldKind("a text", is_text)
+PATH = FieldKind("the name of a file", _is_path)
+FLAG = FieldKind("true or false", lambda value: isinstance(value, bool))
+COUNT = FieldKind(f"a whole number from 0 to {LARGEST}", _is_count)
+SEED = FieldKind(
     "a whole number of 0 or more", lambda value: type(value) is int and 0 <= value <= 10**1000
 )
-NUMBER = Field("a finite number", is_number)
-ANY_NUMBER = Field("a number", lambda value: type(value) is float or is_number(value))
-TABLE = Field("a table of fields", lambda value: isinstance(value, Mapping))
-LIST = Field("a list", lambda value: isinstance(value, list))
-TEXTS = Field("a list of texts", lambda value: isinstance(value, list) and all(map(is_text, value)))
+NUMBER = FieldKind("a finite number", is_number)
+ANY_NUMBER = FieldKind("a number", lambda value: type(value) is float or is_number(value))
+TABLE = FieldKind("a table of fields", lambda value: isinstance(value, Mapping))
+LIST = FieldKind("a list", lambda value: isinstance(value, list))
+TEXTS = FieldKind(
+    "a list of texts", lambda value: isinstance(value, list) and all(map(is_text, value))
+)
 
 
-def or_none(field: Field) -> Field:
+def or_none(field: FieldKind) -> FieldKind:
     """`field`, or nothing."""
-    return Field(f"{field.kind}, or null", lambda value: value is None or field.fits(value))
+    return FieldKind(f"{field.kind}, or null", lambda value: value is None or field.fits(value))
 
 
 _BY_TYPE = {
@@ -93,7 +95,7 @@ _BY_TYPE = {
 }
 
 
-def fields_of(kind: type, **own: Field) -> dict[str, Field]:
+def fields_of(kind: type, **own: FieldKind) -> dict[str, FieldKind]:
     """The table of a dataclass of numbers and texts, by the types it declares.
 
     Args:
@@ -107,7 +109,7 @@ def fields_of(kind: type, **own: Field) -> dict[str, Field]:
 
 def checked(
     data: object,
-    table: Mapping[str, Field],
+    table: Mapping[str, FieldKind],
     where: str,
     error: type[StriateError],
     *,

@@ -34,8 +34,8 @@ from striate.fused.layer import (
 )
 
 
-class Sizes(ctypes.Structure):
-    """Mirrors `Sizes` in csrc/batch_norm.cpp, field by field."""
+class BatchNormSizes(ctypes.Structure):
+    """Mirrors `BatchNormSizes` in csrc/batch_norm.cpp, field by field."""
 
     _fields_ = [
         ("rows", ctypes.c_int64),
@@ -123,7 +123,9 @@ def batch_norm(
 
 def _sizes(x: Tensor, epsilon: float) -> Any:
     channels = x.shape[1]
-    return ctypes.byref(Sizes(x.numel() // channels, channels, torch.get_num_threads(), epsilon))
+    return ctypes.byref(
+        BatchNormSizes(x.numel() // channels, channels, torch.get_num_threads(), epsilon)
+    )
 
 
 def run_forward(

@@ -43,7 +43,7 @@ NATIVE = ("-march=native", "-mcpu=native", "")
 BUILD_SECONDS = 300
 LARGEST = 1 << 28
 """Bytes of a library; ours have some hundred thousand."""
-Made = TypeVar("Made")
+Built = TypeVar("Built")
 Mode = Literal["off", "on", "require"]
 
 _log = logging.getLogger("striate.fused")
@@ -98,7 +98,7 @@ def fall_back(reason: Unavailable) -> None:
         _note(reason.what)
 
 
-def found(make: Callable[[], Made]) -> Made | None:
+def found(make: Callable[[], Built]) -> Built | None:
     """What `make` answers with; None where it cannot be built and plain PyTorch must run.
 
     Raises:

@@ -55,7 +55,7 @@ Kernel = Literal[
 Passes = Literal["forward", "to the weights", "forward and back"]
 Timed = Callable[[], object]
 Clock = Callable[[], float]
-Numbers = tuple[float, ...]
+Timings = tuple[float, ...]
 """Milliseconds of the kernel and of PyTorch, and the margin."""
 LONGEST = 1e9
 
@@ -227,7 +227,7 @@ def choices() -> list[Choice]:
     return sorted((each for each in found if each), key=lambda choice: str(choice.question))
 
 
-def _choice(key: str, numbers: Numbers) -> Choice | None:
+def _choice(key: str, numbers: Timings) -> Choice | None:
     """An entry of the file; None for another machine's, or what is none."""
     try:
         told, here = json.loads(key)
@@ -314,7 +314,7 @@ def _file() -> Path:
     return build.cache_folder() / "choices.json"
 
 
-def _read() -> dict[str, Numbers]:
+def _read() -> dict[str, Timings]:
     try:
         content = json.loads(read_text(_file(), build.Unavailable, most=LARGEST_FILE))
     except (build.Unavailable, ValueError, RecursionError):  # none yet, or damaged: measure again
@@ -364,7 +364,7 @@ def _locked() -> Iterator[None]:
         yield
 
 
-def _write(entries: dict[str, Numbers]) -> None:
+def _write(entries: dict[str, Timings]) -> None:
     handle, temporary = tempfile.mkstemp(dir=_file().parent, suffix=".tmp")
     with os.fdopen(handle, "w") as file:
         json.dump(entries, file, indent=0)

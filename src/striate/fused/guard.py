@@ -132,7 +132,7 @@ class Guard:
 
     def __init__(self, made: Mapping[str, Original], *, copied: bool = False) -> None:
         self.made, self.copied = made, copied
-        self._look: _Look | None = None
+        self._look: _Snapshot | None = None
         self._handles = private.handles.next_id if not _has_global_hooks() else -1
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -149,7 +149,7 @@ class Guard:
             return None
         look = self._look
         if look is None or look.root is not root or not look.holds():
-            look = self._look = _Look(root, self.made, self.copied, self._handles)
+            look = self._look = _Snapshot(root, self.made, self.copied, self._handles)
         return look if look.is_original else None
 
     def forget(self) -> None:
@@ -165,7 +165,7 @@ def _again(made: Mapping[str, Original], copied: bool) -> Guard:
     return Guard(made, copied=copied)
 
 
-class _Look:
+class _Snapshot:
     """The modules and weights of a network at one time. Lists are filled and compared in C."""
 
     def __init__(

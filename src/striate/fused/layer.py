@@ -174,7 +174,7 @@ def apply(x: Tensor, activation: Activation) -> Tensor:
 KINDS = ("max", "avg", "dense")
 """Layers that a chain may have, as csrc/trained.cpp and csrc/frozen_step.hpp number them."""
 
-Kind = Literal["max", "avg", "dense", "conv", "batch norm"]
+LayerKind = Literal["max", "avg", "dense", "conv", "batch norm"]
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,7 @@ class LayerShape:
         adds: whether another map is added before the activation.
     """
 
-    kind: Kind
+    kind: LayerKind
     size: tuple[int, ...]
     weight: tuple[int, ...]
     bias: bool = True

@@ -22,7 +22,7 @@ import torch
 MISSING: list[str] = []
 """Names that this release does not have."""
 
-Question = Callable[[], Any]
+Probe = Callable[[], Any]
 
 
 def _found(path: str) -> Any:
@@ -41,11 +41,11 @@ def _found(path: str) -> Any:
 
 # Who transforms or watches what runs. `torch.jit.is_tracing()` asks the same in three times the
 # time; the others have no public form.
-tracing_state: Question = _found("torch._C._get_tracing_state")
-dispatch_modes: Question = _found("torch._C._len_torch_dispatch_stack")
-function_modes: Question = _found("torch._C._len_torch_function_stack")
-functorch_level: Question = _found("torch._C._functorch.peek_interpreter_stack")
-any_autocast: Question = _found("torch._C._is_any_autocast_enabled")
+tracing_state: Probe = _found("torch._C._get_tracing_state")
+dispatch_modes: Probe = _found("torch._C._len_torch_dispatch_stack")
+function_modes: Probe = _found("torch._C._len_torch_function_stack")
+functorch_level: Probe = _found("torch._C._functorch.peek_interpreter_stack")
+any_autocast: Probe = _found("torch._C._is_any_autocast_enabled")
 # `saved_tensors_hooks` and checkpoints would be handed what kernels keep, not what layers keep.
 saved_tensor_hooks: Callable[[bool], Any] = _found(
     "torch._C._autograd._top_saved_tensors_default_hooks"

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from striate.networks.excitation import excitation
 from striate.networks.network import CatalogNetwork, Figures
 
-Row = tuple[int, int, int, bool, str, int]
+Bottleneck = tuple[int, int, int, bool, str, int]
 """Kernel, expanded channels, output channels, squeeze-and-excitation, activation, stride."""
 
-LARGE: tuple[Row, ...] = (
+LARGE: tuple[Bottleneck, ...] = (
     (3, 16, 16, False, "RELU", 1),
     (3, 64, 24, False, "RELU", 2),
     (3, 72, 24, False, "RELU", 1),
@@ -29,7 +29,7 @@ LARGE: tuple[Row, ...] = (
 )
 """Table 1."""
 
-SMALL: tuple[Row, ...] = (
+SMALL: tuple[Bottleneck, ...] = (
     (3, 16, 16, True, "RELU", 2),
     (3, 72, 24, False, "RELU", 2),
     (3, 88, 24, False, "RELU", 1),
@@ -54,7 +54,7 @@ def squeezed(channels: int) -> int:
     return rounded + 8 if rounded < 0.9 * wanted else rounded
 
 
-def block(channels_in: int, row: Row) -> str:
+def block(channels_in: int, row: Bottleneck) -> str:
     """An inverted residual block."""
     kernel, wide, channels, weighs, activation, stride = row
     step = f" stride={stride}" if stride > 1 else ""
@@ -68,7 +68,7 @@ def block(channels_in: int, row: Row) -> str:
     return f"{{ {inner} | PASS }} ADD" if stride == 1 and channels == channels_in else inner
 
 
-def notation(rows: Sequence[Row], units: int, size: int = 224) -> str:
+def notation(rows: Sequence[Bottleneck], units: int, size: int = 224) -> str:
     """A MobileNetV3 with so many units before the last layer, for pictures of 3 x size x size."""
     channels = 16
     parts = [
@@ -86,7 +86,7 @@ def notation(rows: Sequence[Row], units: int, size: int = 224) -> str:
 
 
 def _network(
-    name: str, rows: Sequence[Row], units: int, table: int, parameters: int, work: float
+    name: str, rows: Sequence[Bottleneck], units: int, table: int, parameters: int, work: float
 ) -> CatalogNetwork:
     return CatalogNetwork(
         name=name,

@@ -20,11 +20,11 @@ from striate.notation.faults import fault, placed
 from striate.notation.forms import AUX, PASS
 from striate.notation.reading import Reading, operator_of
 from striate.notation.syntax import (
-    Chain,
     Element,
+    Elements,
     Merge,
     Reference,
-    Repeat,
+    Repetition,
     TextSpan,
     Word,
     Written,
@@ -48,7 +48,7 @@ class Assembler:
         self.read: dict[int, Reading] = {}
         self.reached: set[str] = set()
 
-    def graph(self, chains: tuple[Chain, ...]) -> Graph:
+    def graph(self, chains: tuple[Elements, ...]) -> Graph:
         """The graph of all chains; the end of the last one is its output."""
         self._count(chains)
         end: str | None = None
@@ -72,7 +72,7 @@ class Assembler:
             name = next((n for n in self.spans if error.what.startswith(f"{n} ")), None)
             raise placed(self.text, self.spans[name], error) if name else error from None
 
-    def _chain(self, chain: Chain, value: str | None, *, is_start: bool) -> str | None:
+    def _chain(self, chain: Elements, value: str | None, *, is_start: bool) -> str | None:
         for element in chain:
             value = self._element(element, value, is_start=is_start)
             is_start = False
@@ -283,7 +283,7 @@ class Assembler:
             )
         return float(weight)
 
-    def _repeat(self, repeat: Repeat, value: str | None, *, is_start: bool) -> str | None:
+    def _repeat(self, repeat: Repetition, value: str | None, *, is_start: bool) -> str | None:
         if repeat.count is None:
             return self._chain(repeat.body, value, is_start=is_start)
         if _is_idle(repeat.body):
@@ -322,18 +322,18 @@ class Assembler:
             )
         return times
 
-    def _count(self, chains: tuple[Chain, ...]) -> None:
+    def _count(self, chains: tuple[Elements, ...]) -> None:
         """Refuse texts that stand for more operators than anybody means."""
         total = sum(map(self._size, chains))
         if total > MOST_NODES:
             raise too_many(self.text, total)
 
-    def _size(self, chain: Chain) -> int:
+    def _size(self, chain: Elements) -> int:
         total = 0
         for element in chain:
             if isinstance(element, Merge):
                 total += sum(map(self._size, element.branches))
-            if not isinstance(element, Repeat):
+            if not isinstance(element, Repetition):
                 total += 1
                 continue
             times = self._times(element.count) if element.count else 1
@@ -348,11 +348,11 @@ class Assembler:
         return total
 
 
-def _is_idle(chain: Chain) -> bool:
+def _is_idle(chain: Elements) -> bool:
     """Whether a chain changes nothing: PASS alone, or blocks of it."""
     return all(
         element.keyword.text.upper() == PASS
         if isinstance(element, Written)
-        else isinstance(element, Repeat) and _is_idle(element.body)
+        else isinstance(element, Repetition) and _is_idle(element.body)
         for element in chain
     )

@@ -12,7 +12,7 @@ from striate.notation.assembling import Assembler, too_many
 from striate.notation.faults import fault, placed
 from striate.notation.mistakes import BRACKETS, explained
 from striate.notation.reading import operator_of
-from striate.notation.syntax import Chain, TextSpan, Written
+from striate.notation.syntax import Elements, TextSpan, Written
 
 DEEPEST = 100
 LONGEST = 1_000_000
@@ -61,7 +61,7 @@ def parse_operator(text: str) -> Operator:
     return reading.operator
 
 
-def _read(text: str) -> tuple[tuple[Chain, ...], str]:
+def _read(text: str) -> tuple[tuple[Elements, ...], str]:
     """The chains of `text`, and the text that their places refer to."""
     if not isinstance(text, str):
         raise NotationError(

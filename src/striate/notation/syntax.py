@@ -63,10 +63,10 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
-class Repeat:
+class Repetition:
     """`[ … ]*3`; without a count it is one."""
 
-    body: Chain
+    body: Elements
     count: Word | None
 
 
@@ -74,12 +74,12 @@ class Repeat:
 class Merge:
     """`{ … | … } CONCAT`."""
 
-    branches: tuple[Chain, ...]
+    branches: tuple[Elements, ...]
     operator: Written
 
 
-Element: TypeAlias = Written | Reference | Repeat | Merge
-Chain: TypeAlias = tuple[Element, ...]
+Element: TypeAlias = Written | Reference | Repetition | Merge
+Elements: TypeAlias = tuple[Element, ...]
 
 
 def _word(token: Token) -> Word:
@@ -93,13 +93,13 @@ def _name(token: Token) -> Word:
     return Word(normal_name(word.text), word.span)
 
 
-class _Tree(Transformer[Token, Any]):
+class _SyntaxTree(Transformer[Token, Any]):
     """Called bottom-up while the text is parsed, so that deep nesting needs no deep stack."""
 
-    def network(self, parts: list[Any]) -> tuple[Chain, ...]:
+    def network(self, parts: list[Any]) -> tuple[Elements, ...]:
         return tuple(parts)
 
-    def chain(self, parts: list[Any]) -> Chain:
+    def chain(self, parts: list[Any]) -> Elements:
         return tuple(each for each in parts if not isinstance(each, Token))
 
     def unnamed(self, parts: list[Any]) -> Written:
@@ -114,16 +114,16 @@ class _Tree(Transformer[Token, Any]):
     def keyed(self, parts: list[Any]) -> Argument:
         return Argument(_word(parts[0]), _word(parts[1]))
 
-    def once(self, parts: list[Any]) -> Repeat:
-        return Repeat(parts[0], None)
+    def once(self, parts: list[Any]) -> Repetition:
+        return Repetition(parts[0], None)
 
-    def repeat(self, parts: list[Any]) -> Repeat:
-        return Repeat(parts[0], _word(parts[1]))
+    def repeat(self, parts: list[Any]) -> Repetition:
+        return Repetition(parts[0], _word(parts[1]))
 
     def merge(self, parts: list[Any]) -> Merge:
         return Merge(tuple(parts[:-1]), parts[-1])
 
-    def branch(self, parts: list[Any]) -> Chain:
+    def branch(self, parts: list[Any]) -> Elements:
         return parts[0] if parts else ()
 
     def reference(self, parts: list[Any]) -> Reference:
@@ -134,10 +134,10 @@ class _Tree(Transformer[Token, Any]):
 def grammar() -> Lark:
     """The parser, built on first use (milliseconds; nothing is kept on disk)."""
     text = (Path(__file__).parent / "grammar.lark").read_text(encoding="utf-8")
-    return Lark(text, start="network", parser="lalr", lexer="basic", transformer=_Tree())
+    return Lark(text, start="network", parser="lalr", lexer="basic", transformer=_SyntaxTree())
 
 
-def read(text: str) -> tuple[Chain, ...]:
+def read(text: str) -> tuple[Elements, ...]:
     """The chains of a network text.
 
     Raises:

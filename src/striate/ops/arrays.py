@@ -11,3 +11,6 @@ Array: TypeAlias = NDArray[Any]
 
 Weights: TypeAlias = Mapping[str, Mapping[str, Array]]
 """node -> weight name -> array."""
+
+OwnWeights: TypeAlias = dict[str, dict[str, Array]]
+"""The same, to be filled."""

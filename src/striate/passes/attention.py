@@ -93,7 +93,7 @@ class Attention(Composition):
             )
 
     def lay(self, assembly: Assembly, name: str, inputs: Sequence[str]) -> list[str]:
-        sheet = _Sheet(assembly, name)
+        sheet = _AttentionDraft(assembly, name)
         queries, keys, values, hidden = self._sources(name, inputs)
         for each in (queries, keys, values):
             if assembly.spec(each).rank != 2:
@@ -140,7 +140,7 @@ class Attention(Composition):
         values = branches[2] if len(branches) > 2 else given.get("values", keys)
         return queries, keys, values, [given[each] for each in self.names[2:] if each in given]
 
-    def _scores(self, sheet: _Sheet, queries: str, keys: str, width: int) -> str:
+    def _scores(self, sheet: _AttentionDraft, queries: str, keys: str, width: int) -> str:
         """heads x queries x keys."""
         if self.score == "additive":
             return self._additive(sheet, queries, keys, width)
@@ -162,7 +162,7 @@ class Attention(Composition):
         scale = (width // self.heads) ** -0.5
         return sheet.add("scores", ops.Affine(scale, 0.0), products)
 
-    def _additive(self, sheet: _Sheet, queries: str, keys: str, width: int) -> str:
+    def _additive(self, sheet: _AttentionDraft, queries: str, keys: str, width: int) -> str:
         """A layer of tanh over every pair of a query and a key, and one unit behind it."""
         query = sheet.dense("query", width, queries, False)
         key = sheet.dense("key", width, keys, False)
@@ -172,7 +172,7 @@ class Attention(Composition):
         hidden = sheet.add("hidden", ops.Tanh(), sheet.add("pairs", ops.Add(), down, across))
         return sheet.dense("scores", 1, hidden, False)
 
-    def _weights(self, sheet: _Sheet, scores: str, hidden: list[str]) -> str:
+    def _weights(self, sheet: _AttentionDraft, scores: str, hidden: list[str]) -> str:
         if hidden or self.causal:
             masked = ops.MaskedSoftmax(causal=self.causal, lengths=bool(self.lengths))
             weights = sheet.add("weights", masked, scores, *hidden)
@@ -180,7 +180,7 @@ class Attention(Composition):
             weights = sheet.add("weights", ops.Softmax("last"), scores)
         return sheet.add("dropped", ops.Dropout(self.dropout), weights) if self.dropout else weights
 
-    def _pooled(self, sheet: _Sheet, weights: str, values: str) -> str:
+    def _pooled(self, sheet: _AttentionDraft, weights: str, values: str) -> str:
         """Values x weights, the heads side by side again."""
         columns = sheet.add("weight_columns", ops.Permute((0, 2, 1)), weights)
         parts = sheet.heads("value_heads", values, self.heads)
@@ -189,7 +189,7 @@ class Attention(Composition):
         return sheet.add("joined", ops.Reshape((sheet.spec(values).channels, steps)), pooled)
 
 
-class _Sheet:
+class _AttentionDraft:
     """The nodes of one attention, as they are added."""
 
     def __init__(self, assembly: Assembly, name: str) -> None:

@@ -11,7 +11,6 @@ the IEEE 86(11), 1998, section VII (space displacement neural networks).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
 
 import numpy as np
 
@@ -19,17 +18,15 @@ from striate.display import shape_text
 from striate.errors import GraphError, ShapeError
 from striate.graph import Graph, Node, Reach, Routes, Spec
 from striate.ops import Conv, Dense, Flatten, Input
-from striate.ops.arrays import Array
+from striate.ops.arrays import Array, OwnWeights
 from striate.passes.unshare import unshared
-
-Weights: TypeAlias = dict[str, dict[str, Array]]
 
 WHOLE = "Global pooling takes pictures of any size as it is, and answers once for the whole."
 
 
 def convolutional(
     graph: Graph, weights: Mapping[str, Mapping[str, Array]], size: Sequence[int]
-) -> tuple[Graph, Weights]:
+) -> tuple[Graph, OwnWeights]:
     """The same network over pictures of `size`, answering with a map of scores.
 
     The score at (i, j) is that of the crop of the old input size whose corner is at
@@ -129,9 +126,9 @@ def _refusal(node: Node, why: str, remedy: str) -> GraphError:
     return GraphError(f"{node.name} cannot slide over a larger picture: it {why}", remedy=remedy)
 
 
-def _reshaped(large: Graph, weights: Mapping[str, Mapping[str, Array]]) -> Weights:
+def _reshaped(large: Graph, weights: Mapping[str, Mapping[str, Array]]) -> OwnWeights:
     """Every array in the shape of its new layer; only those of dense layers have another."""
-    found: Weights = {}
+    found: OwnWeights = {}
     for node in large:
         for name, wanted in large.own_weights(node).items():
             array = np.asarray(weights[node.name][name]).reshape(wanted.shape)

@@ -7,12 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from striate.graph import Graph, Node, Operator, Spec
 from striate.ops import Dropout, NoisyReLU, StochasticPool
-from striate.ops.arrays import Weights
+from striate.ops.arrays import Array, Weights
 from striate.ops.loss.loss_operator import nothing_counts
 from striate.passes.attach_loss import loss_of
 from striate.pytorch.losses import BatchLoss
@@ -21,8 +20,6 @@ from striate.pytorch.modules.special_pooling import StochasticPool as Stochastic
 from striate.pytorch.plan import reads
 from striate.pytorch.tree import place, tie
 from striate.pytorch.weights import load_weights
-
-Array = NDArray[Any]
 
 
 def _stochastic_pool(pool: StochasticPool, x: Tensor, share: Tensor) -> Tensor:

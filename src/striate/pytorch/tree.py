@@ -8,7 +8,7 @@ from striate.errors import GraphError
 from striate.graph import Graph
 
 
-class Block(nn.Module):
+class ModuleFolder(nn.Module):
     """A folder of layers: what stands before a dot in their names."""
 
 
@@ -26,10 +26,10 @@ def place(root: nn.Module, name: str, module: nn.Module) -> None:
     for folder in folders:
         found = parent._modules.get(folder)
         if found is None:
-            found = parent._modules[folder] = Block()
+            found = parent._modules[folder] = ModuleFolder()
         parent = found
     taken = parent._modules.get(last)
-    if isinstance(taken, Block):  # a node is called like the folder of others
+    if isinstance(taken, ModuleFolder):  # a node is called like the folder of others
         module._modules.update(taken._modules)
     own = {*module._parameters, *module._buffers}
     if last in {*parent._parameters, *parent._buffers} or own & set(module._modules):

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from striate.graph import Graph
-from striate.ops.arrays import Weights
+from striate.ops.arrays import Array, Weights
 from striate.pytorch.evaluate import modules_of
 from striate.pytorch.plan import reads
-
-Array = NDArray[Any]
 
 MOST_NUMBERS = 60_000_000
 """Values of all nodes that are kept at once for a gradient; more pictures take more turns."""

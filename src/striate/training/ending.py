@@ -17,10 +17,10 @@ from striate.passes.attach_loss import with_loss
 from striate.training.recipe import BALANCED, Recipe
 from striate.training.requirements import SMOOTHED, WEIGHED, check_network
 
-Shares = tuple[float, ...]
+ClassWeights = tuple[float, ...]
 
 
-def ended(graph: Graph, recipe: Recipe, class_weights: Shares | None = None) -> Graph:
+def ended(graph: Graph, recipe: Recipe, class_weights: ClassWeights | None = None) -> Graph:
     """The graph with the loss that it is trained with.
 
     Args:
@@ -34,7 +34,7 @@ def ended(graph: Graph, recipe: Recipe, class_weights: Shares | None = None) -> 
     return _changed(smoothed, WEIGHED, "class_weights", None, class_weights)
 
 
-def bare(graph: Graph, recipe: Recipe) -> tuple[Graph, Shares | None]:
+def bare(graph: Graph, recipe: Recipe) -> tuple[Graph, ClassWeights | None]:
     """The graph that `ended` was given, and the weights of classes that it added."""
     plain = _changed(graph, SMOOTHED, "smoothing", recipe.smoothing, 0.0)
     if not recipe.class_weights:
@@ -55,7 +55,7 @@ def _changed(
     return Graph((*others, changed), graph.auxiliary)
 
 
-def class_weights(recipe: Recipe, data: DataSet) -> Shares | None:
+def class_weights(recipe: Recipe, data: DataSet) -> ClassWeights | None:
     """What each class counts in the loss; None where all count the same.
 
     Raises:
@@ -70,7 +70,7 @@ def class_weights(recipe: Recipe, data: DataSet) -> Shares | None:
     return _written(Path(recipe.class_weights), data.classes)
 
 
-def _written(path: Path, classes: tuple[str, ...]) -> Shares:
+def _written(path: Path, classes: tuple[str, ...]) -> ClassWeights:
     found = yaml_file.read_table(path, SettingError, "weights by class")
     strange = [name for name in found if name not in classes]
     missing = [name for name in classes if name not in found]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 
 from striate.data import DataSet, Survey, load, survey
+from striate.data.download import Progress
 from striate.data.sources import Source, called
 from striate.data.tree import Tree
 from striate.display import shape_text
@@ -15,8 +16,6 @@ from striate.graph import Graph
 from striate.ops import BatchNorm
 from striate.passes.fit import fitted, takes
 from striate.training.recipe import Recipe
-
-Progress = Callable[[int, int, str], None]
 
 
 def suited(graph: Graph, known: Survey) -> Graph:

@@ -31,11 +31,11 @@ from striate.training.loop import Origin, Session, preprocessing_of
 from striate.training.recipe import Recipe
 from striate.training.requirements import check_network
 from striate.training.run_folder import RunFolder
-from striate.training.subject import Subject, matched
+from striate.training.subject import TrainingSubject, matched
 
 
 @dataclass(frozen=True)
-class Request:
+class RunRequest:
     """What a run is asked for, all of it read but the pictures.
 
     Args:
@@ -43,13 +43,13 @@ class Request:
         data_dir: where named data sets lie, if a place was named.
     """
 
-    subject: Subject
+    subject: TrainingSubject
     data: DataSet | str | Path | Tree
     data_dir: Path | str | None
     recipe: Recipe
 
 
-def prepared(request: Request, listen: Listener) -> Session:
+def prepared(request: RunRequest, listen: Listener) -> Session:
     """A session without a folder: a request that is refused leaves nothing behind.
 
     Raises:
@@ -78,7 +78,7 @@ def prepared(request: Request, listen: Listener) -> Session:
     )
 
 
-def _checked_early(request: Request) -> Graph:
+def _checked_early(request: RunRequest) -> Graph:
     """The network as far as it is known before pictures are loaded, which can take minutes."""
     subject, recipe, data = request.subject, request.recipe, request.data
     picture_shape(subject.graph)
@@ -92,7 +92,7 @@ def _checked_early(request: Request) -> Graph:
     return network
 
 
-def _loaded(request: Request, network: Graph, listen: Listener) -> DataSet:
+def _loaded(request: RunRequest, network: Graph, listen: Listener) -> DataSet:
     if isinstance(request.data, DataSet):
         return request.data
     is_open = request.subject.fits and surveyed(request.data).channels is None
@@ -112,7 +112,7 @@ def telling(listen: Listener) -> Callable[[int, int, str], None]:
 
 
 def _preprocessing(
-    subject: Subject, first: FirstWeights, data: DataSet, recipe: Recipe
+    subject: TrainingSubject, first: FirstWeights, data: DataSet, recipe: Recipe
 ) -> Preprocessing | None:
     """How pictures are prepared where the first weights decide it; None where the data does.
 
@@ -127,7 +127,7 @@ def _preprocessing(
     return replace(preprocessing_of(data, recipe), mean=known.mean, std=known.std)
 
 
-def _adapted(subject: Subject, network: Graph) -> tuple[str, ...]:
+def _adapted(subject: TrainingSubject, network: Graph) -> tuple[str, ...]:
     was, now = (
         (each.specs[each.inputs[0].name], each.specs[each.scores.name].size)
         for each in (subject.graph, network)

@@ -35,7 +35,7 @@ from striate.pytorch import load_weights, weights_of
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class PretrainedLayer:
     """What one convolution's autoencoder came to: mean squared errors of restored maps.
 
     Args:
@@ -61,7 +61,7 @@ def pretrain(
     learning_rate: float = 1e-3,
     noise: float = 0.8,
     seed: int = 0,
-    on_layer: Callable[[Layer], None] = lambda layer: None,
+    on_layer: Callable[[PretrainedLayer], None] = lambda layer: None,
 ) -> Weights:
     """Weights of every convolution of `graph`, learned from the training pictures alone.
 
@@ -98,7 +98,7 @@ def pretrain(
                     f"the autoencoder of {node.name} diverged",
                     remedy=f"Try a learning rate of {learning_rate / 10:g}.",
                 )
-            on_layer(Layer(node.name, epoch + 1, epochs, plain / seen, total / seen))
+            on_layer(PretrainedLayer(node.name, epoch + 1, epochs, plain / seen, total / seen))
         weights[node.name] = coder.encoder_weights()
     return {node.name: weights[node.name] for node in convolutions}
 

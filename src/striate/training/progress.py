@@ -27,7 +27,7 @@ OVERWRITTEN = 1.0
 """Seconds between two states of a line in a notebook."""
 
 
-class Progress:
+class ProgressBar:
     """A listener that shows a run.
 
     When whoever read has left (`striate train | head`), the run goes on without a word.
@@ -134,7 +134,7 @@ def shown(on_event: Listener | None, quiet: bool) -> Iterator[Listener]:
     if on_event is not None:
         yield on_event
         return
-    with Progress(quiet=quiet) as listener:
+    with ProgressBar(quiet=quiet) as listener:
         yield listener
 
 

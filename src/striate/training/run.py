@@ -17,12 +17,12 @@ from striate.notation import text
 from striate.training.events import Listener, Result
 from striate.training.interrupting import stopping
 from striate.training.loop import Session
-from striate.training.preparing import Request, prepared
+from striate.training.preparing import RunRequest, prepared
 from striate.training.progress import shown
 from striate.training.recipe import BALANCED, Recipe
 from striate.training.resuming import restored
 from striate.training.run_folder import RunFolder
-from striate.training.subject import Subject, started, subject_of
+from striate.training.subject import TrainingSubject, started, subject_of
 
 
 def train(
@@ -76,7 +76,7 @@ def train(
     if isinstance(data, str) and not data:
         data, data_dir = _own_data(subject, data_dir)
     with shown(on_event, quiet) as listen:
-        session = prepared(Request(subject, data, data_dir, chosen), listen)
+        session = prepared(RunRequest(subject, data, data_dir, chosen), listen)
         kind = Path(session.data.name.strip("<>")).name
         folder = RunFolder.create(None if run is None else expanded(run), f"{subject.name}-{kind}")
         session.folder = folder
@@ -104,7 +104,7 @@ def _in_words(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {**settings, **joined}
 
 
-def _begin(session: Session, subject: Subject) -> None:
+def _begin(session: Session, subject: TrainingSubject) -> None:
     """Write what repeats the run.
 
     Raises:
@@ -177,7 +177,9 @@ def _placed(recipe: Recipe) -> Recipe:
     return recipe
 
 
-def _own_data(subject: Subject, data_dir: Path | str | None) -> tuple[str, Path | str | None]:
+def _own_data(
+    subject: TrainingSubject, data_dir: Path | str | None
+) -> tuple[str, Path | str | None]:
     """What the subject's weights were learned from, or it was published with, else the digits."""
     if subject.published is not None and subject.published.data:
         return subject.published.data, data_dir

@@ -18,7 +18,7 @@ from striate.training.run_folder import RunFolder
 
 
 @dataclass(frozen=True)
-class Subject:
+class TrainingSubject:
     """A network, and what is known of it before it is trained.
 
     Args:
@@ -73,16 +73,16 @@ STARTS = ("start", "initializer", "bias_initializer")
 """Settings that say what the first weights are."""
 
 
-def subject_of(graph: lookup.NetworkLike, name: str = "") -> Subject:
+def subject_of(graph: lookup.NetworkLike, name: str = "") -> TrainingSubject:
     """The subject that a graph, a model, or a word of the command line stands for.
 
     Raises:
         UnknownNameError, NotationError, ModelFileError: it stands for nothing.
     """
     if isinstance(graph, Graph):
-        return Subject(graph, name or "network")
+        return TrainingSubject(graph, name or "network")
     if isinstance(graph, Model):
-        return Subject(graph.graph, name or "network", model=graph)
+        return TrainingSubject(graph.graph, name or "network", model=graph)
     if not isinstance(graph, Path | str):
         raise _untrainable("the network")
     called = name or lookup.name_of(graph)
@@ -91,16 +91,16 @@ def subject_of(graph: lookup.NetworkLike, name: str = "") -> Subject:
     _check_has_weights(Path(graph))
     found = lookup.subject_of(graph)
     if isinstance(found, Graph):
-        return Subject(found, called, published=NETWORKS.get(lookup.name_of(graph)))
+        return TrainingSubject(found, called, published=NETWORKS.get(lookup.name_of(graph)))
     if not isinstance(found, Model):
         raise _untrainable(called)
     path = Path(graph)
     if not path.is_dir():
-        return Subject(found.graph, called, model=found, place=path.resolve())
+        return TrainingSubject(found.graph, called, model=found, place=path.resolve())
     again = RunFolder(path).resume_command
     notes = (f"this is a new run; the one in {path} goes on with: {again}",)
     called = name or re_numbered(path)
-    return Subject(found.graph, called, found, (path / "best.safetensors").resolve(), notes)
+    return TrainingSubject(found.graph, called, found, (path / "best.safetensors").resolve(), notes)
 
 
 def _untrainable(called: str) -> ModelFileError:
@@ -130,7 +130,7 @@ def re_numbered(run: Path) -> str:
     return "-".join(parts[:-2]) if is_numbered else "network"
 
 
-def started(subject: Subject, recipe: Recipe) -> Recipe:
+def started(subject: TrainingSubject, recipe: Recipe) -> Recipe:
     """The recipe of a run that starts from the subject's weights.
 
     Raises:
@@ -160,7 +160,7 @@ def started(subject: Subject, recipe: Recipe) -> Recipe:
     return replace(recipe, normalize=not is_plain, start=place)
 
 
-def matched(subject: Subject, data: DataSet) -> DataSet:
+def matched(subject: TrainingSubject, data: DataSet) -> DataSet:
     """The pictures, labeled in the order of classes that the subject's weights have learned.
 
     Raises:

@@ -9,7 +9,7 @@ from pathlib import Path
 from striate.analysis.compare import TOLERANCE
 from striate.analysis.compare.changes import FOLDED, SAME, Aligned, Match
 from striate.analysis.compare.numbers import Difference, Numbers
-from striate.analysis.compare.sides import Comparable, Side, Sides, inputs_of, unlike
+from striate.analysis.compare.sides import Comparable, ComparedNetwork, Sides, inputs_of, unlike
 from striate.analysis.table import table
 from striate.capacity import size
 from striate.display import Block, Column, Displayed, Grid, Line
@@ -200,7 +200,7 @@ def compare(
         raise SettingError(
             f"tolerance is {shown(tolerance)}", remedy="Give a number of 0 or more: 1e-4."
         )
-    sides = Side(a, weights), Side(b, weights)
+    sides = ComparedNetwork(a, weights), ComparedNetwork(b, weights)
     if weights is not None and not any(side.takes_file for side in sides):
         raise IdleSettingError(
             "weights do nothing here: both networks have their own",

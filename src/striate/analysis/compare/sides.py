@@ -26,7 +26,7 @@ DRAWN = 2
 Comparable: TypeAlias = "Explainable | tuple[NetworkLike, Mapping[str, object]] | NetworkLike"
 
 
-class Side:
+class ComparedNetwork:
     """One of two networks, with what is known of it.
 
     Args:
@@ -68,8 +68,8 @@ class Side:
         return reader.read(picture, data_dir=data_dir)
 
 
-Sides: TypeAlias = tuple[Side, Side]
-Inputs: TypeAlias = tuple[list[Array], list[Array]]
+Sides: TypeAlias = tuple[ComparedNetwork, ComparedNetwork]
+DrawnInputs: TypeAlias = tuple[list[Array], list[Array]]
 
 
 def unlike(sides: Sides) -> str:
@@ -90,7 +90,7 @@ def inputs_of(
     picture: Path | str | Array | None,
     seed: int,
     data_dir: Path | str | None,
-) -> tuple[Inputs, str]:
+) -> tuple[DrawnInputs, str]:
     """An array (N, *shape) for each input of each network, and what they are called.
 
     Each network that says how a picture becomes its input gets it so; the other one gets the same
@@ -120,7 +120,7 @@ def inputs_of(
     return _entering(sides, pairs, drawn), f"{DRAWN} drawn pictures (seed {seed})"
 
 
-def _of_array(sides: Sides, picture: Array) -> Inputs:
+def _of_array(sides: Sides, picture: Array) -> DrawnInputs:
     (shape, *more) = sides[0].shapes
     fits = picture.shape[picture.ndim - len(shape) :] == shape and picture.ndim <= len(shape) + 1
     if more or not fits or not picture.size:
@@ -133,7 +133,7 @@ def _of_array(sides: Sides, picture: Array) -> Inputs:
     return [x], [x]
 
 
-def _entering(sides: Sides, pairs: Aligned, pixels: list[Array]) -> Inputs:
+def _entering(sides: Sides, pairs: Aligned, pixels: list[Array]) -> DrawnInputs:
     """Pixels 0..255 (N, C, H, W) as each network takes them."""
     known = [side.preprocessing for side in sides]
     added = {match.b for match in pairs.matches if match.kind == ADDED}

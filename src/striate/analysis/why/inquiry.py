@@ -13,10 +13,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from striate.analysis.subject import Subject, network_of, picture_of, target_of
 from striate.analysis.why.explanation import Explanation
@@ -28,11 +26,10 @@ from striate.analysis.why.stored import Stored
 from striate.capacity import check
 from striate.errors import ExplanationError
 from striate.graph import Graph, Node, Ref
+from striate.ops.arrays import Array
 from striate.passes.attach_loss import loss_of
 from striate.reference import Backward, NamedFactor, Number, Product, behind, prepared
 from striate.reference.products import array_of, constant
-
-Array = NDArray[Any]
 
 SMALL_LOSS = 1e-3
 """Below it, 1 - probability has lost four or more of float32's seven digits."""

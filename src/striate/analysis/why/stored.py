@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from striate.graph import Call, Graph, Node
-from striate.ops.arrays import Weights
+from striate.ops.arrays import Array, Weights
 from striate.reference import Number
 
 if TYPE_CHECKING:
     from striate.pytorch.evaluate import NodeValues
-
-Array = NDArray[Any]
 
 
 class Stored:

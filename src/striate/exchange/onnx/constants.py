@@ -36,26 +36,26 @@ class Known:
     shared: bool = False
 
 
-Inputs: TypeAlias = Sequence[Array]
-Maker: TypeAlias = Callable[[Item, Inputs], Array]
+KnownInputs: TypeAlias = Sequence[Array]
+Folding: TypeAlias = Callable[[Item, KnownInputs], Array]
 
 MOVES = ("Identity", "Reshape", "Unsqueeze", "Squeeze", "Transpose", "Flatten", "Expand")
 """What leaves a weight the weight it was."""
 
 
-def attribute_or_input(item: Item, inputs: Inputs, name: str, at: int) -> Array | None:
+def attribute_or_input(item: Item, inputs: KnownInputs, name: str, at: int) -> Array | None:
     """A parameter that older files have as an attribute and newer ones as an input."""
     if name in item.attributes:
         return np.asarray(item.attributes[name])
     return inputs[at] if at < len(inputs) and inputs[at] is not None else None
 
 
-def _axes(item: Item, inputs: Inputs) -> tuple[int, ...]:
+def _axes(item: Item, inputs: KnownInputs) -> tuple[int, ...]:
     found = attribute_or_input(item, inputs, "axes", 1)
     return () if found is None else tuple(map(int, found.ravel()))
 
 
-def _constant(item: Item, inputs: Inputs) -> Array:
+def _constant(item: Item, inputs: KnownInputs) -> Array:
     for name, value in item.attributes.items():
         if name == "value":
             return np.asarray(value)
@@ -65,7 +65,7 @@ def _constant(item: Item, inputs: Inputs) -> Array:
     raise OnnxError(f"{item.title} has no value that is read")
 
 
-def _constant_of_shape(item: Item, inputs: Inputs) -> Array:
+def _constant_of_shape(item: Item, inputs: KnownInputs) -> Array:
     sizes = tuple(map(int, inputs[0].ravel()))
     value = np.asarray(item.attributes.get("value", np.zeros(1, np.float32))).ravel()
     if any(n < 0 for n in sizes) or value.size != 1 or prod(sizes) > 1 << 40:
@@ -86,7 +86,7 @@ def reshaped(sizes: Sequence[int], old: Sequence[int], *, keeps_zero: bool = Fal
     return list(sizes)
 
 
-def _reshape(item: Item, inputs: Inputs) -> Array:
+def _reshape(item: Item, inputs: KnownInputs) -> Array:
     sizes = attribute_or_input(item, inputs, "shape", 1)
     if sizes is None:
         raise OnnxError(f"{item.title} names no sizes")
@@ -95,20 +95,20 @@ def _reshape(item: Item, inputs: Inputs) -> Array:
     return inputs[0].reshape(wanted)
 
 
-def _unsqueeze(item: Item, inputs: Inputs) -> Array:
+def _unsqueeze(item: Item, inputs: KnownInputs) -> Array:
     return np.expand_dims(inputs[0], _axes(item, inputs))
 
 
-def _squeeze(item: Item, inputs: Inputs) -> Array:
+def _squeeze(item: Item, inputs: KnownInputs) -> Array:
     return np.squeeze(inputs[0], _axes(item, inputs) or None)
 
 
-def _flatten(item: Item, inputs: Inputs) -> Array:
+def _flatten(item: Item, inputs: KnownInputs) -> Array:
     axis = item.attributes.get("axis", 1)
     return inputs[0].reshape(prod(inputs[0].shape[:axis]), -1)
 
 
-def _slice(item: Item, inputs: Inputs) -> Array:
+def _slice(item: Item, inputs: KnownInputs) -> Array:
     found = [
         attribute_or_input(item, inputs, name, k + 1)
         for k, name in enumerate(("starts", "ends", "axes", "steps"))
@@ -133,14 +133,14 @@ def slices(found: Sequence[Array | None]) -> list[tuple[int, int, int, int]]:
     return [(int(a), int(b), int(c), int(d)) for a, b, c, d in rows]
 
 
-def _gather(item: Item, inputs: Inputs) -> Array:
+def _gather(item: Item, inputs: KnownInputs) -> Array:
     data, places = inputs
     grown = prod(data.shape) // max(1, data.shape[item.attributes.get("axis", 0)]) * places.size
     _check(item, grown)
     return np.take(data, places.astype(np.int64), axis=item.attributes.get("axis", 0))
 
 
-def _expand(item: Item, inputs: Inputs) -> Array:
+def _expand(item: Item, inputs: KnownInputs) -> Array:
     sizes = tuple(map(int, inputs[1].ravel()))
     wanted = np.broadcast_shapes(inputs[0].shape, sizes)
     if prod(wanted) > 1 << 40:
@@ -148,12 +148,12 @@ def _expand(item: Item, inputs: Inputs) -> Array:
     return np.broadcast_to(inputs[0], wanted)
 
 
-def _tile(item: Item, inputs: Inputs) -> Array:
+def _tile(item: Item, inputs: KnownInputs) -> Array:
     _check(item, inputs[0].size * prod(map(int, inputs[1].ravel())))
     return np.tile(inputs[0], inputs[1].ravel())
 
 
-def _range(item: Item, inputs: Inputs) -> Array:
+def _range(item: Item, inputs: KnownInputs) -> Array:
     start, limit, step = (each.item() for each in inputs)
     _check(item, (limit - start) / step if step else MOST + 1)
     return np.arange(start, limit, step, dtype=inputs[0].dtype)
@@ -165,7 +165,7 @@ _NUMPY_TYPES = {
 }  # fmt: skip
 
 
-def _cast(item: Item, inputs: Inputs) -> Array:
+def _cast(item: Item, inputs: KnownInputs) -> Array:
     from striate.exchange.onnx.tensors import type_name
 
     kind = type_name(item.attributes.get("to", 0))
@@ -174,7 +174,7 @@ def _cast(item: Item, inputs: Inputs) -> Array:
     return inputs[0].astype(_NUMPY_TYPES[kind])
 
 
-def _same(function: Callable[..., Any]) -> Maker:
+def _same(function: Callable[..., Any]) -> Folding:
     return lambda item, inputs: np.asarray(function(*inputs))
 
 
@@ -184,23 +184,23 @@ def _divide(a: Array, b: Array) -> Array:
     return np.asarray(a / b)
 
 
-def _merging(function: Callable[..., Any]) -> Maker:
-    def merged(item: Item, inputs: Inputs) -> Array:
+def _merging(function: Callable[..., Any]) -> Folding:
+    def merged(item: Item, inputs: KnownInputs) -> Array:
         _check(item, prod(np.broadcast_shapes(*(each.shape for each in inputs))))
         return np.asarray(function(*inputs)).astype(inputs[0].dtype)
 
     return merged
 
 
-def _comparing(function: Callable[..., Any]) -> Maker:
-    def compared(item: Item, inputs: Inputs) -> Array:
+def _comparing(function: Callable[..., Any]) -> Folding:
+    def compared(item: Item, inputs: KnownInputs) -> Array:
         _check(item, prod(np.broadcast_shapes(*(each.shape for each in inputs))))
         return np.asarray(function(*inputs))
 
     return compared
 
 
-MAKERS: Mapping[str, Maker] = {
+MAKERS: Mapping[str, Folding] = {
     "Constant": _constant,
     "ConstantOfShape": _constant_of_shape,
     "Identity": _same(lambda x: x),

@@ -10,7 +10,7 @@ import numpy as np
 from striate.errors import ShapeError
 from striate.exchange.onnx.constants import Known
 from striate.exchange.onnx.file import Item
-from striate.exchange.onnx.step import Numbers, array
+from striate.exchange.onnx.step import KnownOrArray, array
 from striate.graph import Node, Operator, Spec
 from striate.graph.check import inferred
 from striate.graph.walk import reached
@@ -45,7 +45,7 @@ class Drafts:
         item: Item | None,
         operator: Operator,
         inputs: Sequence[str],
-        weights: Mapping[str, Numbers],
+        weights: Mapping[str, KnownOrArray],
     ) -> str:
         """A new one; returns its key.
 
@@ -56,7 +56,7 @@ class Drafts:
         self._put(key, item, operator, inputs, weights)
         return key
 
-    def replace(self, key: str, operator: Operator, weights: Mapping[str, Numbers]) -> str:
+    def replace(self, key: str, operator: Operator, weights: Mapping[str, KnownOrArray]) -> str:
         """Another operator at the same place, with these weights more."""
         old = self._made[key]
         self._put(key, old.item, operator, old.node.inputs, {**old.weights, **weights})
@@ -70,7 +70,7 @@ class Drafts:
         item: Item | None,
         operator: Operator,
         inputs: Sequence[str],
-        weights: Mapping[str, Numbers],
+        weights: Mapping[str, KnownOrArray],
     ) -> None:
         node = Node(key, operator, tuple(inputs))
         spec = inferred(node, self._nodes, self._specs)

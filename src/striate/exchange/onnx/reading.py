@@ -17,7 +17,7 @@ from striate.exchange.onnx.file import Content, Item, read
 from striate.exchange.onnx.names import named
 from striate.exchange.onnx.patterns import recognized
 from striate.exchange.onnx.rows import ROWS
-from striate.exchange.onnx.step import Flow, Made, MixesError, NotOurs, OnnxNode, Relocated
+from striate.exchange.onnx.step import Flow, MixesError, NotOurs, OnnxNode, Outcome, Relocated
 from striate.exchange.onnx_package import package
 from striate.graph import Auxiliary, Graph, Node
 from striate.graph.check import is_name
@@ -60,13 +60,13 @@ def read_onnx(path: Path | str, *, size: tuple[int, ...] | None = None) -> Impor
     """
     package()
     try:
-        return _Reader(read(Path(path)), size).read()
+        return _FileReader(read(Path(path)), size).read()
     except OnnxError as error:
         where = error.where or str(path)
         raise OnnxError(error.what, where=where, remedy=error.remedy) from None
 
 
-class _Reader:
+class _FileReader:
     """One file on its way to a network."""
 
     def __init__(self, content: Content, size: tuple[int, ...] | None) -> None:
@@ -170,7 +170,7 @@ class _Reader:
 
     def _by_row(
         self, item: Item, inputs: tuple[Flow | Known | None, ...], flows: list[Flow]
-    ) -> Made:
+    ) -> Outcome:
         if item.kind not in FOLLOWS and any(each.at for each in flows):
             raise MixesError("the axis of the pictures was moved before it")
         if item.kind not in ROWS:
@@ -281,7 +281,7 @@ class _Reader:
 _TYPES = ("FLOAT", "DOUBLE", "FLOAT16", "INT32", "INT64", "UINT8", "INT8", "BOOL", "INT16")
 
 
-def _each(made: Made) -> tuple[str | Relocated | None, ...]:
+def _each(made: Outcome) -> tuple[str | Relocated | None, ...]:
     """What a row made, for each output."""
     return made if isinstance(made, tuple) else (made,)
 

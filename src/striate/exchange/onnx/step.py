@@ -54,7 +54,7 @@ class Relocated:
     at: int
 
 
-Numbers: TypeAlias = Known | Array
+KnownOrArray: TypeAlias = Known | Array
 
 
 @dataclass(frozen=True)
@@ -172,17 +172,17 @@ class OnnxNode:
         """Several of them, in order."""
         return tuple(sorted({self.axis(each, rank) for each in axes}))
 
-    def add(self, operator: Operator, *inputs: str, **weights: Numbers) -> str:
+    def add(self, operator: Operator, *inputs: str, **weights: KnownOrArray) -> str:
         """A node of ours; without inputs it reads the first of this one's."""
         read = inputs or ((self.x,) if operator.arity[0] else ())
         return self.drafts.add(self.item, operator, read, weights)
 
 
-Made: TypeAlias = str | Relocated | tuple[str | Relocated | None, ...]
-Row: TypeAlias = Callable[[OnnxNode], Made]
-Rows: TypeAlias = Mapping[str, Row]
+Outcome: TypeAlias = str | Relocated | tuple[str | Relocated | None, ...]
+OnnxRow: TypeAlias = Callable[[OnnxNode], Outcome]
+OnnxRows: TypeAlias = Mapping[str, OnnxRow]
 
 
-def array(given: Numbers) -> Array:
+def array(given: KnownOrArray) -> Array:
     """Its numbers."""
     return given.array if isinstance(given, Known) else given

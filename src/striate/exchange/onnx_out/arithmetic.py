@@ -8,29 +8,29 @@ from math import pi, sqrt
 import numpy as np
 
 from striate import ops
-from striate.exchange.onnx_out.place import NodeWriter, Row
+from striate.exchange.onnx_out.place import NodeWriter, WriterRow
 from striate.graph import Operator
 from striate.ops.output.bitmaps import codes
 
 
-def plain(kind: str) -> Row:
+def plain(kind: str) -> WriterRow:
     """An operator that ONNX has, without settings."""
     return lambda operator, at: at.put(kind, *at.values)
 
 
-def with_settings(kind: str, **names: str) -> Row:
+def with_settings(kind: str, **names: str) -> WriterRow:
     """An operator that ONNX has; its attributes, each by the name of our setting."""
     return lambda operator, at: at.put(
         kind, at.x, **{theirs: float(getattr(operator, ours)) for theirs, ours in names.items()}
     )
 
 
-def along_axis(kind: str) -> Row:
+def along_axis(kind: str) -> WriterRow:
     """An operator along an axis."""
     return lambda operator, at: at.put(kind, at.x, axis=at.spec.axis(operator.axis) + 1)
 
 
-def folded(kind: str) -> Row:
+def folded(kind: str) -> WriterRow:
     """An operator that merges two values, for two or more."""
 
     def row(operator: Operator, at: NodeWriter) -> str:
@@ -133,7 +133,7 @@ def _stack(stack: ops.Stack, at: NodeWriter) -> str:
     return at.put("Concat", *wide, axis=1)
 
 
-ROWS: Mapping[type[Operator], Row] = {
+ROWS: Mapping[type[Operator], WriterRow] = {
     ops.Affine: _affine,
     ops.ReLU: plain("Relu"),
     ops.NoisyReLU: plain("Relu"),

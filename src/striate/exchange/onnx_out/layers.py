@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from striate import ops
-from striate.exchange.onnx_out.place import NodeWriter, Row
+from striate.exchange.onnx_out.place import NodeWriter, WriterRow
 from striate.graph import Operator, Spec, Window
 from striate.graph.window import spread, windows
 from striate.ops.arrays import Array
@@ -284,7 +284,7 @@ def _l2_norm(norm: ops.L2Norm, at: NodeWriter) -> str:
     return at.put("Div", at.x, at.put("Max", length, at.number(norm.epsilon)))
 
 
-ROWS: Mapping[type[Operator], Row] = {
+ROWS: Mapping[type[Operator], WriterRow] = {
     ops.Conv: _conv,
     ops.TransposedConv: _transposed_conv,
     ops.Dense: _dense,

@@ -159,5 +159,5 @@ class NodeWriter:
         return f"{self.name}/{self.count}"
 
 
-Row: TypeAlias = Callable[[Any, NodeWriter], str]
+WriterRow: TypeAlias = Callable[[Any, NodeWriter], str]
 """From an operator and its place to the name of its value."""

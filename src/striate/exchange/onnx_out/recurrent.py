@@ -9,7 +9,7 @@ import numpy as np
 
 from striate import ops
 from striate.exchange.onnx_gates import GATES, PEEPHOLES
-from striate.exchange.onnx_out.place import NodeWriter, Row
+from striate.exchange.onnx_out.place import NodeWriter, WriterRow
 from striate.graph import Operator
 from striate.ops.arrays import Array
 from striate.ops.recurrent.recurrence import Recurrence
@@ -75,7 +75,7 @@ def _gru(gru: ops.GRU, at: NodeWriter) -> str:
     return _recurrent(gru, at, "GRU", linear_before_reset=int(gru.reset == "after"))
 
 
-ROWS: Mapping[type[Operator], Row] = {
+ROWS: Mapping[type[Operator], WriterRow] = {
     ops.RNN: _rnn,
     ops.GRU: _gru,
     ops.LSTM: lambda lstm, at: _recurrent(lstm, at, "LSTM"),

@@ -9,7 +9,7 @@ import numpy as np
 
 from striate import ops
 from striate.exchange.onnx_out.layers import pads, strides
-from striate.exchange.onnx_out.place import NodeWriter, Row
+from striate.exchange.onnx_out.place import NodeWriter, WriterRow
 from striate.exchange.onnx_package import package
 from striate.graph import Operator
 from striate.ops.arrays import Array
@@ -19,7 +19,7 @@ FIRST = -(2**63)
 """An end before the first position, which no negative number of a short axis is."""
 
 
-def _reduced(kind: str) -> Row:
+def _reduced(kind: str) -> WriterRow:
     """A reduction; the axes of ReduceSum alone are an input, of opset 17."""
 
     def row(reduction: Reduction, at: NodeWriter) -> str:
@@ -152,7 +152,7 @@ def _embedding(embedding: ops.Embedding, at: NodeWriter) -> str:
     return at.put("Transpose", rows, perm=[0, rank + 1, *range(1, rank + 1)])
 
 
-ROWS: Mapping[type[Operator], Row] = {
+ROWS: Mapping[type[Operator], WriterRow] = {
     ops.Mean: _reduced("ReduceMean"),
     ops.Sum: _reduced("ReduceSum"),
     ops.Max: _reduced("ReduceMax"),

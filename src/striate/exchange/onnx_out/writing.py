@@ -17,7 +17,7 @@ import numpy as np
 
 from striate.errors import OnnxError
 from striate.exchange.onnx_out import arithmetic, layers, recurrent, shaping
-from striate.exchange.onnx_out.place import NodeWriter, Row, Sheet
+from striate.exchange.onnx_out.place import NodeWriter, Sheet, WriterRow
 from striate.exchange.onnx_package import package
 from striate.graph import Graph, Operator
 from striate.ops.arrays import Weights
@@ -32,7 +32,7 @@ MOST = 2**31 - 2**20
 PICTURE, PROBABILITIES, SCORES = "picture", "probabilities", "scores"
 """Names of the values that enter and leave a file."""
 
-ROWS: Mapping[type[Operator], Row] = {
+ROWS: Mapping[type[Operator], WriterRow] = {
     **arithmetic.ROWS,
     **layers.ROWS,
     **recurrent.ROWS,

@@ -58,7 +58,7 @@ from striate.graph.saves import NUMBER, Saves
 from striate.graph.window import checked_padding, checked_sizes, windows
 from striate.ops import sliding
 from striate.ops.arrays import Array
-from striate.ops.convolution.wiring import TABLES, Table, Wiring, checked_table
+from striate.ops.convolution.wiring import TABLES, ConnectionTable, Wiring, checked_table
 
 
 @final
@@ -89,7 +89,7 @@ class Conv(Operator):
     dilation: Sizes = 1
     groups: int = 1
     bias: bool = True
-    table: Table | str | None = None
+    table: ConnectionTable | str | None = None
 
     def __post_init__(self) -> None:
         checked_sizes("out_channels", self.out_channels)
@@ -270,7 +270,7 @@ class Conv(Operator):
         return f"Σ {{self}}[o,{places}].grad · {{self}}.weight[{kernel},{taps}]"
 
     @property
-    def _rows(self) -> Table | None:
+    def _rows(self) -> ConnectionTable | None:
         return TABLES[self.table] if isinstance(self.table, str) else self.table
 
     def _wiring(self, channels: int) -> Wiring:

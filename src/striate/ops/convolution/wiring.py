@@ -23,14 +23,14 @@ from striate.errors import SettingError, did_you_mean
 from striate.graph import Index
 from striate.ops.arrays import Array
 
-Table: TypeAlias = tuple[tuple[int, ...], ...]
+ConnectionTable: TypeAlias = tuple[tuple[int, ...], ...]
 
 
-def _rows(inputs: int, *outputs: str) -> Table:
+def _rows(inputs: int, *outputs: str) -> ConnectionTable:
     return tuple(tuple(int(str(c) in reads) for c in range(inputs)) for reads in outputs)
 
 
-TABLES: Mapping[str, Table] = {
+TABLES: Mapping[str, ConnectionTable] = {
     "lenet5": _rows(
         6,
         *("012", "123", "234", "345", "045", "015"),  # three neighbors, round the circle
@@ -42,7 +42,9 @@ TABLES: Mapping[str, Table] = {
 """Connection tables with a name: for each output channel the input channels that it reads."""
 
 
-def checked_table(table: Table | str | None, outputs: int, groups: int) -> Table | str | None:
+def checked_table(
+    table: ConnectionTable | str | None, outputs: int, groups: int
+) -> ConnectionTable | str | None:
     """`table` in its one canonical form: its name when it has one.
 
     Raises:
@@ -89,7 +91,7 @@ class Wiring:
     into: int
     out: int
     groups: int = 1
-    table: Table | None = None
+    table: ConnectionTable | None = None
 
     @property
     def stored(self) -> Index:

@@ -43,7 +43,7 @@ import numpy as np
 from striate.ops.activation.sigmoid import logistic
 from striate.ops.arrays import Array
 from striate.ops.recurrent.recurrence import Recurrence, Values
-from striate.ops.recurrent.relations import Read, Table
+from striate.ops.recurrent.relations import Read, RelationTable
 
 
 @final
@@ -64,7 +64,7 @@ class GRU(Recurrence):
     reset: Literal["after", "before"] = "after"
 
     @property
-    def table(self) -> Table:
+    def table(self) -> RelationTable:
         gate = Read("reset", "ut" if self.reset == "after" else "kt")
         return {
             "reset_sum": self.summed(),

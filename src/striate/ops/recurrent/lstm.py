@@ -42,7 +42,7 @@ import numpy as np
 from striate.ops.activation.sigmoid import logistic
 from striate.ops.arrays import Array
 from striate.ops.recurrent.recurrence import Recurrence, Values
-from striate.ops.recurrent.relations import Product, Read, Table
+from striate.ops.recurrent.relations import Read, RelationProduct, RelationTable
 
 WORKSPACE = 7400
 """Numbers that oneDNN keeps beside what grows with the sequence; that is 17 numbers at most of each
@@ -73,8 +73,8 @@ class LSTM(Recurrence):
         return PEEPHOLES if self.peepholes else ()
 
     @property
-    def table(self) -> Table:
-        def peep(weight: str, at: str) -> tuple[Product, ...]:
+    def table(self) -> RelationTable:
+        def peep(weight: str, at: str) -> tuple[RelationProduct, ...]:
             product = (Read(f"{weight}_l0", "u"), Read("cell", at))
             return (product,) if self.peepholes else ()
 

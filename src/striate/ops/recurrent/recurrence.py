@@ -47,7 +47,7 @@ from striate.graph.field import Along
 from striate.graph.saves import NUMBER
 from striate.ops import checked
 from striate.ops.arrays import Array
-from striate.ops.recurrent.relations import Product, Read, Relations, Table
+from striate.ops.recurrent.relations import Read, RelationProduct, Relations, RelationTable
 
 Values: TypeAlias = dict[str, Array]
 """Arrays (pictures, units) of one step, or of weights, by name in the forward direction."""
@@ -86,7 +86,7 @@ class Recurrence(Operator):
 
     @property
     @abstractmethod
-    def table(self) -> Table:
+    def table(self) -> RelationTable:
         """The equations of a step."""
 
     @property
@@ -128,7 +128,9 @@ class Recurrence(Operator):
             error: the gradients of the states, of the steps after it too.
         """
 
-    def summed(self, *more: Product, gated: Product = ()) -> tuple[Product, ...]:
+    def summed(
+        self, *more: RelationProduct, gated: RelationProduct = ()
+    ) -> tuple[RelationProduct, ...]:
         """The sum of a gate: features and state by its rows of the weights, biases, and more.
 
         Args:

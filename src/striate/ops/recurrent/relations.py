@@ -64,8 +64,8 @@ class Read:
     function: str = ""
 
 
-Product: TypeAlias = tuple[Read, ...]
-Table: TypeAlias = Mapping[str, tuple[Product, ...]]
+RelationProduct: TypeAlias = tuple[Read, ...]
+RelationTable: TypeAlias = Mapping[str, tuple[RelationProduct, ...]]
 """For each inner value the products that sum to it."""
 
 
@@ -82,7 +82,7 @@ class Relations:
         reverse: whether it starts at the last step; its names end in _reverse.
     """
 
-    table: Table
+    table: RelationTable
     rows: Mapping[str, int]
     states: tuple[str, ...]
     units: int
@@ -149,7 +149,7 @@ class Relations:
 
     def _readers(
         self, ref: Ref, place: Index
-    ) -> Iterator[tuple[str, Product, int, dict[str, int]]]:
+    ) -> Iterator[tuple[str, RelationProduct, int, dict[str, int]]]:
         """Every product that a number stands in: of which inner value, where, with which letters.
 
         Args:
@@ -182,7 +182,7 @@ class Relations:
         return found if inside else None
 
     def _every(
-        self, reads: Product, name: str, known: Mapping[str, int]
+        self, reads: RelationProduct, name: str, known: Mapping[str, int]
     ) -> Iterator[dict[str, int]]:
         """The letters of a product, each that is not known gone through."""
         letters = ["u", "t", *(["k"] if any("k" in read.at for read in reads) else [])]
@@ -196,14 +196,14 @@ class Relations:
             at["p"] = at["t"] + (1 if self.reverse else -1)
             yield at
 
-    def _length(self, letter: str, reads: Product) -> int:
+    def _length(self, letter: str, reads: RelationProduct) -> int:
         """How far a letter runs."""
         if letter == "t":
             return self.steps
         over_x = any(read.source in ("x", "weight_ih_l0") for read in reads)
         return self.features if letter == "k" and over_x else self.units
 
-    def _refs(self, reads: Product, at: Mapping[str, int], picture: int) -> list[Ref]:
+    def _refs(self, reads: RelationProduct, at: Mapping[str, int], picture: int) -> list[Ref]:
         """The numbers that a product reads; none where one is an initial state without input."""
         refs = [self._ref(read, at, picture) for read in reads]
         found = [ref for ref in refs if ref is not None]
@@ -249,7 +249,7 @@ def _factor(call: Call, read: Read, ref: Ref) -> Factor:
     return Factor(function.value(_value(call, ref)).item(), function.text, (ref,))
 
 
-def _slope(call: Call, reads: Product, refs: Sequence[Ref], k: int) -> tuple[Factor, ...]:
+def _slope(call: Call, reads: RelationProduct, refs: Sequence[Ref], k: int) -> tuple[Factor, ...]:
     """The derivative of a product by its k-th number."""
     function, ref = FUNCTIONS[reads[k].function], refs[k]
     pairs = zip(reads, refs, strict=True)

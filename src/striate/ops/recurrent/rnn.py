@@ -36,7 +36,7 @@ from typing import ClassVar, Literal, final
 
 from striate.ops.arrays import Array
 from striate.ops.recurrent.recurrence import Recurrence, Values
-from striate.ops.recurrent.relations import FUNCTIONS, Read, Table
+from striate.ops.recurrent.relations import FUNCTIONS, Read, RelationTable
 
 
 @final
@@ -56,7 +56,7 @@ class RNN(Recurrence):
     nonlinearity: Literal["tanh", "relu", "sigmoid"] = "tanh"
 
     @property
-    def table(self) -> Table:
+    def table(self) -> RelationTable:
         return {
             "hidden_sum": self.summed(),
             "hidden": ((Read("hidden_sum", "ut", self.nonlinearity),),),

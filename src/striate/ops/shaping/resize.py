@@ -78,7 +78,7 @@ from striate.ops.arrays import Array
 MODES = {"nearest": (1, 2, 3), "linear": (1,), "bilinear": (2,), "trilinear": (3,), "bicubic": (2,)}
 """PyTorch's words, and the numbers of spatial axes that each is for."""
 
-Shares: TypeAlias = tuple[tuple[int, Fraction], ...]
+CellShares: TypeAlias = tuple[tuple[int, Fraction], ...]
 """The cells of an axis that one output is made of, each with its share."""
 
 
@@ -205,7 +205,7 @@ class Resize(Operator):
         of = ", ".join(map(str, ref.index[1:]))
         return f"Σ {{self}}[{ref.index[0]},{places}].grad · share of ({of})"
 
-    def axes(self, x: Spec) -> list[tuple[Shares, ...]]:
+    def axes(self, x: Spec) -> list[tuple[CellShares, ...]]:
         """For each spatial axis, and each output along it, the cells that it is made of."""
         made = zip(x.spatial, self.shape(x).spatial, strict=True)
         return [_axis(n, m, self._step_by(n, m, x), self.mode, self.align_corners) for n, m in made]
@@ -228,7 +228,7 @@ HALF, A = Fraction(1, 2), Fraction(-3, 4)
 @lru_cache(maxsize=256)
 def _axis(
     n: int, m: int, scale: float | None, mode: str, align_corners: bool
-) -> tuple[Shares, ...]:
+) -> tuple[CellShares, ...]:
     """The shares of n cells in each of m, exact, so that a share of nothing is none."""
     step = Fraction(n, m)
     if scale is not None:  # 1.1 is 11/10, not the float nearest to it
@@ -243,7 +243,9 @@ def _axis(
     return tuple(_shares(max(place, Fraction(0)), n, lambda d: 1 - d, 1) for place in places)
 
 
-def _shares(place: Fraction, n: int, share: Callable[[Fraction], Fraction], reach: int) -> Shares:
+def _shares(
+    place: Fraction, n: int, share: Callable[[Fraction], Fraction], reach: int
+) -> CellShares:
     """The cells up to `reach` from a place, each with its share by its distance."""
     found = dict[int, Fraction]()
     for cell in range(floor(place) - reach + 1, floor(place) + reach + 1):
@@ -259,14 +261,14 @@ def _cubic(d: Fraction) -> Fraction:
 
 
 def _joined(
-    axes: list[Shares] | list[list[tuple[int, Fraction]]],
+    axes: list[CellShares] | list[list[tuple[int, Fraction]]],
 ) -> Iterator[tuple[Index, Fraction]]:
     """Places on all axes, each with the product of its shares."""
     for each in product(*axes):
         yield tuple(at for at, _ in each), prod((share for _, share in each), start=Fraction(1))
 
 
-def _columns(axis: tuple[Shares, ...]) -> tuple[Array, Array]:
+def _columns(axis: tuple[CellShares, ...]) -> tuple[Array, Array]:
     """Cells and their shares, each (outputs, most); shorter rows end in shares of 0."""
     most = max(map(len, axis))
     filled = [(*row, *[(row[0][0], Fraction(0))] * (most - len(row))) for row in axis]
@@ -274,7 +276,7 @@ def _columns(axis: tuple[Shares, ...]) -> tuple[Array, Array]:
     return cells, np.array([[float(share) for _, share in row] for row in filled])
 
 
-def _way(axis: int, shares: tuple[Shares, ...], n: int) -> Along | None:
+def _way(axis: int, shares: tuple[CellShares, ...], n: int) -> Along | None:
     """Where a spatial axis goes: under a window that slides evenly, or cell by cell, or neither."""
     seen = [sorted(cell for cell, _ in row) for row in shares]
     first, last = seen[0][0], seen[-1][-1]

@@ -11,10 +11,9 @@ import torch
 from numpy.typing import NDArray
 
 from striate.graph import Graph, Node, Operator
-from striate.ops import Constant as ConstantValue
-from striate.ops import Opaque
+from striate.ops import Constant, Opaque
 from striate.pytorch.capture.naming import names
-from striate.pytorch.capture.recording import Constant
+from striate.pytorch.capture.recording import RecordedConstant
 from striate.pytorch.capture.steps import DraftNode
 from striate.pytorch.foreign import TorchFunction
 
@@ -103,7 +102,7 @@ def _keeper(step: DraftNode, name: str, keepers: dict[tuple[object, ...], str]) 
     return "" if kept == name else kept
 
 
-def _array(given: Constant) -> NDArray[Any]:
+def _array(given: RecordedConstant) -> NDArray[Any]:
     tensor = given.tensor.detach().cpu()
     if tensor.dtype not in (torch.float32, torch.float64):
         tensor = tensor.float()
@@ -120,11 +119,11 @@ def _note(found: Assembled, name: str, step: DraftNode) -> None:
             found.kept.add(each.weight)
         else:
             found.computed_from |= set(each.origins)
-        if not each.weight or isinstance(step.operator, ConstantValue):
+        if not each.weight or isinstance(step.operator, Constant):
             found.folded.append(f"{name}.{key}: {_recipe(each)}")
 
 
-def _recipe(given: Constant) -> str:
+def _recipe(given: RecordedConstant) -> str:
     if given.weight:
         return f"the buffer {given.weight}"
     steps = ", ".join(given.recipe[:8]) + (" …" if len(given.recipe) > 8 else "")

@@ -14,7 +14,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-Shape: TypeAlias = tuple[int, ...]
+TensorShape: TypeAlias = tuple[int, ...]
 
 SMALL, LARGE = 2, 3
 """Pictures in the two runs."""
@@ -50,7 +50,7 @@ class BatchLayout:
             raise Unsuitable
         return dim - (not self.folded and dim > self.batch)
 
-    def of_picture(self, shape: Shape, batch: int = SMALL) -> Shape:
+    def of_picture(self, shape: TensorShape, batch: int = SMALL) -> TensorShape:
         """The shape of what belongs to one picture: (1,) for a single number.
 
         >>> BatchLayout(1).of_picture((7, 2, 5)), BatchLayout(0, folded=True).of_picture((8, 5))
@@ -59,7 +59,7 @@ class BatchLayout:
         own = (shape[self.batch] // batch,) if self.folded else ()
         return (*shape[: self.batch], *own, *shape[self.batch + 1 :]) or (1,)
 
-    def before(self, shape: Shape) -> int:
+    def before(self, shape: TensorShape) -> int:
         """How often all pictures follow each other in memory."""
         return prod(shape[: self.batch]) * self.major
 
@@ -81,7 +81,7 @@ class BatchLayout:
         return moved[:, None] if moved.ndim == 1 else moved
 
 
-def layout_of(small: Shape, large: Shape) -> BatchLayout | None:
+def layout_of(small: TensorShape, large: TensorShape) -> BatchLayout | None:
     """The place of the batch, from the shapes of both runs; None where it has none.
 
     >>> layout_of((2, 8), (3, 8)), layout_of((5, 8), (5, 8))

@@ -9,12 +9,12 @@ import torch
 from torch.utils import _pytree as trees
 
 from striate.errors import CaptureError
-from striate.pytorch.capture.layout import LARGE, SMALL, BatchLayout, Shape, layout_of
+from striate.pytorch.capture.layout import LARGE, SMALL, BatchLayout, TensorShape, layout_of
 from striate.pytorch.capture.recording import (
     CodeLine,
-    Constant,
     Recorded,
     RecordedCall,
+    RecordedConstant,
     Recording,
     Scope,
 )
@@ -36,7 +36,7 @@ class Made(NamedTuple):
     """A value: its number, its shape with the smaller batch, and where the batch is in it."""
 
     number: int
-    shape: Shape
+    shape: TensorShape
     layout: BatchLayout | None
     dtype: torch.dtype
 
@@ -63,9 +63,9 @@ class PairedCall:
         return [each for each in trees.tree_leaves(self.args) if isinstance(each, Recorded)]
 
     @property
-    def constants(self) -> list[Constant]:
+    def constants(self) -> list[RecordedConstant]:
         """The constants that it reads."""
-        return [each for each in trees.tree_leaves(self.args) if isinstance(each, Constant)]
+        return [each for each in trees.tree_leaves(self.args) if isinstance(each, RecordedConstant)]
 
 
 def paired(small: Recording, large: Recording) -> list[PairedCall]:
@@ -110,7 +110,7 @@ def _pair(a: RecordedCall, b: RecordedCall, reads: list[CodeLine]) -> PairedCall
 def _argument(a: Any, b: Any, call: RecordedCall, reads: list[CodeLine]) -> Any:
     if isinstance(a, Recorded) or a is None:
         return a
-    if isinstance(a, Constant) and isinstance(b, Constant):
+    if isinstance(a, RecordedConstant) and isinstance(b, RecordedConstant):
         return _constant(a, b, call)
     if isinstance(a, list | tuple):
         if len(a) != len(b):
@@ -123,7 +123,7 @@ def _argument(a: Any, b: Any, call: RecordedCall, reads: list[CodeLine]) -> Any:
     return a
 
 
-def _constant(a: Constant, b: Constant, call: RecordedCall) -> Constant:
+def _constant(a: RecordedConstant, b: RecordedConstant, call: RecordedCall) -> RecordedConstant:
     small, large = tuple(a.tensor.shape), tuple(b.tensor.shape)
     if small == large:
         if a.weight or torch.equal(a.tensor, b.tensor) or _same(a.tensor, b.tensor):

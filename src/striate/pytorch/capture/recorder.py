@@ -23,9 +23,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from striate.errors import CaptureError
 from striate.pytorch.capture.recording import (
     CodeLine,
-    Constant,
     Recorded,
     RecordedCall,
+    RecordedConstant,
     Recording,
     Scope,
     Template,
@@ -35,7 +35,7 @@ from striate.pytorch.capture.storage import Storages, is_same
 _SKIPPED = tuple(f"{Path(file).parent}{sep}" for file in (torch.__file__, __file__))
 
 
-class _Known(NamedTuple):
+class _KnownTensor(NamedTuple):
     """What is known of a tensor that does not depend on the input."""
 
     weight: str = ""
@@ -104,12 +104,12 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._modules = 0
         self._numbers: dict[int, int] = {}
         self._counted = count()
-        self._known: dict[int, _Known] = {}
+        self._known: dict[int, _KnownTensor] = {}
         self._storages = Storages()
         self._stale: dict[int, CodeLine] = {}
         for name, tensor in _named(module):
             trainable = isinstance(tensor, nn.Parameter)
-            self._known.setdefault(id(tensor), _Known(name, trainable, (name,)))
+            self._known.setdefault(id(tensor), _KnownTensor(name, trainable, (name,)))
             self._storages.keep(tensor)
         for each in inputs:
             self.found.inputs.append(self._number(each))
@@ -183,14 +183,14 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _fixed(self, function: Any, tensors: list[Tensor], output: Any) -> None:
         """Note what a constant was computed from."""
         name = str(function.overloadpacket.__name__)
-        known = [self._known.get(id(each), _Known()) for each in tensors]
+        known = [self._known.get(id(each), _KnownTensor()) for each in tensors]
         origins = tuple(dict.fromkeys(o for each in known for o in each.origins))
         recipe = tuple(dict.fromkeys((*(r for each in known for r in each.recipe), name)))
         for made in trees.tree_leaves(output):
             if isinstance(made, Tensor):
                 same = name in VIEWS and len(known) == 1
                 weight, trainable = known[0][:2] if same else ("", False)
-                self._known[id(made)] = _Known(weight, trainable, origins, recipe)
+                self._known[id(made)] = _KnownTensor(weight, trainable, origins, recipe)
                 self._storages.keep(made)
 
     def _fresh(self, tensor: Tensor, reader: str) -> None:
@@ -206,14 +206,14 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 remedy="Write the whole value, or make a new one: torch.cat, y + x, y.clone().",
             )
 
-    def _argument(self, tensor: Tensor) -> Recorded | Constant:
+    def _argument(self, tensor: Tensor) -> Recorded | RecordedConstant:
         if id(tensor) in self._stale:
             self._fresh(tensor, f"read: {_place()}")
         if id(tensor) in self._numbers:
             return Recorded(self._numbers[id(tensor)])
-        known = self._known.get(id(tensor), _Known())
+        known = self._known.get(id(tensor), _KnownTensor())
         whole = isinstance(tensor, nn.Parameter)
-        return Constant(tensor if whole else tensor.clone(), *known, place=_place())
+        return RecordedConstant(tensor if whole else tensor.clone(), *known, place=_place())
 
     def _number(self, tensor: Tensor) -> int:
         """A new number for a value; its object may have had another before it was written to."""

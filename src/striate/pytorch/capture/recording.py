@@ -9,10 +9,10 @@ from typing import Any, NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 
-from striate.pytorch.capture.layout import Shape
+from striate.pytorch.capture.layout import TensorShape
 
 Template: TypeAlias = Any
-"""Arguments of a call, with `Recorded` and `Constant` in place of tensors."""
+"""Arguments of a call, with `Recorded` and `RecordedConstant` in place of tensors."""
 
 
 class CodeLine(NamedTuple):
@@ -34,7 +34,7 @@ class Recorded:
 
 
 @dataclass(frozen=True, eq=False)
-class Constant:
+class RecordedConstant:
     """A value that does not.
 
     Args:
@@ -74,7 +74,7 @@ class RecordedCall:
 
     function: Any
     args: Template
-    outputs: tuple[tuple[int, Shape, torch.dtype], ...]
+    outputs: tuple[tuple[int, TensorShape, torch.dtype], ...]
     scope: Scope
     place: CodeLine
 

@@ -11,7 +11,7 @@ from torch.utils import _pytree as trees
 
 from striate.pytorch.capture.layout import BatchLayout
 from striate.pytorch.capture.pairing import Made, PairedCall, Scaled
-from striate.pytorch.capture.recording import Constant, Recorded
+from striate.pytorch.capture.recording import Recorded, RecordedConstant
 
 
 class _Held(NamedTuple):
@@ -44,7 +44,7 @@ class Replayed(nn.Module):
 
     def _held(self, call: PairedCall) -> dict[str, Any]:
         def hold(leaf: Any) -> Any:
-            if not isinstance(leaf, Constant):
+            if not isinstance(leaf, RecordedConstant):
                 return leaf
             name = f"constant{len(self._buffers)}"
             self.register_buffer(name, leaf.tensor.detach().clone())

@@ -10,12 +10,11 @@ from torch.utils import _pytree as trees
 
 from striate.errors import ShapeError, StriateError
 from striate.graph import Operator, Spec
-from striate.ops import Constant as ConstantValue
-from striate.ops import Expand, Learned, Reshape
+from striate.ops import Constant, Expand, Learned, Reshape
 from striate.ops.shaping.kept_value import KeptValue
-from striate.pytorch.capture.layout import SMALL, BatchLayout, Shape, Unsuitable
+from striate.pytorch.capture.layout import SMALL, BatchLayout, TensorShape, Unsuitable
 from striate.pytorch.capture.pairing import Made, PairedCall
-from striate.pytorch.capture.recording import Constant, Scope
+from striate.pytorch.capture.recording import RecordedConstant, Scope
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +31,7 @@ class DraftNode:
     spec: Spec
     scope: Scope
     verb: str
-    weights: Mapping[str, Constant] = field(default_factory=dict)
+    weights: Mapping[str, RecordedConstant] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +43,7 @@ class ModuleValue:
     """
 
     step: DraftNode
-    shape: Shape
+    shape: TensorShape
     layout: BatchLayout
 
     @property
@@ -53,7 +52,7 @@ class ModuleValue:
         return len(self.shape)
 
     @property
-    def own(self) -> Shape:
+    def own(self) -> TensorShape:
         """The shape of what belongs to one picture."""
         return self.step.spec.shape
 
@@ -116,12 +115,12 @@ class Asked:
         return replace(made.layout, major=majors.pop()) if len(majors) == 1 else made.layout
 
     @property
-    def shape(self) -> Shape:
+    def shape(self) -> TensorShape:
         """Of the first tensor that it returns."""
         return self.made[0].shape
 
     @property
-    def own(self) -> Shape:
+    def own(self) -> TensorShape:
         """The shape of what it makes of one picture."""
         return self.layout.of_picture(self.shape)
 
@@ -147,7 +146,7 @@ class Asked:
             raise Unsuitable
         return found
 
-    def weights(self, **names: str) -> dict[str, Constant]:
+    def weights(self, **names: str) -> dict[str, RecordedConstant]:
         """Weights by the operator's names, from the arguments that they are, where given.
 
         Raises:
@@ -158,12 +157,14 @@ class Asked:
             given = self.args.get(argument)
             if given is None:
                 continue
-            if not isinstance(given, Constant) or given.batch is not None:
+            if not isinstance(given, RecordedConstant) or given.batch is not None:
                 raise Unsuitable
             found[name] = given
         return found
 
-    def step(self, operator: Operator, *inputs: DraftNode, **weights: Constant) -> DraftNode:
+    def step(
+        self, operator: Operator, *inputs: DraftNode, **weights: RecordedConstant
+    ) -> DraftNode:
         """A step for (a part of) the call.
 
         Raises:
@@ -181,11 +182,11 @@ class Asked:
         verb = self.call.name.strip("_")
         return DraftNode(operator, inputs, spec, self.call.scope, verb, weights)
 
-    def shaped(self, step: DraftNode, own: Shape) -> DraftNode:
+    def shaped(self, step: DraftNode, own: TensorShape) -> DraftNode:
         """A step with the same numbers in another shape; itself where it has that shape."""
         return step if step.spec.shape == own else self.step(Reshape(own), step)
 
-    def aligned(self, given: ModuleValue | Constant, *, grown: bool = False) -> DraftNode:
+    def aligned(self, given: ModuleValue | RecordedConstant, *, grown: bool = False) -> DraftNode:
         """An operand with as many axes as the result, those in front of length 1.
 
         Args:
@@ -199,7 +200,7 @@ class Asked:
         )
         if missing < 0:
             raise Unsuitable
-        if isinstance(given, Constant):
+        if isinstance(given, RecordedConstant):
             return self.given(given)
         layout = replace(given.layout, batch=given.layout.batch + missing)
         if layout != self.layout:
@@ -207,7 +208,7 @@ class Asked:
         step = self.shaped(given.step, layout.of_picture((*[1] * missing, *given.shape)))
         return self.step(Expand(self.own), step) if grown and step.spec.shape != self.own else step
 
-    def spread(self, given: Constant) -> Shape:
+    def spread(self, given: RecordedConstant) -> TensorShape:
         """The shape of a constant operand beside the result of one picture.
 
         Raises:
@@ -223,10 +224,10 @@ class Asked:
             raise Unsuitable
         return (*shape[:batch], *shape[batch + 1 :]) or (1,)
 
-    def given(self, given: Constant) -> DraftNode:
+    def given(self, given: RecordedConstant) -> DraftNode:
         """A constant as a step of its own: LEARNED where it is trained, else CONSTANT."""
         own = self.spread(given)
-        kind: type[KeptValue] = Learned if given.trainable else ConstantValue
+        kind: type[KeptValue] = Learned if given.trainable else Constant
         return self.step(kind(own), value=reshaped(given, own))
 
 
@@ -258,6 +259,6 @@ def axis_name(spec: Spec, axis: int) -> str:
     return "channel" if not axis and not spec.axis("channel") else spec.axes[axis]
 
 
-def reshaped(given: Constant, shape: Shape) -> Constant:
+def reshaped(given: RecordedConstant, shape: TensorShape) -> RecordedConstant:
     """A constant in another shape."""
     return replace(given, tensor=given.tensor.detach().reshape(shape), batch=None)

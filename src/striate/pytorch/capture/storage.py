@@ -97,7 +97,7 @@ def _overlap(a: Tensor, b: Tensor) -> bool:
 
 
 _aten = torch.ops.aten
-_Row = Callable[[Tensor, Arguments, Sequence[Tensor]], list[View]]
+_ViewRow = Callable[[Tensor, Arguments, Sequence[Tensor]], list[View]]
 
 
 def _part(parent: Tensor, dim: int, start: int, end: int, step: int = 1) -> View:
@@ -153,7 +153,7 @@ def _permute(x: Tensor, given: Arguments, _: Sequence[Tensor]) -> list[View]:
     return [View(x, there, again)]
 
 
-_ROWS: Mapping[str, _Row] = {
+_ROWS: Mapping[str, _ViewRow] = {
     "slice": _slice,
     "narrow": _narrow,
     "select": _select,

@@ -13,9 +13,9 @@ from striate.exchange.onnx.rows import (
     shaping,
     slicing,
 )
-from striate.exchange.onnx.step import Rows
+from striate.exchange.onnx.step import OnnxRows
 
-ROWS: Rows = {
+ROWS: OnnxRows = {
     **activation.ROWS,
     **arithmetic.ROWS,
     **convolution.ROWS,

@@ -9,16 +9,16 @@ import numpy as np
 
 from striate import ops
 from striate.exchange.onnx.constants import Known
-from striate.exchange.onnx.step import Made, MixesError, NotOurs, OnnxNode, Row, Rows
+from striate.exchange.onnx.step import MixesError, NotOurs, OnnxNode, OnnxRow, OnnxRows, Outcome
 from striate.graph import Operator
 
 
-def _same(operator: Callable[[], Operator]) -> Row:
+def _same(operator: Callable[[], Operator]) -> OnnxRow:
     """An operator without settings."""
     return lambda step: step.add(operator())
 
 
-def _clip(step: OnnxNode) -> Made:
+def _clip(step: OnnxNode) -> Outcome:
     low, high = step.number("min", 1), step.number("max", 2)
     return bounded(step, step.x, -inf if low is None else low, inf if high is None else high)
 
@@ -36,7 +36,7 @@ def bounded(step: OnnxNode, x: str, low: float, high: float) -> str:
     return step.add(ops.Clip(low, high), x)
 
 
-def _prelu(step: OnnxNode) -> Made:
+def _prelu(step: OnnxNode) -> Outcome:
     slope = step.needed(1)
     channels, rank = step.spec.channels, step.spec.rank
     shape = slope.array.shape
@@ -56,14 +56,14 @@ def _flat(given: Known) -> Known:
     return Known(given.array.ravel(), given.weight, given.shared)
 
 
-def _shrink(step: OnnxNode) -> Made:
+def _shrink(step: OnnxNode) -> Outcome:
     bias, threshold = step.get("bias", 0.0), step.get("lambd", 0.5)
     if bias not in (0, threshold):
         raise NotOurs("it shrinks by another number than its threshold")
     return step.add(ops.SoftShrink(threshold) if bias else ops.HardShrink(threshold))
 
 
-def _pow(step: OnnxNode) -> Made:
+def _pow(step: OnnxNode) -> Outcome:
     exponent = step.needed(1).array
     if exponent.size != 1:
         raise NotOurs("its exponents differ")
@@ -76,14 +76,14 @@ def powered(step: OnnxNode, x: str, exponent: float) -> str:
     return x if exponent == 1 else step.add(usual.get(exponent) or ops.Power(exponent), x)
 
 
-def _swish(step: OnnxNode) -> Made:
+def _swish(step: OnnxNode) -> Outcome:
     if step.get("alpha", 1.0) != 1:
         raise NotOurs("its alpha is not 1")
     return step.add(ops.SiLU())
 
 
-def _exponential(whole: type[ops.Softmax] | type[ops.LogSoftmax]) -> Row:
-    def row(step: OnnxNode) -> Made:
+def _exponential(whole: type[ops.Softmax] | type[ops.LogSoftmax]) -> OnnxRow:
+    def row(step: OnnxNode) -> Outcome:
         new = step.version >= 13
         axis = step.axis(step.get("axis", -1 if new else 1))
         sizes = step.spec.shape
@@ -96,12 +96,12 @@ def _exponential(whole: type[ops.Softmax] | type[ops.LogSoftmax]) -> Row:
     return row
 
 
-def _setting(name: str, usual: float, make: Callable[[float], Operator]) -> Row:
+def _setting(name: str, usual: float, make: Callable[[float], Operator]) -> OnnxRow:
     """An operator with one setting."""
     return lambda step: step.add(make(step.get(name, usual)))
 
 
-ROWS: Rows = {
+ROWS: OnnxRows = {
     "Relu": _same(ops.ReLU),
     "Sigmoid": _same(ops.Sigmoid),
     "Tanh": _same(ops.Tanh),

@@ -14,7 +14,15 @@ import numpy as np
 from striate import ops
 from striate.exchange.onnx.constants import Known
 from striate.exchange.onnx.rows.activation import bounded
-from striate.exchange.onnx.step import Flow, Made, MixesError, NotOurs, OnnxNode, Row, Rows
+from striate.exchange.onnx.step import (
+    Flow,
+    MixesError,
+    NotOurs,
+    OnnxNode,
+    OnnxRow,
+    OnnxRows,
+    Outcome,
+)
 from striate.graph import Operator
 from striate.ops.arrays import Array
 
@@ -22,15 +30,15 @@ Merger = Callable[[], Operator]
 
 
 def _merging(
-    merger: Merger, with_number: Callable[[OnnxNode, str, float, bool], Made | None]
-) -> Row:
+    merger: Merger, with_number: Callable[[OnnxNode, str, float, bool], Outcome | None]
+) -> OnnxRow:
     """A row of two inputs, one of which the file may give.
 
     Args:
         with_number: what it makes of a value and a number, and whether the number stands first.
     """
 
-    def row(step: OnnxNode) -> Made:
+    def row(step: OnnxNode) -> Outcome:
         flows = [each.key for each in step.inputs if isinstance(each, Flow)]
         if len(flows) == len(step.inputs) == 2:
             return step.add(merger(), *_alike(step, flows))
@@ -73,7 +81,7 @@ def _aligned(step: OnnxNode, given: Known, x: str) -> Known:
     return Known(array.reshape(sizes), given.weight, given.shared)
 
 
-def _with_array(step: OnnxNode, merger: Merger, x: str, given: Known, *, first: bool) -> Made:
+def _with_array(step: OnnxNode, merger: Merger, x: str, given: Known, *, first: bool) -> Outcome:
     spec, kind = step.drafts.spec(x), step.item.kind
     array = given.array
     fits = all(n in (1, m) for n, m in zip(array.shape, spec.shape, strict=True))
@@ -92,7 +100,7 @@ def _size(array: Array, shape: tuple[int, ...]) -> tuple[int, ...] | None:
     return None if array.shape == (shape[0], *[1] * (len(shape) - 1)) else array.shape
 
 
-def _as_bias(step: OnnxNode, x: str, given: Known) -> Made | None:
+def _as_bias(step: OnnxNode, x: str, given: Known) -> Outcome | None:
     """The bias of the layer in front, where the exporter wrote product and sum apart."""
     operator = step.drafts.operator(x)
     place = next(k for k, each in enumerate(step.inputs) if isinstance(each, Flow))
@@ -107,25 +115,25 @@ def _as_bias(step: OnnxNode, x: str, given: Known) -> Made | None:
     return step.drafts.replace(x, whole, {"bias": bias})
 
 
-def _plus(step: OnnxNode, x: str, number: float, first: bool) -> Made:
+def _plus(step: OnnxNode, x: str, number: float, first: bool) -> Outcome:
     return step.add(ops.Affine(1.0, number), x) if number else x
 
 
-def _minus(step: OnnxNode, x: str, number: float, first: bool) -> Made:
+def _minus(step: OnnxNode, x: str, number: float, first: bool) -> Outcome:
     return step.add(ops.Affine(-1.0, number) if first else ops.Affine(1.0, -number), x)
 
 
-def _times(step: OnnxNode, x: str, number: float, first: bool) -> Made:
+def _times(step: OnnxNode, x: str, number: float, first: bool) -> Outcome:
     return step.add(ops.Affine(number), x) if number != 1 else x
 
 
-def _over(step: OnnxNode, x: str, number: float, first: bool) -> Made | None:
+def _over(step: OnnxNode, x: str, number: float, first: bool) -> Outcome | None:
     if first or number == 0:
         return step.add(ops.Power(-1.0), x) if first and number == 1 else None
     return step.add(ops.Affine(1.0 / number), x) if number != 1 else x
 
 
-def _sum(step: OnnxNode) -> Made:
+def _sum(step: OnnxNode) -> Outcome:
     keys = [_value(step, each) for each in step.inputs if each is not None]
     return keys[0] if len(keys) == 1 else step.add(ops.Add(), *_alike(step, keys))
 
@@ -138,14 +146,14 @@ def _value(step: OnnxNode, given: Flow | Known) -> str:
     return step.add(ops.Constant(array.shape), value=array)
 
 
-def _mean(step: OnnxNode) -> Made:
+def _mean(step: OnnxNode) -> Outcome:
     return step.add(ops.Affine(1.0 / len(step.inputs)), str(_sum(step)))
 
 
-def _bound(low: bool) -> Row:
+def _bound(low: bool) -> OnnxRow:
     """The larger, or the smaller, of a value and a number of the file."""
 
-    def row(step: OnnxNode) -> Made:
+    def row(step: OnnxNode) -> Outcome:
         flows = [each.key for each in step.inputs if isinstance(each, Flow)]
         givens = [each for each in step.inputs if isinstance(each, Known)]
         if len(flows) != 1 or len(givens) != 1 or givens[0].array.size != 1:
@@ -156,14 +164,14 @@ def _bound(low: bool) -> Row:
     return row
 
 
-def _image_scaler(step: OnnxNode) -> Made:
+def _image_scaler(step: OnnxNode) -> Outcome:
     """An operator that was tried before there were versions: a factor, and a number per channel."""
     scaled = step.add(ops.Affine(step.get("scale", 1.0)))
     array = np.array(step.get("bias", ()), np.float32).reshape(-1, 1, 1)
     return step.add(ops.Add(), scaled, step.add(ops.Constant(array.shape), value=array))
 
 
-ROWS: Rows = {
+ROWS: OnnxRows = {
     "Add": _merging(ops.Add, _plus),
     "Sub": _merging(ops.Subtract, _minus),
     "Mul": _merging(ops.Multiply, _times),

@@ -6,19 +6,26 @@ import numpy as np
 
 from striate.exchange.onnx.constants import Known
 from striate.exchange.onnx.rows.windows import padding, spatial
-from striate.exchange.onnx.step import Made, MixesError, NotOurs, Numbers, OnnxNode, Rows
+from striate.exchange.onnx.step import (
+    KnownOrArray,
+    MixesError,
+    NotOurs,
+    OnnxNode,
+    OnnxRows,
+    Outcome,
+)
 from striate.graph import Padding
 from striate.ops import Constant, Conv, Dense, MatMul, TransposedConv
 from striate.ops.arrays import Array
 
 
-def _weights(step: OnnxNode) -> dict[str, Numbers]:
-    found: dict[str, Numbers] = {"weight": step.needed(1)}
+def _weights(step: OnnxNode) -> dict[str, KnownOrArray]:
+    found: dict[str, KnownOrArray] = {"weight": step.needed(1)}
     bias = step.known(2)
     return found if bias is None else {**found, "bias": bias}
 
 
-def _conv(step: OnnxNode) -> Made:
+def _conv(step: OnnxNode) -> Outcome:
     weights = _weights(step)
     shape = step.needed(1).array.shape
     spatial(step, "kernel_shape")
@@ -34,7 +41,7 @@ def _conv(step: OnnxNode) -> Made:
     return step.add(operator, **weights)
 
 
-def _transposed_conv(step: OnnxNode) -> Made:
+def _transposed_conv(step: OnnxNode) -> Outcome:
     weights, groups = _weights(step), step.get("group", 1)
     shape = step.needed(1).array.shape
     sides, behind = _cut(step, shape[2:])
@@ -72,7 +79,7 @@ def _cut(step: OnnxNode, kernel: tuple[int, ...]) -> tuple[Padding, tuple[int, .
     return tuple(sides), tuple(more)
 
 
-def _gemm(step: OnnxNode) -> Made:
+def _gemm(step: OnnxNode) -> Outcome:
     matrix = step.needed(1)
     if step.spec.rank != 1 or step.get("transA", 0):
         raise NotOurs("it is no product of each picture's numbers with a matrix")
@@ -92,16 +99,16 @@ def _gemm(step: OnnxNode) -> Made:
     return step.add(Dense(outputs), weight=weight, bias=added if whole else spread)
 
 
-def _scaled(matrix: Known, by: float) -> Numbers:
+def _scaled(matrix: Known, by: float) -> KnownOrArray:
     return matrix if by == 1 else matrix.array * np.float32(by)
 
 
-def _turned(matrix: Known, by: float = 1.0) -> Numbers:
+def _turned(matrix: Known, by: float = 1.0) -> KnownOrArray:
     turned = matrix.array.T if by == 1 else matrix.array.T * np.float32(by)
     return Known(turned, matrix.weight, matrix.shared)
 
 
-def _matmul(step: OnnxNode) -> Made:
+def _matmul(step: OnnxNode) -> Outcome:
     a, b = (isinstance(each, Known) for each in step.inputs)
     if a:
         return _before(step, step.needed(0))
@@ -115,7 +122,7 @@ def _matmul(step: OnnxNode) -> Made:
     return step.add(Dense(outputs, bias=False, axis=axis), weight=_turned(matrix))
 
 
-def _before(step: OnnxNode, matrix: Known) -> Made:
+def _before(step: OnnxNode, matrix: Known) -> Outcome:
     """A matrix of the file times a value: a layer along the last axis but one."""
     flow = step.flow(1)
     spec = step.drafts.spec(flow)
@@ -128,7 +135,7 @@ def _before(step: OnnxNode, matrix: Known) -> Made:
     return step.add(operator, flow, weight=matrix)
 
 
-def _both(step: OnnxNode) -> Made:
+def _both(step: OnnxNode) -> Outcome:
     left = step.x
     rank = step.spec.rank
     if isinstance(step.inputs[1], Known):
@@ -147,7 +154,7 @@ def _constant(step: OnnxNode, array: Array, rank: int) -> str:
     return step.add(Constant(sizes), value=array.reshape(sizes))
 
 
-ROWS: Rows = {
+ROWS: OnnxRows = {
     "Conv": _conv,
     "ConvTranspose": _transposed_conv,
     "Gemm": _gemm,

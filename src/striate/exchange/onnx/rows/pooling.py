@@ -5,7 +5,7 @@ from __future__ import annotations
 from striate import ops
 from striate.errors import OnnxError
 from striate.exchange.onnx.rows.windows import padding, spatial
-from striate.exchange.onnx.step import Made, NotOurs, OnnxNode, Rows
+from striate.exchange.onnx.step import NotOurs, OnnxNode, OnnxRows, Outcome
 
 
 def _kernel(step: OnnxNode) -> tuple[int, ...]:
@@ -14,7 +14,7 @@ def _kernel(step: OnnxNode) -> tuple[int, ...]:
     return spatial(step, "kernel_shape")
 
 
-def _max_pool(step: OnnxNode) -> Made:
+def _max_pool(step: OnnxNode) -> Outcome:
     return step.add(
         ops.MaxPool(
             _kernel(step),
@@ -26,7 +26,7 @@ def _max_pool(step: OnnxNode) -> Made:
     )
 
 
-def _average_pool(step: OnnxNode) -> Made:
+def _average_pool(step: OnnxNode) -> Outcome:
     return step.add(
         ops.AveragePool(
             _kernel(step),
@@ -39,19 +39,19 @@ def _average_pool(step: OnnxNode) -> Made:
     )
 
 
-def _power_pool(step: OnnxNode) -> Made:
+def _power_pool(step: OnnxNode) -> Outcome:
     settings = _kernel(step), spatial(step, "strides"), padding(step)
     ceil, power = bool(step.get("ceil_mode", 0)), float(step.get("p", 2))
     return step.add(ops.L2Pool(*settings, ceil, power, dilation=spatial(step, "dilations")))
 
 
-def _global_max(step: OnnxNode) -> Made:
+def _global_max(step: OnnxNode) -> Outcome:
     if not step.spec.spatial:
         raise NotOurs("its input has no spatial axes")
     return step.add(ops.AdaptiveMaxPool(1))
 
 
-ROWS: Rows = {
+ROWS: OnnxRows = {
     "MaxPool": _max_pool,
     "AveragePool": _average_pool,
     "LpPool": _power_pool,

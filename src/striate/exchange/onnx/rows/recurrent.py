@@ -10,7 +10,15 @@ import numpy as np
 from striate import ops
 from striate.errors import OnnxError
 from striate.exchange.onnx.constants import Known
-from striate.exchange.onnx.step import Flow, Made, MixesError, NotOurs, OnnxNode, Relocated, Rows
+from striate.exchange.onnx.step import (
+    Flow,
+    MixesError,
+    NotOurs,
+    OnnxNode,
+    OnnxRows,
+    Outcome,
+    Relocated,
+)
 from striate.exchange.onnx_gates import GATES, PEEPHOLES
 from striate.ops.arrays import Array
 from striate.ops.recurrent.recurrence import Recurrence
@@ -19,7 +27,7 @@ USUAL = {"RNN": ("Tanh",), "GRU": ("Sigmoid", "Tanh"), "LSTM": ("Sigmoid", "Tanh
 """The functions of a direction, where the file names none."""
 
 
-def _rnn(step: OnnxNode) -> Made:
+def _rnn(step: OnnxNode) -> Outcome:
     words = {"Tanh": "tanh", "Relu": "relu", "Sigmoid": "sigmoid"}
     given = set(_functions(step))
     word = words.get(given.pop()) if len(given) == 1 else None
@@ -28,13 +36,13 @@ def _rnn(step: OnnxNode) -> Made:
     return _recurrent(step, ops.RNN, nonlinearity=word)
 
 
-def _gru(step: OnnxNode) -> Made:
+def _gru(step: OnnxNode) -> Outcome:
     _check_functions(step)
     after = step.get("linear_before_reset", 0)
     return _recurrent(step, ops.GRU, reset="after" if after else "before")
 
 
-def _lstm(step: OnnxNode) -> Made:
+def _lstm(step: OnnxNode) -> Outcome:
     _check_functions(step)
     if step.get("input_forget", 0):
         raise NotOurs("its input gate is its forget gate")
@@ -54,7 +62,7 @@ def _check_functions(step: OnnxNode) -> None:
         raise NotOurs("its functions are not those of a cell here")
 
 
-def _recurrent(step: OnnxNode, kind: Any, **settings: Any) -> Made:
+def _recurrent(step: OnnxNode, kind: Any, **settings: Any) -> Outcome:
     direction, first = step.get("direction", "forward"), step.get("layout", 0)
     if step.at != (0 if first else 1) or step.spec.rank != 2:
         raise MixesError("it walks over the pictures")
@@ -107,7 +115,7 @@ def _states(step: OnnxNode) -> list[str]:
     return [step.add(ops.Flatten(), step.flow(5 + k)) for k in range(len(given))]
 
 
-def _outputs(step: OnnxNode, layer: Recurrence, y: str, *, reverse: bool) -> Made:
+def _outputs(step: OnnxNode, layer: Recurrence, y: str, *, reverse: bool) -> Outcome:
     """Every step (steps, directions, units), and the last states (directions, units)."""
     ways, at = len(layer.directions), step.at
     if layer.last:
@@ -128,4 +136,4 @@ def _end(step: OnnxNode, layer: Recurrence, y: str, way: int) -> str:
     return step.add(own, state) if len(layer.directions) > 1 else state
 
 
-ROWS: Rows = {"RNN": _rnn, "GRU": _gru, "LSTM": _lstm}
+ROWS: OnnxRows = {"RNN": _rnn, "GRU": _gru, "LSTM": _lstm}

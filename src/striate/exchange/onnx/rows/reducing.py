@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from striate import ops
-from striate.exchange.onnx.step import Made, MixesError, OnnxNode, Row, Rows
+from striate.exchange.onnx.step import MixesError, OnnxNode, OnnxRow, OnnxRows, Outcome
 from striate.graph import Operator
 
 Reducer = type[ops.Mean] | type[ops.Sum] | type[ops.Max] | type[ops.Min]
@@ -29,8 +29,8 @@ def _row(
     reducer: Reducer,
     before: Callable[[], Operator] | None = None,
     after: Callable[[], Operator] | None = None,
-) -> Row:
-    def row(step: OnnxNode) -> Made:
+) -> OnnxRow:
+    def row(step: OnnxNode) -> Outcome:
         x = step.x if before is None else step.add(before())
         found = reduced(step, reducer, x)
         return found if after is None else step.add(after(), found)
@@ -38,7 +38,7 @@ def _row(
     return row
 
 
-ROWS: Rows = {
+ROWS: OnnxRows = {
     "ReduceMean": _row(ops.Mean),
     "ReduceSum": _row(ops.Sum),
     "ReduceMax": _row(ops.Max),

@@ -10,7 +10,15 @@ import numpy as np
 from striate import ops
 from striate.errors import OnnxError
 from striate.exchange.onnx.constants import Known, reshaped
-from striate.exchange.onnx.step import Flow, Made, MixesError, NotOurs, OnnxNode, Relocated, Rows
+from striate.exchange.onnx.step import (
+    Flow,
+    MixesError,
+    NotOurs,
+    OnnxNode,
+    OnnxRows,
+    Outcome,
+    Relocated,
+)
 from striate.ops.arrays import Array
 
 
@@ -28,7 +36,7 @@ def shaped(step: OnnxNode, sizes: tuple[int, ...], x: str = "") -> str:
     return step.add(ops.Flatten() if flat else ops.Reshape(sizes[1:]), x)
 
 
-def _reshape(step: OnnxNode) -> Made:
+def _reshape(step: OnnxNode) -> Outcome:
     wanted = step.numbers("shape", 1)
     if wanted is None:
         raise OnnxError(f"{step.item.title} names no sizes")
@@ -36,14 +44,14 @@ def _reshape(step: OnnxNode) -> Made:
     return shaped(step, tuple(reshaped(wanted, step.sizes, keeps_zero=keeps)))
 
 
-def _flatten(step: OnnxNode) -> Made:
+def _flatten(step: OnnxNode) -> Outcome:
     axis = step.get("axis", 1)
     axis += len(step.sizes) if axis < 0 else 0
     sizes = step.sizes
     return shaped(step, (prod(sizes[:axis]), prod(sizes[axis:])))
 
 
-def _squeeze(step: OnnxNode) -> Made:
+def _squeeze(step: OnnxNode) -> Outcome:
     named = step.numbers("axes", 1)
     if named is None:
         return step.without(tuple(k for k, n in enumerate(step.spec.shape) if n == 1))
@@ -53,7 +61,7 @@ def _squeeze(step: OnnxNode) -> Made:
     return step.without(gone)
 
 
-def _unsqueeze(step: OnnxNode) -> Made:
+def _unsqueeze(step: OnnxNode) -> Outcome:
     named = step.numbers("axes", 1) or ()
     rank = len(step.sizes) + len(named)
     new = {axis + 1 for axis in step.axes(named, rank)}
@@ -61,7 +69,7 @@ def _unsqueeze(step: OnnxNode) -> Made:
     return shaped(step, tuple(1 if k in new else next(old) for k in range(rank)))
 
 
-def _transpose(step: OnnxNode) -> Made:
+def _transpose(step: OnnxNode) -> Outcome:
     rank = len(step.sizes)
     order = tuple(step.get("perm", range(rank)[::-1]))
     if sorted(order) != list(range(rank)):
@@ -71,7 +79,7 @@ def _transpose(step: OnnxNode) -> Made:
     return Relocated(made, order.index(step.at))
 
 
-def _concat(step: OnnxNode) -> Made:
+def _concat(step: OnnxNode) -> Outcome:
     ranks = {
         step.drafts.spec(each.key).rank if isinstance(each, Flow) else each.array.ndim - 1
         for each in step.inputs
@@ -99,7 +107,7 @@ def _value(step: OnnxNode, given: Known) -> str:
     return step.add(operator, value=Known(given.array[0], given.weight, given.shared))
 
 
-def _expand(step: OnnxNode) -> Made:
+def _expand(step: OnnxNode) -> Outcome:
     wanted = step.numbers("shape", 1) or ()
     sizes = np.broadcast_shapes(step.sizes, wanted)
     before = (1,) * (len(sizes) - len(step.sizes))
@@ -110,7 +118,7 @@ def _expand(step: OnnxNode) -> Made:
     return step.x if sizes == step.sizes else step.add(ops.Expand(sizes[1:]))
 
 
-def _tile(step: OnnxNode) -> Made:
+def _tile(step: OnnxNode) -> Outcome:
     times = step.numbers("repeats", 1) or ()
     if len(times) != len(step.sizes) or times[0] != 1:
         raise MixesError("it repeats pictures")
@@ -124,7 +132,7 @@ def _tile(step: OnnxNode) -> Made:
 _PADS = {"reflect": "reflect", "edge": "replicate", "wrap": "circular"}
 
 
-def _pad(step: OnnxNode) -> Made:
+def _pad(step: OnnxNode) -> Outcome:
     name = "paddings" if "paddings" in step.item.attributes else "pads"
     pads = step.numbers(name, 1) or ()
     value = step.number("value", 2) or 0.0
@@ -148,7 +156,7 @@ def _pad(step: OnnxNode) -> Made:
     return step.add(ops.Pad(whole, value if mode == "constant" else _PADS[mode]))
 
 
-def _resize(step: OnnxNode) -> Made:
+def _resize(step: OnnxNode) -> Outcome:
     """Resize and Upsample: which cells they read must be what our RESIZE reads."""
     scales, sizes = _goal(step)
     old = step.spec.spatial
@@ -251,7 +259,7 @@ def _check_nearest(step: OnnxNode, n: int, m: int, scale: float, where: str) -> 
         raise NotOurs(f"it copies other cells than RESIZE ({where}, {rounding})")
 
 
-def _depth_to_space(step: OnnxNode) -> Made:
+def _depth_to_space(step: OnnxNode) -> Outcome:
     factor = step.get("blocksize", 1)
     channels, height, width = _map(step)
     if step.get("mode", "DCR") == "CRD":
@@ -262,7 +270,7 @@ def _depth_to_space(step: OnnxNode) -> Made:
     return step.add(ops.Reshape(sizes), turned)
 
 
-def _space_to_depth(step: OnnxNode) -> Made:
+def _space_to_depth(step: OnnxNode) -> Outcome:
     factor = step.get("blocksize", 1)
     channels, height, width = _map(step)
     rows, columns = height // factor, width // factor
@@ -279,7 +287,7 @@ def _map(step: OnnxNode) -> tuple[int, int, int]:
     return channels, height, width
 
 
-def _cast(step: OnnxNode) -> Made:
+def _cast(step: OnnxNode) -> Outcome:
     from striate.exchange.onnx.tensors import type_name
 
     if type_name(step.get("to", 1)) not in ("FLOAT", "DOUBLE", "FLOAT16", "BFLOAT16"):
@@ -287,11 +295,11 @@ def _cast(step: OnnxNode) -> Made:
     return step.x
 
 
-def _same(step: OnnxNode) -> Made:
+def _same(step: OnnxNode) -> Outcome:
     return step.x
 
 
-ROWS: Rows = {
+ROWS: OnnxRows = {
     "Reshape": _reshape,
     "Flatten": _flatten,
     "Squeeze": _squeeze,

@@ -7,7 +7,7 @@ from itertools import pairwise
 from striate import ops
 from striate.errors import OnnxError
 from striate.exchange.onnx.constants import slices
-from striate.exchange.onnx.step import Made, NotOurs, OnnxNode, Rows
+from striate.exchange.onnx.step import NotOurs, OnnxNode, OnnxRows, Outcome
 
 MOST_PARTS = 64
 
@@ -21,7 +21,7 @@ def _part(step: OnnxNode, x: str, axis: int, start: int, stop: int, by: int = 1)
     return step.add(ops.Slice(start, end, step.called(axis, x), by), x)
 
 
-def _slice(step: OnnxNode) -> Made:
+def _slice(step: OnnxNode) -> Outcome:
     names = ("starts", "ends", "axes", "steps")
     x = step.x
     for start, end, axis, by in slices([step.parameter(n, k + 1) for k, n in enumerate(names)]):
@@ -41,7 +41,7 @@ def _slice(step: OnnxNode) -> Made:
     return x
 
 
-def _split(step: OnnxNode) -> Made:
+def _split(step: OnnxNode) -> Outcome:
     axis = step.axis(step.get("axis", 0))
     length, parts = step.spec.shape[axis], len(step.item.outputs)
     sizes = step.numbers("split", 1)
@@ -57,7 +57,7 @@ def _split(step: OnnxNode) -> Made:
     return tuple(found)
 
 
-def _gather(step: OnnxNode) -> Made:
+def _gather(step: OnnxNode) -> Outcome:
     places = step.needed(1).array
     axis = step.axis(step.get("axis", 0))
     length = step.spec.shape[axis]
@@ -77,7 +77,7 @@ def _gather(step: OnnxNode) -> Made:
     return step.without((axis,), x)
 
 
-def _crop(step: OnnxNode) -> Made:
+def _crop(step: OnnxNode) -> Outcome:
     """An operator that was tried before there were versions: cells cut off at the borders."""
     left, top, right, bottom = step.get("border", (0, 0, 0, 0))
     _, height, width = step.spec.shape
@@ -85,4 +85,4 @@ def _crop(step: OnnxNode) -> Made:
     return _part(step, cut, 2, left, width - right)
 
 
-ROWS: Rows = {"Slice": _slice, "Split": _split, "Gather": _gather, "Crop": _crop}
+ROWS: OnnxRows = {"Slice": _slice, "Split": _split, "Gather": _gather, "Crop": _crop}

@@ -21,9 +21,9 @@ from striate.pytorch.capture.rows import (
 )
 from striate.pytorch.capture.steps import Asked, DraftNode
 
-Row: TypeAlias = Callable[[Asked], DraftNode | Sequence[DraftNode]]
+CaptureRow: TypeAlias = Callable[[Asked], DraftNode | Sequence[DraftNode]]
 
-TABLES: tuple[Mapping[str, Row], ...] = (
+TABLES: tuple[Mapping[str, CaptureRow], ...] = (
     activation.ROWS,
     arithmetic.ROWS,
     convolution.ROWS,
@@ -34,7 +34,7 @@ TABLES: tuple[Mapping[str, Row], ...] = (
     recurrent.ROWS,
 )
 
-ROWS: Mapping[str, Row] = {name: row for table in TABLES for name, row in table.items()}
+ROWS: Mapping[str, CaptureRow] = {name: row for table in TABLES for name, row in table.items()}
 """In-place calls stand here without their underscore."""
 
 NOTHING = frozenset(

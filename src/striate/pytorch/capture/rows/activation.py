@@ -8,7 +8,7 @@ from striate import ops
 from striate.errors import SettingError
 from striate.graph import Operator
 from striate.pytorch.capture.layout import Unsuitable
-from striate.pytorch.capture.recording import Constant
+from striate.pytorch.capture.recording import RecordedConstant
 from striate.pytorch.capture.steps import Asked, DraftNode, reshaped
 
 INFINITE = float("inf")
@@ -62,7 +62,7 @@ def _clipped(a: Asked, low: object, high: object) -> DraftNode:
 
 def _prelu(a: Asked) -> DraftNode:
     weight = a["weight"]
-    if not isinstance(weight, Constant):
+    if not isinstance(weight, RecordedConstant):
         raise Unsuitable
     shared = weight.tensor.numel() == 1
     return a.step(

@@ -8,8 +8,8 @@ from typing import Any
 from striate import ops
 from striate.graph import Operator
 from striate.ops.normalization.spread_weight import SpreadWeight
-from striate.pytorch.capture.layout import Shape, Unsuitable
-from striate.pytorch.capture.recording import Constant
+from striate.pytorch.capture.layout import TensorShape, Unsuitable
+from striate.pytorch.capture.recording import RecordedConstant
 from striate.pytorch.capture.steps import Asked, DraftNode, ModuleValue, reshaped
 
 
@@ -17,7 +17,11 @@ def _number(operand: Any) -> float | None:
     """An operand that is one number and no weight; None where it is none."""
     if isinstance(operand, bool | int | float):
         return float(operand)
-    if isinstance(operand, Constant) and operand.tensor.numel() == 1 and not operand.trainable:
+    if (
+        isinstance(operand, RecordedConstant)
+        and operand.tensor.numel() == 1
+        and not operand.trainable
+    ):
         return float(operand.tensor.item())
     return None
 
@@ -34,15 +38,15 @@ def _affine(a: Asked, x: ModuleValue, scale: float, shift: float) -> DraftNode:
 
 def _weighted(a: Asked, kind: type[SpreadWeight], x: Any, weight: Any) -> DraftNode | None:
     """SCALE or SHIFT, where one operand is a trained weight that does not spread the other."""
-    if isinstance(x, Constant):
+    if isinstance(x, RecordedConstant):
         x, weight = weight, x
-    if not isinstance(weight, Constant) or not weight.trainable or not _is_lone(a, x):
+    if not isinstance(weight, RecordedConstant) or not weight.trainable or not _is_lone(a, x):
         return None
     return weighted(a, kind, a.aligned(x), weight, a.spread(weight))
 
 
 def weighted(
-    a: Asked, kind: type[SpreadWeight], step: DraftNode, weight: Constant, size: Shape
+    a: Asked, kind: type[SpreadWeight], step: DraftNode, weight: RecordedConstant, size: TensorShape
 ) -> DraftNode:
     """SCALE or SHIFT by a weight that has `size` beside the value."""
     channels = size[0] == step.spec.shape[0] and not any(n != 1 for n in size[1:])
@@ -54,14 +58,14 @@ def _merged(a: Asked, operator: Operator, x: Any, y: Any) -> DraftNode:
     return a.step(operator, *(a.aligned(_tensor(each)) for each in (x, y)))
 
 
-def _tensor(operand: Any) -> ModuleValue | Constant:
-    if isinstance(operand, ModuleValue | Constant):
+def _tensor(operand: Any) -> ModuleValue | RecordedConstant:
+    if isinstance(operand, ModuleValue | RecordedConstant):
         return operand
     import torch
 
     if not isinstance(operand, bool | int | float):
         raise Unsuitable
-    return Constant(torch.tensor(float(operand), dtype=torch.float64))
+    return RecordedConstant(torch.tensor(float(operand), dtype=torch.float64))
 
 
 def _add(a: Asked) -> DraftNode:

@@ -11,7 +11,7 @@ from striate import ops
 from striate.errors import SettingError
 from striate.ops.shaping.kept_value import KeptValue
 from striate.pytorch.capture.layout import Unsuitable
-from striate.pytorch.capture.recording import Constant
+from striate.pytorch.capture.recording import RecordedConstant
 from striate.pytorch.capture.steps import Asked, DraftNode, ModuleValue, reshaped
 
 
@@ -40,7 +40,7 @@ def _conv(a: Asked) -> DraftNode:
 
 
 def _one_conv(
-    a: Asked, x: DraftNode, own: dict[str, Constant], settings: Sequence[Any]
+    a: Asked, x: DraftNode, own: dict[str, RecordedConstant], settings: Sequence[Any]
 ) -> DraftNode:
     stride, pad, dilation = settings
     units, _, *kernel = own["weight"].tensor.shape
@@ -60,8 +60,8 @@ def _one_conv(
 
 
 def _deeper(
-    own: dict[str, Constant], settings: Sequence[Any]
-) -> tuple[dict[str, Constant], list[Any]]:
+    own: dict[str, RecordedConstant], settings: Sequence[Any]
+) -> tuple[dict[str, RecordedConstant], list[Any]]:
     """A convolution of each of several windows, as one that is 1 deep over all of them."""
     weight = own["weight"]
     units, channels, *kernel = weight.tensor.shape
@@ -115,7 +115,7 @@ def _linear(a: Asked) -> DraftNode:
     return _dense(a, a.value("input"), a.weights(weight="weight", bias="bias"))
 
 
-def _dense(a: Asked, x: ModuleValue, own: dict[str, Constant]) -> DraftNode:
+def _dense(a: Asked, x: ModuleValue, own: dict[str, RecordedConstant]) -> DraftNode:
     if x.axis(-1) != len(x.own) - 1 or own["weight"].tensor.ndim != 2:
         raise Unsuitable
     flat = len(x.own) == 1
@@ -127,7 +127,7 @@ def _dense(a: Asked, x: ModuleValue, own: dict[str, Constant]) -> DraftNode:
 def _product(a: Asked) -> DraftNode:
     """A matrix product: of two values MATMUL, of a value and a matrix FC."""
     x, y = a["self"], a.get("other", a.get("mat2"))
-    if isinstance(x, ModuleValue) and isinstance(y, Constant) and y.tensor.ndim == 2:
+    if isinstance(x, ModuleValue) and isinstance(y, RecordedConstant) and y.tensor.ndim == 2:
         return _dense(a, x, {"weight": _turned(y)})
     if not isinstance(x, ModuleValue) or not isinstance(y, ModuleValue):
         raise Unsuitable
@@ -136,7 +136,7 @@ def _product(a: Asked) -> DraftNode:
     return a.step(ops.MatMul(), x.step, y.step)
 
 
-def _turned(matrix: Constant) -> Constant:
+def _turned(matrix: RecordedConstant) -> RecordedConstant:
     recipe = (*matrix.recipe, "t")
     return replace(matrix, tensor=matrix.tensor.detach().t().contiguous(), recipe=recipe)
 
@@ -145,7 +145,11 @@ def _add_product(a: Asked) -> DraftNode:
     """addmm: beta · self + alpha · mat1 @ mat2."""
     bias, matrix = a["self"], a["mat2"]
     plain = a.get("beta", 1) == a.get("alpha", 1) == 1
-    if not plain or not isinstance(bias, Constant) or not isinstance(matrix, Constant):
+    if (
+        not plain
+        or not isinstance(bias, RecordedConstant)
+        or not isinstance(matrix, RecordedConstant)
+    ):
         raise Unsuitable
     return _dense(a, a.value("mat1"), {"weight": _turned(matrix), "bias": bias})
 
@@ -186,7 +190,7 @@ def _without(batch: str, letters: str, operand: Any) -> str:
 def _operand(a: Asked, operand: Any) -> DraftNode:
     if isinstance(operand, ModuleValue):
         return operand.step
-    if not isinstance(operand, Constant) or operand.batch is not None:
+    if not isinstance(operand, RecordedConstant) or operand.batch is not None:
         raise Unsuitable
     shape = tuple(operand.tensor.shape)
     kind: type[KeptValue] = ops.Learned if operand.trainable else ops.Constant

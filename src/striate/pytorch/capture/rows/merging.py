@@ -9,7 +9,7 @@ import torch
 
 from striate import ops
 from striate.pytorch.capture.layout import Unsuitable
-from striate.pytorch.capture.recording import Constant
+from striate.pytorch.capture.recording import RecordedConstant
 from striate.pytorch.capture.steps import Asked, DraftNode, ModuleValue, axis_name, reshaped
 
 NEVER = -1e30
@@ -26,11 +26,11 @@ def _side_by_side(a: Asked) -> DraftNode:
 
 
 def _is_empty(part: Any) -> bool:
-    return isinstance(part, Constant) and part.tensor.numel() == 0
+    return isinstance(part, RecordedConstant) and part.tensor.numel() == 0
 
 
 def _part(a: Asked, part: Any) -> DraftNode:
-    if isinstance(part, Constant):
+    if isinstance(part, RecordedConstant):
         return a.given(part)
     if not isinstance(part, ModuleValue) or part.layout != a.layout:
         raise Unsuitable
@@ -73,12 +73,12 @@ def _mask(a: Asked, shape: tuple[int, ...]) -> DraftNode | None:
     """What is added to the scores (*heads, queries, keys)."""
     given = a.get("attn_mask")
     if a.get("is_causal", False):
-        given = Constant(torch.ones(shape[-2:], dtype=torch.bool).tril())
+        given = RecordedConstant(torch.ones(shape[-2:], dtype=torch.bool).tril())
     if given is None:
         return None
     if isinstance(given, ModuleValue) and given.layout == a.value("query").layout:
         return given.step
-    if not isinstance(given, Constant):
+    if not isinstance(given, RecordedConstant):
         raise Unsuitable
     tensor = given.tensor.detach()
     if tensor.dtype == torch.bool:
@@ -88,7 +88,7 @@ def _mask(a: Asked, shape: tuple[int, ...]) -> DraftNode | None:
     size = (*[1] * (len(shape) - len(own)), *own)
     if tensor.ndim == len(shape) + 1 and tensor.shape[0] != 1:
         raise Unsuitable
-    found = Constant(tensor, "", False, given.origins, given.recipe, None, given.place)
+    found = RecordedConstant(tensor, "", False, given.origins, given.recipe, None, given.place)
     return a.step(ops.Constant(size), value=reshaped(found, size))
 
 

@@ -10,7 +10,7 @@ import torch
 
 from striate import ops
 from striate.pytorch.capture.layout import BatchLayout, Unsuitable
-from striate.pytorch.capture.recording import Constant
+from striate.pytorch.capture.recording import RecordedConstant
 from striate.pytorch.capture.rows.convolution import padding, sizes
 from striate.pytorch.capture.rows.pooling import checked
 from striate.pytorch.capture.steps import RESHAPES, Asked, DraftNode, ModuleValue, axis_name
@@ -132,7 +132,7 @@ def _with_part(a: Asked, x: ModuleValue, axis: int, start: int, stop: int) -> Dr
 def _whole(a: Asked) -> ModuleValue:
     """What a part is put into; a constant as a step of its own."""
     given = a["self"]
-    if isinstance(given, Constant):
+    if isinstance(given, RecordedConstant):
         return ModuleValue(a.given(given), a.shape, a.layout)
     return a.value("self")
 
@@ -146,8 +146,8 @@ def _filled(a: Asked, given: Any) -> DraftNode:
     if isinstance(given, ModuleValue):
         return a.aligned(given, grown=True)
     if isinstance(given, bool | int | float):
-        given = Constant(torch.tensor(float(given), dtype=torch.float64))
-    if not isinstance(given, Constant) or not given.tensor.dtype.is_floating_point:
+        given = RecordedConstant(torch.tensor(float(given), dtype=torch.float64))
+    if not isinstance(given, RecordedConstant) or not given.tensor.dtype.is_floating_point:
         raise Unsuitable
     step = a.given(given)
     return step if step.spec.shape == a.own else a.step(ops.Expand(a.own), step)
@@ -191,7 +191,7 @@ def _taken(a: Asked) -> DraftNode:
     """x[:, places] along one axis: the runs of neighbors in it, side by side."""
     x, given = a.value("self"), a["indices"]
     dims = [k for k, each in enumerate(given) if each is not None]
-    if len(dims) != 1 or not isinstance(given[dims[0]], Constant):
+    if len(dims) != 1 or not isinstance(given[dims[0]], RecordedConstant):
         raise Unsuitable
     return _runs(a, x, x.axis(dims[0]), given[dims[0]])
 
@@ -199,12 +199,12 @@ def _taken(a: Asked) -> DraftNode:
 def _chosen(a: Asked) -> DraftNode:
     """index_select."""
     x = a.value("self")
-    if not isinstance(a["index"], Constant):
+    if not isinstance(a["index"], RecordedConstant):
         raise Unsuitable
     return _runs(a, x, x.axis(a["dim"]), a["index"])
 
 
-def _runs(a: Asked, x: ModuleValue, axis: int, given: Constant) -> DraftNode:
+def _runs(a: Asked, x: ModuleValue, axis: int, given: RecordedConstant) -> DraftNode:
     places = given.tensor
     if places.dtype == torch.bool or places.ndim != 1 or given.batch is not None:
         raise Unsuitable

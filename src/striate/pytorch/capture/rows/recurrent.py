@@ -8,16 +8,16 @@ from typing import Any, TypeAlias
 from striate import ops
 from striate.graph import Operator
 from striate.pytorch.capture.layout import Unsuitable
-from striate.pytorch.capture.recording import Constant
+from striate.pytorch.capture.recording import RecordedConstant
 from striate.pytorch.capture.rows.pooling import checked
 from striate.pytorch.capture.steps import Asked, DraftNode, ModuleValue
 
-Layer: TypeAlias = Callable[..., Operator]
+RecurrentOperator: TypeAlias = Callable[..., Operator]
 
 NAMES = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
 
 
-def _row(kind: Layer, **settings: str) -> Callable[[Asked], Sequence[DraftNode]]:
+def _row(kind: RecurrentOperator, **settings: str) -> Callable[[Asked], Sequence[DraftNode]]:
     def row(a: Asked) -> Sequence[DraftNode]:
         turned = a.step(ops.Permute((1, 0)), a.value("input").step)
         layers = _layers(a, kind, settings, turned)
@@ -26,7 +26,9 @@ def _row(kind: Layer, **settings: str) -> Callable[[Asked], Sequence[DraftNode]]
     return row
 
 
-def _layers(a: Asked, kind: Layer, settings: Mapping[str, str], x: DraftNode) -> list[DraftNode]:
+def _layers(
+    a: Asked, kind: RecurrentOperator, settings: Mapping[str, str], x: DraftNode
+) -> list[DraftNode]:
     """Each layer over features x steps."""
     ways, names = 1 + a["bidirectional"], NAMES[: 4 if a["has_biases"] else 2]
     params = iter(_constants(a["params"]))
@@ -42,8 +44,8 @@ def _layers(a: Asked, kind: Layer, settings: Mapping[str, str], x: DraftNode) ->
     return found
 
 
-def _constants(params: Sequence[Any]) -> list[Constant]:
-    if not all(isinstance(each, Constant) and each.batch is None for each in params):
+def _constants(params: Sequence[Any]) -> list[RecordedConstant]:
+    if not all(isinstance(each, RecordedConstant) and each.batch is None for each in params):
         raise Unsuitable
     return list(params)
 
@@ -51,7 +53,7 @@ def _constants(params: Sequence[Any]) -> list[Constant]:
 def _states(a: Asked, layer: int, width: int) -> list[DraftNode]:
     """The initial states of a layer: none where all are zeros."""
     given = a["hx"] if isinstance(a["hx"], list) else [a["hx"]]
-    if all(isinstance(each, Constant) and not each.tensor.any() for each in given):
+    if all(isinstance(each, RecordedConstant) and not each.tensor.any() for each in given):
         return []
     if not all(isinstance(each, ModuleValue) for each in given):
         raise Unsuitable
