@@ -210,15 +210,15 @@ BUGS = (
     Bug("relu: slope 1 at the corner", "ops/activation/relu.py", "(x > 0)", "(x >= 0)"),
     Bug(
         "softmax: gradient without the sum over the other shares",
-        "ops/activation/softmax.py",
+        "ops/activation/shares.py",
         "call.y * (error - (error * call.y).sum(axis=axis, keepdims=True))",
         "call.y * (1 - call.y) * error",
     ),
     Bug(
         "softmax: over the last axis",
-        "ops/activation/softmax.py",
-        "y / y.sum(axis=axis, keepdims=True)",
-        "y / y.sum(axis=-1, keepdims=True)",
+        "ops/activation/shares.py",
+        "total = y.sum(axis=axis, keepdims=True)",
+        "total = y.sum(axis=-1, keepdims=True)",
     ),
     Bug("batch norm: running variance biased", BN, "axis=axes, ddof=1", "axis=axes"),
     Bug(

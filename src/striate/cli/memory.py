@@ -24,7 +24,7 @@ def run(
     inputs: Inputs = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say how much memory a network takes to infer and to train, and where the most.
+    """Say what memory a network takes to infer and to train.
 
     The exit code is 1 when a budget has no room to train on a single picture.
 
