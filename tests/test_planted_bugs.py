@@ -9,7 +9,7 @@ import striate
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "benchmarks"))
 
-from bugs_to_plant import BUGS  # noqa: E402
+from bugs_to_plant import BUGS
 
 
 def test_the_text_of_every_bug_stands_once_where_it_is_planted() -> None:
