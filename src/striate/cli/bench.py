@@ -13,6 +13,7 @@ import typer
 
 from striate.capacity import check
 from striate.cli import terminal
+from striate.cli.options import AsJson
 from striate.display import Column, Grid
 from striate.errors import SettingError
 
@@ -78,7 +79,7 @@ def run(
     data_dir: Annotated[
         Path | None, typer.Option(help="Where MNIST and CIFAR-10 lie; else STRIATE_DATA.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Time training steps here, side by side with plain PyTorch.
 

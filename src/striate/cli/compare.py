@@ -10,6 +10,7 @@ import typer
 from striate import lookup as networks
 from striate.analysis.compare import TOLERANCE
 from striate.cli import DONE, NO, terminal
+from striate.cli.options import AsJson, DataDir
 
 
 def run(
@@ -25,14 +26,12 @@ def run(
         float,
         typer.Option(help="What is no difference, as a share of the largest number of a node."),
     ] = TOLERANCE,
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Where named data sets lie; else STRIATE_DATA.")
-    ] = None,
+    data_dir: DataDir = None,
     seed: Annotated[int, typer.Option(help="Of the drawn inputs.", min=0)] = 0,
     everything: Annotated[
         bool, typer.Option("--all", help="Print every change and every node.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Compare two networks: layers, and where their numbers part.
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from striate import lookup as networks
 from striate.cli import terminal
+from striate.cli.options import AsJson, DataDir
 
 
 def run(
     source: Annotated[str, typer.Argument(metavar="data", help=networks.DATA_HELP)],
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Where named data sets lie; else STRIATE_DATA.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Look pictures over before training.
 

@@ -16,7 +16,7 @@ from striate.analysis.expression import numbers_of
 from striate.analysis.heat import DEFAULT, heat
 from striate.analysis.heat_methods import METHODS
 from striate.cli import photographs, terminal
-from striate.cli.subjects import Inputs
+from striate.cli.options import DataDir, FirstSeed, Ink, Inputs, WeightsFile
 from striate.errors import IdleSettingError, SettingError
 from striate.lookup import NetworkLike, Weighted
 
@@ -162,14 +162,10 @@ def run(
         str,
         typer.Option(help="Of confusion and mistakes: a data set or folder; else the model's own."),
     ] = "",
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Where named data sets lie; else STRIATE_DATA.")
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="Of first weights, where the network has none: 0.", min=0)
-    ] = None,
-    weights: Annotated[Path | None, typer.Option(help=networks.WEIGHTS_HELP)] = None,
-    ink: Annotated[str, typer.Option(help=photographs.HELP)] = "keep",
+    data_dir: DataDir = None,
+    seed: FirstSeed = None,
+    weights: WeightsFile = None,
+    ink: Ink = "keep",
     inputs: Inputs = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print what was written where, as JSON.")

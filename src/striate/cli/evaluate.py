@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from striate import lookup as networks
 from striate.cli import photographs, terminal
+from striate.cli.options import AsJson, DataDir, Ink
 
 WORST = 10
 """Mistakes printed without --worst."""
@@ -23,13 +23,11 @@ def run(
             "pictures of what it was trained on."
         ),
     ] = "",
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Where named data sets lie; else STRIATE_DATA.")
-    ] = None,
+    data_dir: DataDir = None,
     split: Annotated[str, typer.Option(help="train, validation, test or all.")] = "test",
-    ink: Annotated[str, typer.Option(help=photographs.HELP)] = "keep",
+    ink: Ink = "keep",
     worst: Annotated[int, typer.Option(help="How many mistakes to name.", min=0)] = WORST,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Judge a model: accuracy, confusion matrix, the worst mistakes.
 

@@ -11,7 +11,7 @@ import typer
 
 from striate import lookup as networks
 from striate.cli import DONE, NO, terminal
-from striate.cli.subjects import Inputs
+from striate.cli.options import Inputs
 from striate.errors import IdleSettingError
 from striate.graph import Graph
 

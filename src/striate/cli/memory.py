@@ -10,7 +10,7 @@ from striate import lookup as networks
 from striate.analysis.memory import DTYPES, memory
 from striate.analysis.training_memory import BATCH, STATES
 from striate.cli import DONE, NO, terminal
-from striate.cli.subjects import Inputs
+from striate.cli.options import AsJson, Inputs
 
 
 def run(
@@ -22,7 +22,7 @@ def run(
         str, typer.Option(help="Find the largest batch that fits into so much: 8GiB.")
     ] = "",
     inputs: Inputs = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say what memory a network takes to infer and to train.
 

@@ -8,6 +8,7 @@ import typer
 
 from striate.analysis.table import table
 from striate.cli import terminal
+from striate.cli.options import AsJson
 from striate.display import Column, Grid
 from striate.networks import NETWORKS
 from striate.networks import network as network_called
@@ -24,7 +25,7 @@ COLUMNS = (
 
 def run(
     name: Annotated[str, typer.Argument(help="Print the notation of this one.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the networks that have a name, or print one's notation.
 

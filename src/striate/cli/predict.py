@@ -13,6 +13,7 @@ import typer
 
 from striate import lookup as networks
 from striate.cli import NO, WRONG, photographs, terminal
+from striate.cli.options import AsJson, DataDir, Ink
 from striate.errors import DataError
 
 if TYPE_CHECKING:
@@ -33,11 +34,9 @@ def run(
         Path | None,
         typer.Option(help="Write path, label, probability and a column a class to a new file."),
     ] = None,
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Where named data sets lie; else STRIATE_DATA.")
-    ] = None,
-    ink: Annotated[str, typer.Option(help=photographs.HELP)] = "keep",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    data_dir: DataDir = None,
+    ink: Ink = "keep",
+    as_json: AsJson = False,
 ) -> None:
     """Name the class of pictures, however many there are.
 

@@ -10,6 +10,7 @@ import typer
 
 from striate import lookup as networks
 from striate.cli import terminal
+from striate.cli.options import AsJson, DataDir
 from striate.networks import NETWORKS
 
 
@@ -17,16 +18,14 @@ def run(
     network: Annotated[str, typer.Argument(help=networks.HELP)],
     output: Annotated[Path, typer.Option("--output", "-o", help="The new file for --start.")],
     data: Annotated[str, typer.Option(help=networks.DATA_HELP)] = "digits",
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Where named data sets lie; else STRIATE_DATA.")
-    ] = None,
+    data_dir: DataDir = None,
     epochs: Annotated[int, typer.Option(help="Passes over the pictures, each layer.", min=1)] = 2,
     learning_rate: Annotated[float, typer.Option("--learning-rate", "--lr", min=0)] = 1e-3,
     noise: Annotated[
         float, typer.Option(help="Share of the numbers to be restored.", min=0, max=0.95)
     ] = 0.8,
     seed: Annotated[int, typer.Option(help="Of everything random.", min=0)] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Learn a network's kernels from pictures without labels.
 

@@ -12,7 +12,7 @@ from striate import lookup as networks
 from striate.analysis.table import Table, table
 from striate.analysis.training_memory import BATCH
 from striate.cli import terminal
-from striate.cli.subjects import Inputs
+from striate.cli.options import AsJson, Inputs
 from striate.display import Column, Grid, Line, as_html, as_latex, as_markdown
 from striate.errors import IdleSettingError, SettingError
 from striate.graph import Graph
@@ -37,7 +37,7 @@ def run(
     csv: Annotated[
         bool, typer.Option("--csv", help="Print its rows for a spreadsheet: plain numbers, bytes.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show what every layer of a network makes, holds, costs and sees.
 

@@ -9,6 +9,7 @@ import typer
 
 from striate import lookup as networks
 from striate.cli import terminal
+from striate.cli.options import AsJson, DataDir
 
 
 def run(
@@ -17,11 +18,9 @@ def run(
     data: Annotated[
         str, typer.Option(help=f"{networks.DATA_HELP} Else what it was trained on.")
     ] = "",
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Where named data sets lie; else STRIATE_DATA.")
-    ] = None,
+    data_dir: DataDir = None,
     penalty: Annotated[float, typer.Option(help="What a picture inside the margin costs.")] = 1.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Put a linear support vector machine in place of the head.
 

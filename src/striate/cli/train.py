@@ -12,6 +12,7 @@ import typer
 
 from striate import lookup as networks
 from striate.cli import terminal
+from striate.cli.options import DataDir
 from striate.errors import SettingError
 
 if TYPE_CHECKING:
@@ -30,9 +31,7 @@ def run(
         typer.Argument(help=f"{networks.HELP} Settings may follow: epochs=5 optimizer=sgd."),
     ] = None,
     data: Annotated[str, typer.Option(help=networks.DATA_HELP)] = "",
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Where named data sets lie; else STRIATE_DATA.")
-    ] = None,
+    data_dir: DataDir = None,
     run: Annotated[Path | None, typer.Option(help="The run folder: a new or an empty one.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder.")] = None,
     config: Annotated[Path | None, typer.Option(help="Repeat the run of a config.yaml.")] = None,

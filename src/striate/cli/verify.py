@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from striate import lookup as networks
 from striate.cli import DONE, NO, terminal
-from striate.cli.subjects import Inputs
+from striate.cli.options import AsJson, Inputs, WeightsFile
 
 
 def run(
@@ -17,9 +16,9 @@ def run(
     seed: Annotated[
         int, typer.Option(help="Of the random picture and, without a file, weights.")
     ] = 0,
-    weights: Annotated[Path | None, typer.Option(help=networks.WEIGHTS_HELP)] = None,
+    weights: WeightsFile = None,
     inputs: Inputs = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Compare the formulas with PyTorch in float64, node by node.
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from striate import lookup as networks
 from striate.cli import photographs, terminal
-from striate.cli.subjects import Inputs
+from striate.cli.options import AsJson, DataDir, FirstSeed, Ink, Inputs, WeightsFile
 
 
 def run(
@@ -34,17 +33,13 @@ def run(
     target: Annotated[
         str, typer.Option(help="The right class, for losses and gradients: a name or a number.")
     ] = "",
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Where named data sets lie; else STRIATE_DATA.")
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="Of first weights, where the network has none: 0.", min=0)
-    ] = None,
-    weights: Annotated[Path | None, typer.Option(help=networks.WEIGHTS_HELP)] = None,
+    data_dir: DataDir = None,
+    seed: FirstSeed = None,
+    weights: WeightsFile = None,
     inputs: Inputs = None,
-    ink: Annotated[str, typer.Option(help=photographs.HELP)] = "keep",
+    ink: Ink = "keep",
     everything: Annotated[bool, typer.Option("--all", help="Print every product.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Ask why a number is what it is: formula, products and sum.
 
