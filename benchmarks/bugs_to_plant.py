@@ -12,6 +12,7 @@ from planted_axis_bugs import AXIS_BUGS
 from planted_capture_bugs import CAPTURE_BUGS
 from planted_compare_bugs import COMPARE_BUGS
 from planted_data_bugs import DATA_BUGS
+from planted_diagnosis_bugs import DIAGNOSIS_BUGS
 from planted_drawing_bugs import DRAWING_BUGS
 from planted_loss_bugs import LOSS_BUGS
 from planted_memory_bugs import MEMORY_BUGS
@@ -340,6 +341,7 @@ BUGS = (
     *(Bug(*each) for each in ARRANGING_BUGS),
     *(Bug(*each) for each in MEMORY_BUGS),
     *(Bug(*each) for each in DRAWING_BUGS),
+    *(Bug(*each) for each in DIAGNOSIS_BUGS),
     *(Bug(*each) for each in SHARING_BUGS),
     *(Bug(*each) for each in RECURRENT_BUGS),
     *(Bug(*each) for each in ONNX_BUGS),

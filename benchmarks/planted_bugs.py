@@ -47,6 +47,7 @@ TESTS = (
     "tests/pytorch/test_named.py",
     "tests/data/test_own_data.py",
     "tests/data/test_inspection.py",
+    "tests/diagnosis",
 )
 
 OWN_TESTS = {

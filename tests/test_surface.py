@@ -27,6 +27,7 @@ def test_every_public_name_loads() -> None:
         "StriateError",
         "capture",
         "compare",
+        "diagnose",
         "evaluate",
         "fit_weights",
         "heat",

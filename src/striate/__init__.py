@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from striate.analysis.verify import verify
     from striate.analysis.why.explanation import Explanation
     from striate.analysis.why.inquiry import why
+    from striate.diagnosis import diagnose
     from striate.errors import StriateError
     from striate.exchange.fitting import fit_weights
     from striate.exchange.onnx import read_onnx
@@ -46,6 +47,7 @@ _HOMES = {
     "StriateError": "striate.errors",
     "capture": "striate.pytorch.capture",
     "compare": "striate.analysis.compare.comparison",
+    "diagnose": "striate.diagnosis",
     "evaluate": "striate.training",
     "fit_weights": "striate.exchange.fitting",
     "heat": "striate.analysis.heat",
@@ -72,6 +74,7 @@ __all__ = [
     "StriateError",
     "capture",
     "compare",
+    "diagnose",
     "evaluate",
     "fit_weights",
     "heat",

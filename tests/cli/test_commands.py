@@ -277,6 +277,7 @@ def test_the_catalog_is_listed(striate: Striate) -> None:
         "why",
         "predict",
         "evaluate",
+        "diagnose",
         "verify",
         "networks",
         "export",

@@ -210,7 +210,7 @@ def _verified(
     weights = _drawn(given, rng) if isinstance(subject, Graph) else nested(subject.weights)
     graph = _ended(given)
     inputs = [drawn_input(graph, node.name, batch, rng) for node in graph.inputs]
-    target = _target(graph, batch, rng)
+    target = drawn_target(graph, batch, rng)
     found = [_compared(graph, weights, inputs, target, training, rng) for training in _modes(graph)]
     suspects = next((_suspects(graph, each, bound) for each in found if _wrong(each, bound)), ())
     worst = [_worst([each[node.name] for each in found]) for node in graph if node.name in given]
@@ -256,7 +256,8 @@ def _free(graph: Graph, name: str) -> str:
     return name
 
 
-def _target(graph: Graph, batch: int, rng: np.random.Generator) -> Array:
+def drawn_target(graph: Graph, batch: int, rng: np.random.Generator) -> Array:
+    """A random target that the loss of `graph` can compare a batch with."""
     scores, loss = graph.specs[graph.scores.name], graph.loss
     if loss is not None and isinstance(loss.operator, SquaredError):
         # Wanted values make every entry of the first error another random number.

@@ -130,9 +130,13 @@ class Recipe(Displayed):
     @property
     def headline(self) -> str:
         """The settings that are not the usual ones."""
+        return ", ".join(f"{k}={v}" for k, v in self.unusual.items()) or "the usual settings"
+
+    @property
+    def unusual(self) -> dict[str, Any]:
+        """The settings that are not the usual ones, by name."""
         usual = {each.name: each.default for each in fields(self)}
-        own = (f"{k}={v}" for k, v in self.to_dict().items() if v != usual[k])
-        return ", ".join(own) or "the usual settings"
+        return {name: value for name, value in self.to_dict().items() if value != usual[name]}
 
     def display(self) -> Iterator[Block]:
         """Every setting."""

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import platform
+from importlib.metadata import version
 
 import numpy as np
 import torch
-
-import striate
 
 
 def versions() -> dict[str, str]:
     """Versions by name."""
     return {
-        "striate": striate.__version__,
+        "striate": version("striate"),
         "torch": torch.__version__,
         "numpy": np.__version__,
         "python": platform.python_version(),
