@@ -48,6 +48,7 @@ TESTS = (
     "tests/data/test_own_data.py",
     "tests/data/test_inspection.py",
     "tests/diagnosis",
+    "tests/serve",
 )
 
 OWN_TESTS = {

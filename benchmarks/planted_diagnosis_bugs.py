@@ -22,4 +22,22 @@ DIAGNOSIS_BUGS = (
         "    np.fill_diagonal(distances, np.inf)\n",
         "",
     ),
+    (
+        "service: an upload that is not bounded as it arrives",
+        "serve/service.py",
+        "self.check(self.size + len(part))",
+        "self.check(len(part))",
+    ),
+    (
+        "service: pictures that are answered still counted as waiting",
+        "serve/service.py",
+        "            self._waiting -= count\n",
+        "            pass\n",
+    ),
+    (
+        "service: answers in the order of another batch",
+        "serve/batching.py",
+        "in zip(batch, rows, strict=True):",
+        "in zip(batch, rows[::-1], strict=True):",
+    ),
 )

@@ -102,6 +102,18 @@ class ExplanationError(StriateError):
     """A question about a number that cannot be answered exactly."""
 
 
+class ServiceError(StriateError):
+    """A request that a service does not answer with predictions.
+
+    Args:
+        status: the HTTP status that says why: 400, 401, 408, 413, 429, 500 or 503.
+    """
+
+    def __init__(self, what: str, *, status: int, where: str = "", remedy: str = "") -> None:
+        super().__init__(what, where=where, remedy=remedy)
+        self.status = status
+
+
 class NotEnoughMemoryError(StriateError):
     """More memory is needed than there is; the node that needs it is named."""
 

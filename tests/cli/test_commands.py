@@ -281,6 +281,8 @@ def test_the_catalog_is_listed(striate: Striate) -> None:
         "verify",
         "networks",
         "export",
+        "serve",
+        "check",
         "pretrain",
         "svm",
         "bench",

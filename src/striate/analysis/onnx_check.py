@@ -6,7 +6,8 @@ the changes that a runtime makes to a file for speed, and the first node that pa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -35,6 +36,7 @@ number of what is compared where that is above 1."""
 PICTURES = 32
 
 Exportable: TypeAlias = "Model | Weighted"
+Runtime: TypeAlias = Callable[[dict[str, Array], list[str]], list[Array]]
 
 
 @dataclass(frozen=True, repr=False)
@@ -146,19 +148,40 @@ def _first(subject: Exportable, raw: bool, feed: dict[str, Array], numbers: list
 def _run(
     model: str | bytes, feed: dict[str, Array], names: list[str], *, as_written: bool = False
 ) -> list[Array]:
-    """What onnxruntime computes, on one processor.
+    return opened(model, as_written=as_written)(feed, names)
+
+
+def opened(model: str | bytes, *, as_written: bool = False) -> Runtime:
+    """A file, or its bytes, opened by onnxruntime on one processor.
 
     Args:
         as_written: node by node, without changes for speed.
+
+    Returns:
+        what takes arrays by the names of inputs, and names of outputs, and computes these.
+
+    Raises:
+        OnnxError: onnxruntime is not installed, or does not take the file; also when it runs.
     """
     runtime: Any = package("onnxruntime")
     options = runtime.SessionOptions()
     options.log_severity_level = 3
     if as_written:
         options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    try:
+    with _understood():
         session = runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        return list(session.run(names, feed))
+
+    def run(feed: dict[str, Array], names: list[str]) -> list[Array]:
+        with _understood():
+            return list(session.run(names, feed))
+
+    return run
+
+
+@contextmanager
+def _understood() -> Iterator[None]:
+    try:
+        yield
     except Exception as error:  # its own classes, which name no base
         what = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise OnnxError("onnxruntime does not take the file", remedy=what) from None
