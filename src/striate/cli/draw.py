@@ -16,7 +16,7 @@ from striate.analysis.expression import numbers_of
 from striate.analysis.heat import DEFAULT, heat
 from striate.analysis.heat_methods import METHODS
 from striate.cli import photographs, terminal
-from striate.cli.options import DataDir, FirstSeed, Ink, Inputs, WeightsFile
+from striate.cli.options import DataDir, FirstSeed, InkWay, Inputs, WeightsFile
 from striate.errors import IdleSettingError, SettingError
 from striate.lookup import NetworkLike, Weighted
 
@@ -165,7 +165,7 @@ def run(
     data_dir: DataDir = None,
     seed: FirstSeed = None,
     weights: WeightsFile = None,
-    ink: Ink = "keep",
+    ink: InkWay = "keep",
     inputs: Inputs = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print what was written where, as JSON.")

@@ -8,7 +8,7 @@ import typer
 
 from striate import lookup as networks
 from striate.cli import photographs, terminal
-from striate.cli.options import AsJson, DataDir, Ink
+from striate.cli.options import AsJson, DataDir, InkWay
 
 WORST = 10
 """Mistakes printed without --worst."""
@@ -25,7 +25,7 @@ def run(
     ] = "",
     data_dir: DataDir = None,
     split: Annotated[str, typer.Option(help="train, validation, test or all.")] = "test",
-    ink: Ink = "keep",
+    ink: InkWay = "keep",
     worst: Annotated[int, typer.Option(help="How many mistakes to name.", min=0)] = WORST,
     as_json: AsJson = False,
 ) -> None:

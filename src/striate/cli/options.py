@@ -21,5 +21,5 @@ FirstSeed: TypeAlias = Annotated[
     int | None, typer.Option(help="Of first weights, where the network has none: 0.", min=0)
 ]
 WeightsFile: TypeAlias = Annotated[Path | None, typer.Option(help=networks.WEIGHTS_HELP)]
-Ink: TypeAlias = Annotated[str, typer.Option(help=photographs.HELP)]
+InkWay: TypeAlias = Annotated[str, typer.Option(help=photographs.HELP)]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]

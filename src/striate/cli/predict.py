@@ -13,7 +13,7 @@ import typer
 
 from striate import lookup as networks
 from striate.cli import NO, WRONG, photographs, terminal
-from striate.cli.options import AsJson, DataDir, Ink
+from striate.cli.options import AsJson, DataDir, InkWay
 from striate.errors import DataError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def run(
         typer.Option(help="Write path, label, probability and a column a class to a new file."),
     ] = None,
     data_dir: DataDir = None,
-    ink: Ink = "keep",
+    ink: InkWay = "keep",
     as_json: AsJson = False,
 ) -> None:
     """Name the class of pictures, however many there are.

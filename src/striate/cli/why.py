@@ -8,7 +8,7 @@ import typer
 
 from striate import lookup as networks
 from striate.cli import photographs, terminal
-from striate.cli.options import AsJson, DataDir, FirstSeed, Ink, Inputs, WeightsFile
+from striate.cli.options import AsJson, DataDir, FirstSeed, InkWay, Inputs, WeightsFile
 
 
 def run(
@@ -37,7 +37,7 @@ def run(
     seed: FirstSeed = None,
     weights: WeightsFile = None,
     inputs: Inputs = None,
-    ink: Ink = "keep",
+    ink: InkWay = "keep",
     everything: Annotated[bool, typer.Option("--all", help="Print every product.")] = False,
     as_json: AsJson = False,
 ) -> None:
