@@ -94,13 +94,19 @@ def test_catalog_networks_take_what_is_said(name: str) -> None:
 
 @pytest.fixture
 def without_onednn() -> Iterator[None]:
-    """PyTorch's own convolutions, on one thread."""
+    """PyTorch's own convolutions."""
     (before, *_) = torch.backends.mkldnn.set_flags(False)
-    threads = torch.get_num_threads()
+    yield
+    torch.backends.mkldnn.set_flags(before)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """As `docs/memory.md` measures: each thread has a workspace of its own."""
+    before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
-    torch.set_num_threads(threads)
-    torch.backends.mkldnn.set_flags(before)
+    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("budget", ["2 MiB", 3_000_000, "40MB"])
