@@ -47,8 +47,6 @@ TESTS = (
     "tests/pytorch/test_named.py",
     "tests/data/test_own_data.py",
     "tests/data/test_inspection.py",
-    "tests/diagnosis",
-    "tests/serve",
 )
 
 OWN_TESTS = {
@@ -58,6 +56,8 @@ OWN_TESTS = {
     "exchange/calculating_order": ("tests/exchange/test_fitting.py",),
     "exchange/state": ("tests/exchange/test_fitting.py",),
     "training: ": TRAINING_TESTS,
+    "diagnosis/": ("tests/diagnosis",),
+    "serve/": ("tests/serve",),
 }
 """For bugs of which no other test knows, by how their file or what they do begins."""
 

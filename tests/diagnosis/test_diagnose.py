@@ -64,3 +64,12 @@ def test_a_run_by_its_rows(tmp_path: Path) -> None:
     assert set(found) == {"rate_too_high", "overfitting"}
     assert found["rate_too_high"].fix.endswith("learning_rate=0.0001")
     assert "90.0% of the training pictures are right and 50.0%" in found["overfitting"].evidence
+
+
+def test_who_starts_from_learned_weights_need_not_guess(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    train(SMALL, "digits", run=first, epochs=4, quiet=True)
+    train(SMALL, "digits", run=second, epochs=1, start=str(first), quiet=True)
+    found = diagnose(second)
+    assert found.ok
+    assert [each for each in found.unchecked if each.startswith("first_loss: ")]

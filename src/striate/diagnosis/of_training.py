@@ -36,6 +36,8 @@ def first_loss(evidence: Evidence) -> Iterator[Finding]:
     """A network that does not begin by guessing: its first loss is far from -log(1/classes)."""
     if not evidence.is_classifier or not (evidence.is_trained or evidence.is_finite):
         return
+    if evidence.recipe.start:
+        raise Missing("the first weights are learned ones, which do not guess")
     loss, chance = evidence.first_loss, evidence.chance
     least, most = FIRST
     if not least * chance <= loss <= most * chance + 0.5:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import threading
@@ -60,6 +61,8 @@ def _server(service: Service) -> Any:
     check_packages()
     import uvicorn
 
+    # What a client sends is answered with 400; it writes no line of ours, or it could fill a disk.
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     config = uvicorn.Config(
         application(service),
         log_level="error",
