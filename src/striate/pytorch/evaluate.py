@@ -88,7 +88,6 @@ def values_and_gradients(
     return _differentiated(graph, modules, values, _total(graph, values, wanted))
 
 
-@torch.no_grad()
 def every_value(
     graph: Graph, weights: Weights, x: Sequence[Array], dtype: torch.dtype = torch.float32
 ) -> dict[str, Array]:
@@ -101,6 +100,17 @@ def every_value(
         WeightsError: the weights do not fit.
     """
     modules = modules_of(graph, weights, dtype, training=False)
+    return values_by(graph, modules, x, dtype)
+
+
+@torch.no_grad()
+def values_by(
+    graph: Graph,
+    modules: Mapping[str, nn.Module],
+    x: Sequence[Array],
+    dtype: torch.dtype = torch.float32,
+) -> dict[str, Array]:
+    """The same from modules that are there: those of `modules_of`, in this `dtype`."""
     entering = [torch.from_numpy(np.asarray(each)).to(dtype) for each in x]
     values = dict(zip((node.name for node in graph.inputs), entering, strict=True))
     for node in graph:
