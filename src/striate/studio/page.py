@@ -40,7 +40,7 @@ class Page:
         language = asked.get("lang", "")
         language = language if language in LANGUAGES else LANGUAGES[0]
         common = {"group": self.key, "words": words_of(language)}
-        start = {"lang": language, "view": self.view, "title": studio.name}
+        start = {"lang": language, "view": self.view, "shortcuts": list(studio.shortcuts)}
         size = list(studio.preprocessing.shape[1:])
         self.asker = widget("asker", size=size, sets=list(studio.sets), start=start, **common)
         self.maps = widget("maps", reads=studio.reads, **common)
@@ -72,7 +72,8 @@ class Page:
         dark = {"dark": True, "light": False}.get(self._asked.get("theme", ""))
         self._dark = ui.dark_mode(dark)
         with ui.element("main").classes("studio"):
-            ui.anywidget(self.asker)
+            # It says what the reader wants; to hear it back would cost a redraw.
+            ui.anywidget(self.asker).LOOPBACK = False
             ui.anywidget(self.maps)
             with ui.element("section").classes("answers"):
                 ui.anywidget(self.zoom)
@@ -144,7 +145,8 @@ class Page:
     def _shown(self, take: Callable[..., None], *picture: Any, again: bool = True) -> PageJson:
         """Take another picture; what the page shows of it, and the last question again."""
         take(*picture)
-        found = self._layers() | {"picture": self._pixels(), "said": {}}
+        # The picture goes first: a page that draws the maps knows whose they are.
+        found = {"picture": self._pixels(), "said": {}} | self._layers()
         return found | (self._answer() if again and self.number else {})
 
     def _layers(self) -> PageJson:

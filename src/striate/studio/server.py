@@ -54,7 +54,8 @@ def _application(studio: Studio) -> tuple[Any, Any]:
         client.on_delete(lambda: pages.pop(page.key, None))
         page.build()
 
-    ui.run_with(app, root=root, dark=None, show_welcome_message=False, tailwind=False)
+    ui.page("/")(root)
+    ui.run_with(app, dark=None, show_welcome_message=False, tailwind=False)
     return uvicorn, app
 
 

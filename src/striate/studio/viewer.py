@@ -83,6 +83,11 @@ class Studio:
         own = self.subject.learned_from[0] if isinstance(self.subject, Model) else ""
         return tuple(dict.fromkeys(each for each in (own, "digits") if each))
 
+    @property
+    def shortcuts(self) -> tuple[str, ...]:
+        """Numbers that lie on no map."""
+        return () if self.graph.loss is None else ("loss",)
+
     @cached_property
     def reads(self) -> PageJson:
         """By node, in calculating order, what a unit sees of each input."""
@@ -204,6 +209,7 @@ class Viewer:
         return [
             tiles(f"{node.name}.{name}", np.asarray(own[node.name][name]), most=4 * most)
             | {"suffix": "", "text": " × ".join(map(str, weight.shape))}
+            | ({"across": weight.shape[1]} if len(weight.shape) == 4 else {})
             for name, weight in self.studio.graph.own_weights(node).items()
         ]
 

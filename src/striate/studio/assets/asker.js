@@ -172,6 +172,8 @@ function render({ model, el }) {
     event.preventDefault();
     ask(group, question.value, "map");
   };
+  for (const what of start.shortcuts)
+    button(what, () => ask(group, what, "map"), form, "link").dataset.what = what;
   const error = element("pre", "error", "", el);
   error.setAttribute("role", "alert");
   const say = (text) => { error.textContent = text || ""; };

@@ -25,6 +25,10 @@ function render({ model, el }) {
       element("h3", "", layer.name + layer.suffix, head);
       element("p", "", layer.text, head);
       const grid = element("div", layer.flat ? "maps flat" : "maps", null, section);
+      if (layer.across) {
+        grid.classList.add("kernels");
+        grid.style.gridTemplateColumns = `repeat(${layer.across}, max-content)`;
+      }
       const maps = Array.from({ length: layer.shape[0] }, (_, k) => oneMap(layer, k, grid));
       const hidden = layer.whole[0] - layer.shape[0];
       if (hidden > 0)
@@ -43,7 +47,7 @@ function render({ model, el }) {
     canvas.width = width;
     canvas.height = height;
     const few = layer.flat && layer.labels !== undefined && layer.numbers.length;
-    const large = layer.shape[0] === 1 && !layer.flat ? 112 : 56;
+    const large = layer.across ? 34 : layer.shape[0] === 1 && !layer.flat ? 112 : 56;
     const side = few ? 20 : Math.max(1, (layer.flat ? 112 : large) / Math.max(width, height));
     canvas.style.width = `${width * side}px`;
     canvas.style.height = `${height * side}px`;

@@ -81,7 +81,7 @@ function render({ model, el }) {
 
   function factorLink(factor, answer, parent) {
     const value = ` = ${short(factor.value, 6)}`;
-    const alone = factor.what === answer.what;
+    const alone = factor.what === answer.what || (factor.refs && !factor.refs.length);
     const made = alone ? element("span", "factor", null, parent)
       : button("", () => ask(group, factor.what, "factor"), parent, "link factor");
     made.dataset.what = factor.what;
