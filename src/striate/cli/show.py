@@ -18,12 +18,18 @@ from striate.errors import IdleSettingError, SettingError
 from striate.graph import Graph
 from striate.graph.window import PADDINGS
 
+WIDEST = 80
+"""Columns of a page, at most: lines that are longer are hard to read."""
+
 
 def run(
     network: Annotated[str, typer.Argument(help=networks.HELP)] = "",
     operators: Annotated[
         bool, typer.Option("--operators", help="List the operators of the notation instead.")
     ] = False,
+    operator: Annotated[
+        str, typer.Option(help="Print the page of one operator: formula, gradient, settings.")
+    ] = "",
     fused: Annotated[
         bool, typer.Option("--fused", help="And which chains may run as one compiled kernel.")
     ] = False,
@@ -45,6 +51,9 @@ def run(
     """
     if operators:
         _operators(as_json)
+        return
+    if operator:
+        _page(operator, network, as_json)
         return
     if not network:
         raise SettingError(
@@ -150,6 +159,29 @@ def _operators(as_json: bool) -> None:
     )
     rows = tuple((each.keyword, each.signature, each.meaning) for each in found)
     terminal.show([Grid(columns, rows), *_besides()])
+
+
+def _page(keyword: str, network: str, as_json: bool) -> None:
+    """The page of one operator, no wider than is good to read.
+
+    Raises:
+        IdleSettingError: a network is named beside it.
+    """
+    from striate.notation import page
+
+    if network:
+        raise IdleSettingError(
+            "--operator shows the page of an operator, and no network beside it",
+            setting="operator",
+            remedy=f"striate show --operator {keyword}",
+        )
+    found = page(keyword)
+    if as_json:
+        told = {name: getattr(found, name) for name in ("keyword", "signature", "aliases")}
+        told |= {"page": found.text, "settings": found.settings}
+        terminal.print_json({"schema_version": 1, "operator": told})
+        return
+    terminal.write(found.plain(min(terminal.console().width, WIDEST)), sys.stdout)
 
 
 def _besides() -> Iterator[Line]:

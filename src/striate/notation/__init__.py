@@ -27,8 +27,18 @@ many networks; a text is one of them, with numbers for N, M and K.
 
 from __future__ import annotations
 
+from striate.notation.pages import Page, page
 from striate.notation.parsing import parse, parse_operator
 from striate.notation.printing import text
 from striate.notation.writing import Listed, operator_text, operators
 
-__all__ = ["Listed", "operator_text", "operators", "parse", "parse_operator", "text"]
+__all__ = [
+    "Listed",
+    "Page",
+    "operator_text",
+    "operators",
+    "page",
+    "parse",
+    "parse_operator",
+    "text",
+]

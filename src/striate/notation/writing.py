@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,8 +15,8 @@ from striate.notation.forms import (
     SHORT,
     Form,
     by_operator,
-    classes,
 )
+from striate.notation.pages import text_of
 from striate.notation.reading import signature, taker
 
 
@@ -91,7 +90,6 @@ def operators() -> tuple[Listed, ...]:
 
 def _meaning(form: Form) -> str:
     """The first sentence of the operator's page, without its own name in front."""
-    page = sys.modules[classes()[form.operator].__module__].__doc__ or ""
-    sentence = " ".join(page.strip().split("\n\n")[0].split()).rstrip(".")
+    sentence = " ".join(text_of(form).split("\n\n")[0].split()).rstrip(".")
     _, colon, rest = sentence.partition(": ")
     return (rest if colon else sentence).split(". ")[0]
