@@ -16,33 +16,14 @@ from pathlib import Path
 import numpy as np
 
 import striate
-from striate.reference import Backward, Number, behind, run
+from striate import drawing
+from striate.reference import Number, behind, run
 
 X, Y = 5.0, 3.0
 EXPRESSION = """
 x: INPUT 1; y: INPUT 1;
 { { @x -> cos: COSINE | @y -> sin: SINE } product: MUL | { @x | @y } quotient: DIV } sum: ADD
 """
-PLACES = {"x": (0, 0.5), "y": (0, 1.5), "cos": (1, 0), "sin": (1, 1), "quotient": (1, 2)}
-PLACES |= {"product": (2, 0.5), "sum": (3, 1.25)}
-
-
-def draw(backward: Backward, path: Path) -> None:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 4), layout="constrained")
-    axes = figure.subplots()
-    box = {"boxstyle": "round,pad=0.5", "facecolor": "aliceblue", "edgecolor": "tab:blue"}
-    for name, (column, row) in PLACES.items():
-        value, gradient = backward.trace.values[name].item(), backward.nodes[name].item()
-        text = f"{name}\nvalue {value:.4f}\ngradient {gradient:.4f}"
-        axes.text(column, row, text, ha="center", va="center", bbox=box, zorder=2)
-        for source in backward.trace.graph[name].inputs:
-            way = {"arrowstyle": "->", "shrinkA": 55, "shrinkB": 60, "color": "gray"}
-            axes.annotate("", (column, row), PLACES[source], arrowprops=way, zorder=1)
-    axes.set(xlim=(-0.5, 3.5), ylim=(2.5, -0.5), title=f"cos(x) · sin(y) + x / y at ({X:g}, {Y:g})")
-    axes.set_axis_off()
-    figure.savefig(path, dpi=120)
 
 
 def main() -> None:
@@ -67,7 +48,9 @@ def main() -> None:
         print(f"∂f/∂{name} by hand {derived:.12f}, difference {difference:.1e}")
     if given.output:
         given.output.mkdir(parents=True, exist_ok=True)
-        draw(backward, given.output / "expression.png")
+        place = given.output / "expression.png"
+        place.unlink(missing_ok=True)
+        drawing.save(drawing.graph(graph, {"x": X, "y": Y}), place)
 
 
 if __name__ == "__main__":
