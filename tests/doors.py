@@ -97,7 +97,6 @@ def _model() -> tuple[bytes, Any]:
 
 def model(rng: Random) -> object:
     """A model file: loaded, looked at, and now and then asked."""
-    from striate import lookup
     from striate.analysis.table import table
     from striate.model import Model
 
@@ -109,7 +108,7 @@ def model(rng: Random) -> object:
     if rng.random() < 0.2:
         found.predict([picture])
     if rng.random() < 0.02:
-        lookup.data_of(found, "", None)
+        data_of(found, "", None)
     return found
 
 

@@ -22,8 +22,9 @@ from striate.errors import OnnxError, StriateError
 from striate.exchange.onnx_out import onnx_bytes
 from striate.exchange.onnx_out.writing import PICTURE, PROBABILITIES, SCORES, value_names
 from striate.exchange.onnx_package import package
-from striate.lookup import Weighted, data_of
+from striate.lookup import Weighted
 from striate.model import Model
+from striate.model_data import data_of
 from striate.ops.arrays import Array
 
 if TYPE_CHECKING:

@@ -19,6 +19,7 @@ from striate.cli import photographs, terminal
 from striate.cli.options import DataDir, FirstSeed, InkWay, Inputs, WeightsFile
 from striate.errors import IdleSettingError, SettingError
 from striate.lookup import NetworkLike, Weighted
+from striate.model_data import data_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -81,7 +82,7 @@ def _judged(file: str, data: str = "", data_dir: Path | None = None) -> tuple[Ev
     from striate.training import evaluate
 
     model = networks.model_of(file)
-    pictures = networks.data_of(model, data, data_dir, judging=True)
+    pictures = data_of(model, data, data_dir, judging=True)
     return evaluate(model, pictures), pictures
 
 

@@ -9,6 +9,7 @@ import typer
 from striate import lookup as networks
 from striate.cli import photographs, terminal
 from striate.cli.options import AsJson, DataDir, InkWay
+from striate.model_data import data_of
 
 WORST = 10
 """Mistakes printed without --worst."""
@@ -36,7 +37,7 @@ def run(
     from striate.training import evaluate
 
     model = networks.model_of(file)
-    pictures = networks.data_of(model, data, data_dir, judging=True)
+    pictures = data_of(model, data, data_dir, judging=True)
     laid_out = photographs.laid_out_data(model, pictures, split, ink)
     answer = evaluate(model, laid_out, split=split)
     photographs.print_differences(

@@ -10,6 +10,7 @@ import typer
 from striate import lookup as networks
 from striate.cli import terminal
 from striate.cli.options import AsJson, DataDir
+from striate.model_data import data_of
 
 
 def run(
@@ -32,7 +33,7 @@ def run(
 
     target = networks.checked_output(output)
     model = networks.model_of(file)
-    pictures = networks.data_of(model, data, data_dir)
+    pictures = data_of(model, data, data_dir)
     found = with_svm_head(model, pictures, penalty=penalty, on_progress=_tell)
     found.model.save(target)
     if as_json:

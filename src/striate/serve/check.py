@@ -26,8 +26,9 @@ from striate.engine import pays
 from striate.errors import NumbersError, ServiceError, SettingError, StriateError
 from striate.exchange.onnx_out import onnx_bytes
 from striate.exchange.onnx_out.writing import PICTURE, PROBABILITIES
-from striate.lookup import data_of, model_of
+from striate.lookup import model_of
 from striate.model import Model
+from striate.model_data import data_of
 from striate.ops.arrays import Array
 from striate.serve.needed import is_there
 from striate.serve.server import in_background

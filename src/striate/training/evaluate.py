@@ -21,8 +21,9 @@ from striate.display import Block, Column, Displayed, Grid, Line, count
 from striate.engine import pays
 from striate.errors import DataError
 from striate.graph import Graph
-from striate.lookup import data_of, model_of
+from striate.lookup import model_of
 from striate.model import Model
+from striate.model_data import data_of
 from striate.prediction import probabilities
 from striate.pytorch import loss_function
 from striate.training.metrics import (
