@@ -30,7 +30,7 @@ def run(
     weights: WeightsFile = None,
     inputs: Inputs = None,
 ) -> None:
-    """Show a network in the browser: its maps as you draw, its kernels, and why by a click.
+    """Show a network in the browser, where a click asks why.
 
     Example: striate studio runs/lenet-digits-1
     """
