@@ -32,6 +32,7 @@ from striate.prediction import SHOWN, Prediction, probabilities
 if TYPE_CHECKING:
     from striate.data.decode import PictureSource
     from striate.engine import Frozen
+    from striate.engine.runtimes import EngineName
     from striate.pytorch import Network
 
 FORMAT = "striate-model-1"
@@ -194,7 +195,7 @@ class Model(Displayed):
         network.eval()
         return network
 
-    def frozen(self, *, fused: bool = True) -> Frozen:
+    def frozen(self, *, fused: bool = True, engine: EngineName = "auto") -> Frozen:
         """The network prepared for prediction alone, the fastest way to scores.
 
         A `torch.nn.Module` without gradients that cannot be trained. It takes normalized pictures,
@@ -204,10 +205,15 @@ class Model(Displayed):
 
         Args:
             fused: whether compiled kernels may be built for it, which takes seconds once.
+            engine: "striate", "onnxruntime", "openvino" or "pytorch"; "auto" takes the fastest of
+                those installed, measured in the first calls and remembered on this machine.
+
+        Raises:
+            SettingError, OnnxError: the engine is not installed, or does not take the network.
         """
         from striate.engine import freeze
 
-        return freeze(self.graph, self.weights, fused=fused)
+        return freeze(self.graph, self.weights, fused=fused, engine=engine)
 
     def read(
         self, picture: Path | str, *, data_dir: Path | str | None = None, ink: str = "keep"

@@ -104,6 +104,10 @@ class Engine:
                 found[0] = found[0]._replace(run=torch.no_grad()(found[0].run))
         return found
 
+    def seen(self, network: Network, inputs: Sequence[Any]) -> object | None:
+        """None where the layers must run one by one; else the same object until a change."""
+        return self._guard.look(network, inputs)
+
     def forget(self) -> None:
         """Look at modules and weights again before the next call."""
         self._guard.forget()

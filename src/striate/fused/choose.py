@@ -88,7 +88,7 @@ class Question:
     @property
     def key(self) -> str:
         """The entry's name in the file."""
-        return json.dumps([asdict(self), _here()], separators=(",", ":"))
+        return entry(asdict(self))
 
     def __str__(self) -> str:
         size = shape_text((self.batch, *self.layers[0].size))
@@ -170,10 +170,11 @@ def is_faster(asked: Question, fused: Timed, plainly: Timed, margin: float = MAR
     if build.mode() == "require":
         return True
     if asked not in _known:
-        entry = asked.key
-        found = _read().get(entry)
+        key = asked.key
+        found = recalled(key)
         if found is None and _can_write():
-            choice = _add(entry, Choice(asked, *_raced(fused, plainly), margin))
+            kept = record(key, (*_raced(fused, plainly), margin))
+            choice = None if kept is None else Choice(asked, *kept)
         else:
             choice = None if found is None else Choice(asked, *found)
         _known[asked] = choice is not None and choice.is_faster
@@ -340,15 +341,25 @@ def _can_write() -> bool:
         return False
 
 
-def _add(key: str, choice: Choice) -> Choice | None:
-    """What stands in the file afterwards: `choice`, or what another process wrote before."""
+def entry(told: dict[str, Any]) -> str:
+    """The name in the file of another question, on this machine."""
+    return json.dumps([told, _here()], separators=(",", ":"))
+
+
+def recalled(key: str) -> Timings | None:
+    """What stands in the file, if anything does."""
+    return _read().get(key)
+
+
+def record(key: str, timings: Timings) -> Timings | None:
+    """What stands in the file afterwards: `timings`, or what another process wrote before."""
     try:
         with _locked():
             entries = _read()
             if key not in entries:
-                entries[key] = (choice.fused_ms, choice.plain_ms, choice.margin)
+                entries[key] = timings
                 _write(entries)
-            return Choice(choice.question, *entries[key])
+            return entries[key]
     except OSError:
         return None
 
