@@ -13,6 +13,7 @@ from PIL import Image
 
 from striate.bench import nets as bench_nets
 from striate.cli import main
+from striate.errors import StriateError
 from striate.networks import NETWORKS
 from striate.notation import parse
 
@@ -136,3 +137,17 @@ def test_pictures_fit_any_network(shape: tuple[int, ...], monkeypatch: pytest.Mo
     assert set(labels.tolist()) <= {0, 1, 2}
     again = next(iter(bench_nets.batches(taken, 3, 6, 1)))[0]
     np.testing.assert_array_equal(x, again)
+
+
+def test_the_form_of_a_network_is_said() -> None:
+    def told(size: int, word: str = "resnet18") -> tuple[str, str]:
+        name, _, graph = bench_nets.subject(word, size)
+        return name, bench_nets.form(name, graph)
+
+    small = "3x32x32 to 10 scores: the form for small pictures; --size 224 measures the catalog's"
+    assert told(0) == ("resnet18", small)
+    assert told(224) == ("resnet18", "3x224x224 to 1000 scores")
+    assert told(160)[1] == "3x160x160 to 1000 scores"
+    assert told(40, "A")[1] == "1x40x40 to 10 scores"
+    with pytest.raises(StriateError):
+        told(2, "A")

@@ -14,7 +14,11 @@ from torch import Tensor, nn
 from striate.bench.training import Run, plain
 from striate.engine.frozen import freeze
 from striate.engine.lower import lower
+from striate.engine.runtimes import opened
+from striate.errors import StriateError
 from striate.graph import Graph
+from striate.ops.arrays import Weights
+from striate.passes.fold import folded
 from striate.pytorch.weights import weights_of
 
 CALLS = 3
@@ -29,8 +33,9 @@ def answerers(graph: Graph, shape: tuple[int, ...]) -> tuple[dict[str, Run], dic
 
     Returns:
         "striate" first: `freeze`. "eager": PyTorch in evaluation mode. "torchscript": frozen, in
-        channels_last memory. "onnxruntime": the network exported by PyTorch, as many threads. And
-        why those that are missing do not take part, by name.
+        channels_last memory. "onnxruntime": the network exported by PyTorch, as many threads.
+        "openvino": the network as we write it. And why those that are missing do not take part,
+        by name.
     """
     weights = weights_of(lower(graph, fast=False))
     ours, start = freeze(graph, weights), plain(graph, weights).eval()
@@ -41,11 +46,14 @@ def answerers(graph: Graph, shape: tuple[int, ...]) -> tuple[dict[str, Run], dic
         "torchscript": _torchscript,
         "onnxruntime": _onnxruntime,
     }
+    peers["openvino"] = lambda _, __: _openvino(graph, weights)
     for name, made in peers.items():
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # both ways are deprecated, and still the fastest
                 found[name] = made(copy.deepcopy(start), example)
+        except StriateError as error:
+            missing[name] = error.what
         except ImportError as error:
             missing[name] = f"{error.name or error} is not installed"
         except Exception as error:  # a peer's own failure, whatever its class
@@ -81,6 +89,11 @@ def _torchscript(module: nn.Module, example: Tensor) -> Run:
             return frozen(x.to(memory_format=torch.channels_last))
 
     return run
+
+
+def _openvino(graph: Graph, weights: Weights) -> Run:
+    answer = opened("openvino", *folded(graph, weights), torch.get_num_threads())
+    return lambda x, _: answer((x,))
 
 
 def _onnxruntime(module: nn.Module, example: Tensor) -> Run:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,9 +11,13 @@ import numpy as np
 
 from striate.data import Split, load
 from striate.data.mnist import data_roots
+from striate.display import shape_text
 from striate.errors import SettingError
+from striate.graph import Graph
 from striate.lookup import graph_of, name_of
+from striate.networks import NETWORKS
 from striate.networks.resnet import basic, convolution
+from striate.ops import Input
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -77,14 +82,21 @@ NETS = {
 }
 
 
-def subject(word: str) -> tuple[str, Net, Graph]:
+def subject(word: str, size: int = 0) -> tuple[str, Net, Graph]:
     """The network that `word` names: one of `NETS`, or whatever `striate show` understands.
+
+    Args:
+        size: height and width of its pictures; 0 for its own. With it, a name that is in `NETS` and
+            in the catalog means the catalog's network.
 
     Raises:
         UnknownNameError, NotationError: there is no such network.
         SettingError: it does not map one picture to scores.
+        StriateError: it does not take pictures of that size.
     """
     known = {name.lower(): name for name in NETS}.get(word.lower().replace("-", "_"))
+    if size and known in NETWORKS:
+        known = None
     graph = graph_of(NETS[known].text if known else word)
     picture, scores = [graph.specs[node.name].rank for node in (graph.inputs[0], graph.scores)]
     if len(graph.inputs) != 1 or picture != 3 or scores != 1:
@@ -92,7 +104,27 @@ def subject(word: str) -> tuple[str, Net, Graph]:
             f"{word} does not map one picture to scores",
             remedy="striate bench measures classifiers: INPUT 3x32x32 -> … -> FC 10.",
         )
-    return known or name_of(word), NETS[known] if known else Net(str(graph)), graph
+    if size:
+        graph = _for_pictures(graph, size)
+    given = Net(str(graph))
+    return known or name_of(word), NETS[known]._replace(text=given.text) if known else given, graph
+
+
+def _for_pictures(graph: Graph, size: int) -> Graph:
+    """The same layers for pictures of another height and width."""
+    (input_,) = graph.inputs
+    channels, *_ = graph.specs[input_.name].shape
+    resized = replace(input_, operator=Input((channels, size, size)))
+    return Graph([resized if node is input_ else node for node in graph])
+
+
+def form(name: str, graph: Graph) -> str:
+    """Which form of a network this is, in words: many names stand for one at several sizes."""
+    shape = graph.specs[graph.inputs[0].name].shape
+    said = f"{shape_text(shape)} to {graph.specs[graph.scores.name].size} scores"
+    if name not in NETS or name not in NETWORKS or shape[1:] != (32, 32):
+        return said
+    return f"{said}: the form for small pictures; --size 224 measures the catalog's"
 
 
 PHOTOGRAPHS = "crops of two photographs bundled with scikit-learn"

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 MOST = 1 << 20
 """Pictures at a time, and steps, that are no slip of the pen."""
 
+MOST_PIXELS = 4096
+"""Along an edge of a picture."""
+
 MOST_THREADS = max(64, 4 * (os.cpu_count() or 1))
 """Beyond what a machine can start, PyTorch's threads end the process."""
 
@@ -52,6 +55,15 @@ def run(
             "name, file. [default: A B C]"
         ),
     ] = None,
+    size: Annotated[
+        int,
+        typer.Option(
+            help="Height and width of the pictures, and the catalog's form of a name. "
+            "[0: the network's own]",
+            min=0,
+            max=MOST_PIXELS,
+        ),
+    ] = 0,
     inference: Annotated[
         bool, typer.Option("--inference", help="Answers instead of training steps.")
     ] = False,
@@ -87,7 +99,7 @@ def run(
 
     Forward, loss, backward and update; every contender takes the same new batch in turn. A ratio
     is the median of (contender's time / Striate's time) over the steps. With --inference: the
-    scores alone, beside PyTorch, frozen TorchScript and ONNX Runtime.
+    scores alone, beside PyTorch, frozen TorchScript, ONNX Runtime and OpenVINO.
 
     Example: striate bench A resnet18 --steps 41
     """
@@ -105,7 +117,7 @@ def run(
     before = torch.get_num_threads()
     torch.set_num_threads(1 if processor_time else threads or before)
     try:
-        answer = _measure(list(dict.fromkeys(nets or "ABC")), request, data_dir)
+        answer = _measure(list(dict.fromkeys(nets or "ABC")), size, request, data_dir)
     finally:
         torch.set_num_threads(before)
     if as_json:
@@ -114,13 +126,15 @@ def run(
         _print(answer)
 
 
-def _measure(words: list[str], request: BenchRequest, data_dir: Path | None) -> dict[str, Any]:
+def _measure(
+    words: list[str], pixels: int, request: BenchRequest, data_dir: Path | None
+) -> dict[str, Any]:
     import torch
 
     from striate.bench import nets as bench_nets
     from striate.bench import training as bench
 
-    subjects = [bench_nets.subject(word) for word in words]
+    subjects = [bench_nets.subject(word, pixels) for word in words]
     answer = {
         "schema_version": 2,
         "task": "inference" if request.inference else "training",
@@ -145,7 +159,8 @@ def _measure(words: list[str], request: BenchRequest, data_dir: Path | None) -> 
                 some = bench_nets.batches(taken[shape], classes, size, count)
                 followed = told.follow(f"{name}, batch {size}", some)
                 found = _one(graph, net, size, request, followed)
-                results.append({"net": name, "data": taken[shape][2], **found})
+                said = {"net": name, "form": bench_nets.form(name, graph)}
+                results.append({**said, "data": taken[shape][2], **found})
     peak = max((each.pop("fma_seen") or 0.0 for each in results), default=0.0)
     answer["fma_gflops"] = round(2e-9 * peak, 1) if peak else None
     for each in results:
@@ -268,6 +283,8 @@ def _cell(result: dict[str, Any], name: str) -> str:
 
 
 def _notes(answer: dict[str, Any]) -> Iterator[str]:
+    forms = dict.fromkeys(f"{each['net']}: {each['form']}" for each in answer["results"])
+    yield from (f"{each}." for each in forms)
     sources = dict.fromkeys(each["data"] for each in answer["results"])
     yield f"Medians of {answer['steps']}, on {'; '.join(sources)}; x: times what Striate took."
     if answer["fma_gflops"]:
