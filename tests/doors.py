@@ -99,6 +99,7 @@ def model(rng: Random) -> object:
     """A model file: loaded, looked at, and now and then asked."""
     from striate.analysis.table import table
     from striate.model import Model
+    from striate.model_data import data_of
 
     whole, picture = _model()
     path = folder() / "model.safetensors"
