@@ -35,6 +35,7 @@ def test_every_public_name_loads() -> None:
         "memory",
         "parse",
         "read_onnx",
+        "report",
         "resume",
         "table",
         "text",

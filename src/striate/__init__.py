@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from striate.exchange.fitting import fit_weights
     from striate.exchange.onnx import read_onnx
     from striate.graph import Graph
+    from striate.html_report import report
     from striate.model import Model
     from striate.notation import parse, text
     from striate.pytorch.capture import Captured, capture
@@ -55,6 +56,7 @@ _HOMES = {
     "memory": "striate.analysis.memory",
     "parse": "striate.notation",
     "read_onnx": "striate.exchange.onnx",
+    "report": "striate.html_report",
     "resume": "striate.training",
     "table": "striate.analysis.table",
     "text": "striate.notation",
@@ -82,6 +84,7 @@ __all__ = [
     "memory",
     "parse",
     "read_onnx",
+    "report",
     "resume",
     "table",
     "text",

@@ -115,7 +115,7 @@ def _for_pictures(graph: Graph, size: int) -> Graph:
     (input_,) = graph.inputs
     channels, *_ = graph.specs[input_.name].shape
     resized = replace(input_, operator=Input((channels, size, size)))
-    return Graph([resized if node is input_ else node for node in graph])
+    return Graph(tuple(resized if node is input_ else node for node in graph))
 
 
 def form(name: str, graph: Graph) -> str:
