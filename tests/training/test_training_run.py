@@ -14,6 +14,7 @@ import yaml
 from safetensors.numpy import load_file
 from small import SETTINGS, TEXT, assert_same_run, digits
 
+from striate.analysis.table import table
 from striate.data import DataSet, load
 from striate.errors import DataError, RunError, SettingError
 from striate.model import Model
@@ -140,6 +141,28 @@ def test_curves_can_be_read_by_tensorboard(result: Result) -> None:
     content = file.read_bytes()
     for name in (b"train_loss", b"validation_accuracy", b"learning_rate"):
         assert content.count(name) == 3
+
+
+def test_the_log_begins_with_the_graph_that_the_table_shows(result: Result) -> None:
+    from tensorboardX.proto.event_pb2 import Event as Logged
+    from tensorboardX.proto.graph_pb2 import GraphDef
+
+    [file] = result.folder.glob("events.out.tfevents.*")
+    content, logged = file.read_bytes(), []
+    while content:  # each record: its length, a checksum, the event, a checksum
+        length = int.from_bytes(content[:8], "little")
+        logged.append(Logged.FromString(content[12 : 12 + length]))
+        content = content[16 + length :]
+    [written] = [each.graph_def for each in logged if each.graph_def]
+    drawn = {each.name: each for each in GraphDef.FromString(written).node}
+    graph = Model.load(result.folder).graph
+    assert list(drawn) == [node.name for node in graph]
+    for node in graph:
+        [shape] = drawn[node.name].attr["_output_shapes"].list.shape
+        assert tuple(each.size for each in shape.dim) == (-1, *graph.specs[node.name].shape)
+        assert tuple(drawn[node.name].input) == node.inputs
+    rows = {row.name: f"{row.operator} {row.settings}".strip() for row in table(graph).rows}
+    assert {name: each.attr["layer"].s.decode() for name, each in drawn.items()} == rows
 
 
 def test_weight_decay_pulls_at_kernels_alone(tmp_path: Path) -> None:

@@ -166,7 +166,7 @@ class Session:
             )
         )
         work = self.graph.multiply_adds * self.recipe.batch_size
-        with curves(self.folder, self.position.step) as draw, few_threads(work):
+        with curves(self.folder, self.graph, self.position.step) as draw, few_threads(work):
             while not self.position.finished:
                 self._train_epoch()
                 self._end_epoch()

@@ -1,4 +1,4 @@
-"""Loss and accuracy for TensorBoard, as event files in the run folder."""
+"""Loss, accuracy and the graph for TensorBoard, as event files in the run folder."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 
+from striate.graph import Graph, Node
+from striate.notation import operator_text
 from striate.training.events import EpochRow
 from striate.training.run_folder import RunFolder
 
@@ -21,8 +23,10 @@ DRAWN = (
 
 
 @contextmanager
-def curves(folder: RunFolder, step: int) -> Iterator[Callable[[EpochRow], None]]:
+def curves(folder: RunFolder, graph: Graph, step: int) -> Iterator[Callable[[EpochRow], None]]:
     """A function that adds one epoch to the curves; points after `step` are forgotten first.
+
+    The file begins with the graph.
 
     Events are written at once, in this thread: tensorboardX's own writer does it in another one,
     which a full disk ends, and then waits for it.
@@ -53,6 +57,7 @@ def curves(folder: RunFolder, step: int) -> Iterator[Callable[[EpochRow], None]]
         )
 
     first = [Event(wall_time=now, file_version="brain.Event:2")]
+    first.append(Event(wall_time=now, graph_def=graph_definition(graph)))
     if step:
         begins = SessionLog(status=SessionLog.START)
         first.append(Event(wall_time=now, step=step + 1, session_log=begins))
@@ -64,3 +69,31 @@ def curves(folder: RunFolder, step: int) -> Iterator[Callable[[EpochRow], None]]
     finally:
         with suppress(OSError):  # what could not be written was said by `add`
             writer.close()
+
+
+def graph_definition(graph: Graph) -> bytes:
+    """The graph as TensorBoard's page of graphs reads it: a TensorFlow GraphDef.
+
+    Names, operators and shapes are those of the table; -1 stands for the pictures of a batch.
+    """
+    from tensorboardX.proto.attr_value_pb2 import AttrValue
+    from tensorboardX.proto.graph_pb2 import GraphDef
+    from tensorboardX.proto.node_def_pb2 import NodeDef
+    from tensorboardX.proto.tensor_shape_pb2 import TensorShapeProto
+    from tensorboardX.proto.versions_pb2 import VersionDef
+
+    def shape_of(node: Node) -> AttrValue:
+        sizes = [TensorShapeProto.Dim(size=size) for size in (-1, *graph.specs[node.name].shape)]
+        return AttrValue(list=AttrValue.ListValue(shape=[TensorShapeProto(dim=sizes)]))
+
+    def defined(node: Node) -> NodeDef:
+        before = graph.input_specs(node)
+        axes = len(before[0].spatial) if before else 0
+        written = operator_text(node.operator, axes=axes, shares=node.shares)
+        said = AttrValue(s=written.encode())
+        more = {"layer": said, "_output_shapes": shape_of(node)}
+        return NodeDef(name=node.name, op=written.split()[0], input=node.inputs, attr=more)
+
+    nodes = [defined(node) for node in graph]
+    content: bytes = GraphDef(node=nodes, versions=VersionDef(producer=22)).SerializeToString()
+    return content
