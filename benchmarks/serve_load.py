@@ -25,7 +25,8 @@ from pathlib import Path
 import httpx
 from PIL import Image
 
-from striate.lookup import data_of, model_of
+from striate.lookup import model_of
+from striate.model_data import data_of
 
 
 def pictures(model: str) -> list[bytes]:

@@ -16,6 +16,7 @@ from striate.diagnosis import diagnose
 from striate.display import as_html
 from striate.drawing.style import to_bytes
 from striate.errors import StriateError
+from striate.model_data import data_of
 from striate.training.evaluate import evaluate
 from striate.training.run_folder import RunFolder
 
@@ -98,7 +99,7 @@ def _curves(folder: RunFolder) -> Iterator[str]:
 
 def _judged(folder: RunFolder, data_dir: Path | None) -> Iterator[str]:
     model = lookup.model_of(folder.path)
-    pictures = lookup.data_of(model, "", data_dir, judging=True)
+    pictures = data_of(model, "", data_dir, judging=True)
     judged = evaluate(model, pictures)
     yield _image(drawing.confusion(judged), "True classes down, answers across")
     if judged.mistakes:

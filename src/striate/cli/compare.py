@@ -33,7 +33,7 @@ def run(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare two networks: layers, and where their numbers part.
+    """Compare two networks: layers, and where numbers part.
 
     Batch normalization that an exporter has folded into a convolution is no difference, nor is what
     is written in another way with the same numbers behind it. The exit code is 1 when they differ.
