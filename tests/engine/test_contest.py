@@ -13,11 +13,13 @@ import torch
 from torch import Tensor
 
 from agreement import random_weights
-from striate.engine import Frozen, contest, freeze, runtimes
+from striate.bench.nets import subject
+from striate.engine import Frozen, contest, freeze, lower, runtimes
 from striate.engine.contest import OWN, TURN, TURNS
 from striate.engine.runtimes import EngineName
 from striate.errors import SettingError, ShapeError
 from striate.notation import parse
+from striate.pytorch import weights_of
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -139,3 +141,13 @@ def test_a_wrong_name_and_a_wrong_shape_are_told() -> None:
     module, x = made(SMALL, "onnxruntime")
     with pytest.raises(ShapeError):
         module(x[:, :2])
+
+
+@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v2", "squeezenet1_1", "densenet121"])
+def test_catalog_networks_are_answered_alike(name: str) -> None:
+    _, _, graph = subject(name, 64)
+    torch.manual_seed(0)
+    weights, x = weights_of(lower(graph, fast=False)), torch.randn(2, 3, 64, 64)
+    expected = freeze(graph, weights, engine="pytorch")(x)
+    found = freeze(graph, weights, engine="onnxruntime")(x)
+    assert float((found - expected).abs().max() / expected.abs().max()) < 1e-5

@@ -115,7 +115,8 @@ def _for_pictures(graph: Graph, size: int) -> Graph:
     (input_,) = graph.inputs
     channels, *_ = graph.specs[input_.name].shape
     resized = replace(input_, operator=Input((channels, size, size)))
-    return Graph(tuple(resized if node is input_ else node for node in graph))
+    nodes = tuple(resized if node is input_ else node for node in graph)
+    return replace(graph, nodes=nodes)
 
 
 def form(name: str, graph: Graph) -> str:
