@@ -285,7 +285,7 @@ class Model(Displayed):
         with capacity.enough(self.graph, batch_size):
             from striate.engine import pays
 
-            module = self.frozen(fused=pays(self.graph, count, training=False))
+            module = self.frozen(fused=pays(self.graph, count, training=False), engine="striate")
             while part := [*islice(waiting, batch_size)]:
                 yield from self._answered(module, part, ink)
 

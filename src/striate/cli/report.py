@@ -25,7 +25,7 @@ def run(
         bool, typer.Option("--json", help="Print what was written where, as JSON.")
     ] = False,
 ) -> None:
-    """Write a run as one page of HTML that loads nothing from elsewhere.
+    """Write a run as one page of HTML that loads nothing.
 
     The page holds its pictures and loads nothing. That of the run folder is written anew.
 

@@ -34,7 +34,7 @@ class Batcher:
 
     def __init__(self, model: Model, largest: int) -> None:
         self.model, self.largest = model, largest
-        self.module = model.frozen(fused=pays(model.graph, MANY, training=False))
+        self.module = model.frozen(fused=pays(model.graph, MANY, training=False), engine="striate")
         self.batches = 0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="striate-network")
         self._queue: asyncio.Queue[_QueuedPicture] = asyncio.Queue()

@@ -191,7 +191,9 @@ def _pytorch(model: Model) -> Iterator[AnswerEngine]:
 
 @contextmanager
 def _frozen(model: Model) -> Iterator[AnswerEngine]:
-    yield _module(model, model.frozen(fused=pays(model.graph, 10_000, training=False)))
+    yield _module(
+        model, model.frozen(fused=pays(model.graph, 10_000, training=False), engine="striate")
+    )
 
 
 def _module(model: Model, module: torch.nn.Module) -> AnswerEngine:

@@ -274,7 +274,9 @@ def _evaluated(model: Model, data: DataSet, split: str, module: nn.Module | None
     chosen = data.with_classes(model.classes).split(split)
     check(model.graph, min(BATCH, len(chosen)))
     if module is None:
-        module = model.frozen(fused=pays(model.graph, len(chosen), training=False))
+        module = model.frozen(
+            fused=pays(model.graph, len(chosen), training=False), engine="striate"
+        )
     device = next((each.device for each in module.parameters()), "cpu")
     batches = Batches(chosen, BATCH, device=device, **_IN_ORDER)
     scores, loss = scored(model.graph, module, model.preprocessing, batches)
