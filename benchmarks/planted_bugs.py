@@ -55,6 +55,7 @@ OWN_TESTS = {
     "exchange/fitting": ("tests/exchange/test_fitting.py",),
     "exchange/calculating_order": ("tests/exchange/test_fitting.py",),
     "exchange/state": ("tests/exchange/test_fitting.py",),
+    "html_report": ("tests/cli/test_report_command.py",),
     "training: ": TRAINING_TESTS,
     "diagnosis/": ("tests/diagnosis",),
     "serve/": ("tests/serve",),

@@ -117,4 +117,16 @@ DRAWING_BUGS = (
         "name: value[0] for name, value in backward.nodes.items()",
         "name: value[0] for name, value in trace.values.items()",
     ),
+    (
+        "report of a run: its recipe as markup",
+        "html_report.py",
+        "<pre>{escape(said)}</pre>",
+        "<pre>{said}</pre>",
+    ),
+    (
+        "report of a run: what is missing not said",
+        "html_report.py",
+        'found.append(f"<p><em>{escape(str(error))}</em></p>")',
+        "found.clear()",
+    ),
 )

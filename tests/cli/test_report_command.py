@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from command import Striate
 from striate.training import train
@@ -58,18 +59,16 @@ def test_names_are_text_and_what_is_missing_is_said(tmp_path: Path) -> None:
 
     rng = np.random.default_rng(0)
     for name in (HOSTILE.replace("/", "|"), "b"):
-        (tmp_path / "pictures" / name).mkdir(parents=True)
+        (tmp_path / "<i>pictures" / name).mkdir(parents=True)
         for k in range(12):
-            from PIL import Image
-
             pixels = rng.integers(0, 255, (8, 8), dtype=np.uint8)
-            Image.fromarray(pixels).save(tmp_path / "pictures" / name / f"{k}.png")
+            Image.fromarray(pixels).save(tmp_path / "<i>pictures" / name / f"{k}.png")
     run = tmp_path / "<b>run"
-    train("INPUT 1x8x8 -> FC 2", tmp_path / "pictures", run=run, epochs=1, quiet=True)
+    train("INPUT 1x8x8 -> FC 2", tmp_path / "<i>pictures", run=run, epochs=1, quiet=True)
     page = report(run)
-    assert not {"script", "b"} & {tag for tag, _ in Elements(page).found}
+    assert not {"script", "b", "i"} & {tag for tag, _ in Elements(page).found}
     assert "&lt;script&gt;" in page
-    (tmp_path / "pictures").rename(tmp_path / "away")
+    (tmp_path / "<i>pictures").rename(tmp_path / "away")
     missing = report(run)
     assert "<em>" in missing
     assert "<h2>Layers</h2>" in missing
