@@ -27,14 +27,14 @@ many networks; a text is one of them, with numbers for N, M and K.
 
 from __future__ import annotations
 
-from striate.notation.pages import Page, page
+from striate.notation.pages import OperatorPage, page
 from striate.notation.parsing import parse, parse_operator
 from striate.notation.printing import text
 from striate.notation.writing import Listed, operator_text, operators
 
 __all__ = [
     "Listed",
-    "Page",
+    "OperatorPage",
     "operator_text",
     "operators",
     "page",

@@ -19,7 +19,7 @@ ARGS = "Args:\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class OperatorPage:
     """What is known of an operator, in words.
 
     Args:
@@ -62,7 +62,7 @@ class Page:
         return self.signature + others
 
 
-def page(keyword: str) -> Page:
+def page(keyword: str) -> OperatorPage:
     """The page of an operator, by a keyword of the notation in any case.
 
     Raises:
@@ -78,7 +78,9 @@ def page(keyword: str) -> Page:
             f"there is no operator {keyword!r}",
             remedy=f"{near} `striate show --operators` lists all of them.".lstrip(),
         )
-    return Page(form.keyword, signature(form), form.aliases, text_of(form), _settings_of(form))
+    return OperatorPage(
+        form.keyword, signature(form), form.aliases, text_of(form), _settings_of(form)
+    )
 
 
 def text_of(form: Form) -> str:
