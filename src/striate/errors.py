@@ -94,6 +94,18 @@ class RunError(StriateError):
     """A run folder that cannot be made, read or resumed."""
 
 
+class RankError(RunError):
+    """A process of a run no longer answers the others.
+
+    Args:
+        reporter: the lowest rank that still answers, which prints the message.
+    """
+
+    def __init__(self, what: str, *, reporter: int = 0, where: str = "", remedy: str = "") -> None:
+        super().__init__(what, where=where, remedy=remedy)
+        self.reporter = reporter
+
+
 class CaptureError(StriateError):
     """A module whose computation cannot be written as a graph; `where` has the line of its code."""
 

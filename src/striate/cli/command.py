@@ -37,7 +37,7 @@ from striate.cli import (
     verify,
     why,
 )
-from striate.errors import InterruptedRunError, SettingError, StriateError
+from striate.errors import InterruptedRunError, RankError, SettingError, StriateError
 
 app = typer.Typer(
     name="striate",
@@ -99,11 +99,11 @@ def run() -> int:
             return _hung_up()
         raise
     except InterruptedRunError as error:
-        return _ended(f"{error}", INTERRUPTED)
+        return _ended(f"{error}" if terminal.is_first_rank() else "", INTERRUPTED)
     except KeyboardInterrupt:
         return _ended("interrupted", INTERRUPTED)
     except StriateError as error:
-        return _ended(f"striate: {error}", WRONG)
+        return _ended(f"striate: {error}" if _is_reporter(error) else "", WRONG)
     except _UsageError as error:
         return _ended(f"striate: {_of_usage(error)}", WRONG)
     except BrokenPipeError:
@@ -115,6 +115,11 @@ def run() -> int:
     except OSError as error:
         return _ended(f"striate: {_said(error)}", WRONG)
     return int(code)
+
+
+def _is_reporter(error: StriateError) -> bool:
+    """Whether this process of a run says what is wrong: one of them does."""
+    return terminal.is_rank(error.reporter if isinstance(error, RankError) else 0)
 
 
 def _of_usage(error: Any) -> SettingError:
@@ -153,7 +158,7 @@ def _said(error: OSError) -> str:
 
 def _ended(message: str, code: int) -> int:
     """Say `message` if anybody reads it, and flush what was said before."""
-    for stream, text in ((sys.stdout, ""), (sys.stderr, f"{message}\n")):
+    for stream, text in ((sys.stdout, ""), (sys.stderr, f"{message}\n" if message else "")):
         try:
             stream.write(terminal.visible(text))
             stream.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Mapping
@@ -59,3 +60,13 @@ def show(blocks: Iterable[Block]) -> None:
     out = console()
     for block in fitted(blocks, out.width):
         out.print(block.on_terminal(out.width))
+
+
+def is_first_rank() -> bool:
+    """Whether this process prints: it is no other rank of a run that torchrun started."""
+    return is_rank(0)
+
+
+def is_rank(rank: int) -> bool:
+    """Whether this process has this rank; alone it has every one."""
+    return os.environ.get("RANK") in (None, str(rank))

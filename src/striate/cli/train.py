@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -121,6 +123,9 @@ def run(
     ] = None,
     bias_initializer: Annotated[str | None, typer.Option(help="Of biases.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of everything random.")] = None,
+    processes: Annotated[
+        int, typer.Option(help="Processes that share each batch, as torchrun starts them.", min=1)
+    ] = 1,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress display.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Progress on standard error, the result as JSON.")
@@ -134,20 +139,28 @@ def run(
     where its layers allow it. A model file or run folder starts from its weights, with its recipe
     and its data where none are given; for other classes, --start takes the weights that fit. A run
     folder with --epochs alone goes on until it has so many; --resume goes on with one that was
-    interrupted. A setting that would do nothing beside the others is refused.
+    interrupted. With --processes N, or under torchrun (docs/scale.md), the processes share each
+    batch, and rank 0 alone writes and prints. A setting that would do nothing beside the others is
+    refused.
 
     Example: striate train "INPUT 1x28x28 -> CONV 6 5x5 -> RELU -> MAXPOOL 2 -> FC 10" --data mnist
     """
     given = dict(locals())
+    if processes > 1 and "RANK" not in os.environ:
+        from striate.cli.processes import launch
+
+        raise typer.Exit(launch(processes, sys.argv[1:]))
     words = given.pop("network") or []
     texts, settings = _sorted_words(words)
     from striate.training import SETTINGS
     from striate.training.progress import ProgressBar
 
     settings |= {name: given[name] for name in SETTINGS if given[name] is not None}
-    shown = ProgressBar(quiet=quiet, to_error=as_json)
+    shown = ProgressBar(quiet=quiet or not terminal.is_first_rank(), to_error=as_json)
     with shown:
         result = _train(texts, settings, given, shown)
+    if not terminal.is_first_rank():
+        return
     if as_json:
         terminal.print_json(result.to_json())
     else:

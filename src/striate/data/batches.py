@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,8 @@ class Batches:
         augment: distorts each batch; None leaves the pictures as they are.
         device: where the batches are made; pictures in memory are moved there once.
         workers: processes that decode files; None takes one a core, up to four.
+        rows: from the number of pictures in a batch to those of them that are wanted; None for
+            all. They are the same pictures, distorted alike, whoever else takes the others.
 
     Raises:
         SettingError: no pictures, or a batch size below 1.
@@ -54,6 +56,7 @@ class Batches:
         augment: Augment | None = None,
         device: torch.device | str = "cpu",
         workers: int | None = None,
+        rows: Callable[[int], slice] | None = None,
     ) -> None:
         if batch_size < 1:
             raise SettingError(f"a batch has 1 picture or more, not {batch_size}")
@@ -69,6 +72,7 @@ class Batches:
         self._chances = _chances(split) if balanced else None
         self.augment = augment
         self.device = torch.device(device)
+        self._rows = rows
         self.workers = min(4, _cores()) if workers is None else workers
         self._labels = torch.from_numpy(np.array(split.labels)).to(self.device)
         self._source = (
@@ -99,8 +103,27 @@ class Batches:
         """
         ends = np.arange(1, len(self)) * self.batch_size
         chosen = np.split(self.order(number), ends)
+        if self._rows is not None and (self.augment is None or self.augment.is_identity):
+            yield from self._shared(chosen[start:], self._rows)
+            return
         for batch, (x, y) in enumerate(self._gathered(chosen[start:]), start):
-            yield self._distorted(x, number, batch), y
+            mine = slice(None) if self._rows is None else self._rows(len(y))
+            yield self._distorted(x, number, batch)[mine], y[mine]
+
+    def pictures(self, batch: int) -> int:
+        """How many pictures batch number `batch` of an epoch has, from 0."""
+        is_last = batch == len(self) - 1
+        return len(self.split) - batch * self.batch_size if is_last else self.batch_size
+
+    def _shared(
+        self, chosen: list[NDArray[np.int64]], rows: Callable[[int], slice]
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """The wanted rows of the batches, gathered alone; files are decoded once over all ranks."""
+        mine = [indices[rows(len(indices))] for indices in chosen]
+        # No row of a small last batch may be wanted: one is gathered for its shape.
+        read = [own if len(own) else indices[:1] for own, indices in zip(mine, chosen, strict=True)]
+        for own, (x, y) in zip(mine, self._gathered(read), strict=True):
+            yield x[: len(own)], y[: len(own)]
 
     def _gathered(
         self, chosen: list[NDArray[np.int64]]

@@ -8,14 +8,13 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from striate.data import NAMES, Batches, DataSet, Preprocessing, suited_fill
 from striate.data.ink import measure_ink
-from striate.engine import lower, optimizer, pays
+from striate.engine import lower, pays
 from striate.errors import InterruptedRunError, NumbersError, SettingError
 from striate.fused.build import cache_folder, mode
 from striate.graph import Graph
@@ -29,12 +28,13 @@ from striate.training.events import EpochRow, Listener, Result, Started, Stepped
 from striate.training.fit import has_batch_norm
 from striate.training.freezing import freeze, freezing_notes, frozen_nodes, hold
 from striate.training.patience import Look, is_over, looked
-from striate.training.recipe import USUAL_MOMENTUM, Recipe
+from striate.training.ranks import ALONE, Ranks, check_ranks
+from striate.training.recipe import Recipe
 from striate.training.requirements import check_length
 from striate.training.run_folder import RunFolder
 from striate.training.running import Running
 from striate.training.schedules import rate
-from striate.training.step import TrainingStep
+from striate.training.step import TrainingStep, optimizer_of
 from striate.training.tensorboard import curves
 from striate.training.threads import few_threads
 from striate.training.versions import versions
@@ -75,6 +75,7 @@ class Session:
         preprocessing: of the pictures, where the first weights decide it.
         start: where the first weights come from, for a person.
         notes: for the listener, when the run begins.
+        ranks: the processes of the run; the first of them alone writes.
 
     Raises:
         SettingError: the recipe asks for patience, and there is nothing to look at.
@@ -93,11 +94,13 @@ class Session:
         preprocessing: Preprocessing | None = None,
         start: str = "",
         notes: Sequence[str] = (),
+        ranks: Ranks = ALONE,
     ) -> None:
         self.graph, self.data, self.recipe = graph, data, recipe
         self.folder, self.listen = folder, listen
         self.origin = origin or Origin(data.name)
-        self.start, self.notes = start, notes
+        self.start, self.notes, self.ranks = start, notes, ranks
+        check_ranks(ranks, recipe, has_batch_norm(graph))
         if data.validation is None and (recipe.patience or recipe.patience_steps):
             raise SettingError(
                 "patience looks at validation pictures, and none are set aside",
@@ -109,21 +112,24 @@ class Session:
         self.module = lower(graph, first, fused=self.is_fused).to(self.device)
         self.frozen = frozen_nodes(graph, recipe.freeze)
         freeze(self.module, self.frozen)
-        self.optimizer = _optimizer(self.module, recipe)
+        self.optimizer = optimizer_of(self.module, recipe)
         self.average = Average(self.module, recipe.ema) if recipe.ema else None
         self.batches = Batches(
             data.train,
             recipe.batch_size,
             shuffle=True,
             seed=recipe.seed,
-            least=min(2, recipe.batch_size) if has_batch_norm(graph) else 1,
+            least=min(2 * ranks.size, recipe.batch_size) if has_batch_norm(graph) else 1,
             balanced=recipe.sampling == "balanced",
             augment=recipe.augment(suited_fill(data.train)),
             device=self.device,
+            rows=None if ranks.size == 1 else ranks.rows,
         )
         check_length(recipe, len(self.batches))
         normalize, count = self.preprocessing.normalize, len(self.batches)
-        self.step = TrainingStep(graph, self.module, self.optimizer, recipe, normalize, count)
+        self.step = TrainingStep(
+            graph, self.module, self.optimizer, recipe, normalize, count, ranks
+        )
         self.position = Position(data=data.sha256)
         self.is_stopping = False
 
@@ -137,8 +143,9 @@ class Session:
             self.position = load_state(self.folder.state, self.module, self.optimizer, self.average)
             if self.position.finished:
                 self.position = replace(self.position, finished=self._is_over())
-            with self.folder.writing():
-                self.folder.write_metrics(self.position.history)
+            if self.ranks.is_first:
+                with self.folder.writing():
+                    self.folder.write_metrics(self.position.history)
 
     def _is_over(self) -> bool:
         """Whether nothing is left to do: the recipe may have been given more epochs."""
@@ -166,7 +173,12 @@ class Session:
             )
         )
         work = self.graph.multiply_adds * self.recipe.batch_size
-        with curves(self.folder, self.graph, self.position.step) as draw, few_threads(work):
+        drawing = (
+            curves(self.folder, self.graph, self.position.step)
+            if self.ranks.is_first
+            else nullcontext(lambda row: None)
+        )
+        with drawing as draw, few_threads(work // self.ranks.size):
             while not self.position.finished:
                 self._train_epoch()
                 self._end_epoch()
@@ -196,10 +208,13 @@ class Session:
         for x, y in self.batches.epoch(self.position.epoch, self.position.batch):
             if self.recipe.steps and running.step >= self.recipe.steps:
                 break
+            self.step.is_asked = self.is_stopping
+            pictures = self.batches.pictures(running.batch)
             loss, right = self.step(x, y, running.step)
+            self.is_stopping |= self.step.is_asked
             if self.average is not None:
                 self.average.update(running.step)
-            running.add(loss, right, len(y))
+            running.add(loss, right, pictures)
             now = time.perf_counter()
             if now - shown > SIGN_OF_LIFE:
                 shown = now
@@ -231,7 +246,7 @@ class Session:
         started = time.perf_counter()
         before = self.position
         with self.judged():
-            look = self._look()
+            look = self.ranks.agreed(self._look)
         right, loss = look or (None, None)
         epoch = before.epoch + 1
         progress = looked(before.progress, self.recipe, epoch, before.step, look)
@@ -259,17 +274,22 @@ class Session:
             first_loss=before.first_loss,
         )
         # The state comes last: a kill before it repeats this epoch, to the same numbers.
-        with self.judged():
-            model = self._model(row)
-        with self.folder.writing():
-            if progress.is_best:
-                model.save(self.folder.best)
-            model.save(self.folder.last)
-            self.folder.write_metrics(after.history)
+        if self.ranks.is_first:
+            self._write(after, row)
         self._save(after)
         self.listen(row)
         if not after.finished:
             self._leave_if_asked()
+
+    def _write(self, after: Position, row: EpochRow) -> None:
+        """Write the models and the rows of the epochs."""
+        with self.judged():
+            model = self._model(row)
+        with self.folder.writing():
+            if after.progress.is_best:
+                model.save(self.folder.best)
+            model.save(self.folder.last)
+            self.folder.write_metrics(after.history)
 
     def judged(self) -> AbstractContextManager[None]:
         """Within, the module has the weights that are judged and kept: their average, if any."""
@@ -301,6 +321,8 @@ class Session:
         if not self._is_finite():
             raise self._diverged(self.position)
         self.position = self._checked(position)
+        if not self.ranks.is_first:
+            return
         with self.folder.writing():
             save_state(self.folder.state, self.module, self.optimizer, position, self.average)
 
@@ -345,7 +367,7 @@ class Session:
     def _result(self) -> Result:
         now = self.position
         test = None
-        if self.data.test is not None:
+        if self.data.test is not None and self.ranks.is_first:
             # The module holds the last weights: its kernels are ready, if those are the best.
             is_last = now.progress.best_epoch == now.epoch and self.average is None
             module = self.module if is_last else None
@@ -372,10 +394,3 @@ def preprocessing_of(data: DataSet, recipe: Recipe) -> Preprocessing:
         return Preprocessing(*data.shape, mean=data.mean, std=data.std, ink=ink)
     channels = len(data.mean)
     return Preprocessing(*data.shape, mean=(0.0,) * channels, std=(1.0,) * channels, ink=ink)
-
-
-def _optimizer(module: torch.nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    own: dict[str, Any] = {"weight_decay": recipe.weight_decay}
-    if recipe.optimizer in ("momentum", "nesterov"):
-        own["momentum"] = USUAL_MOMENTUM if recipe.momentum is None else recipe.momentum
-    return optimizer(recipe.optimizer, module, recipe.rate, **own)

@@ -28,6 +28,7 @@ from striate.training.fit import (
 )
 from striate.training.freezing import frozen_nodes
 from striate.training.loop import Origin, Session, preprocessing_of
+from striate.training.ranks import ALONE, Ranks
 from striate.training.recipe import Recipe
 from striate.training.requirements import check_network
 from striate.training.run_folder import RunFolder
@@ -49,7 +50,7 @@ class RunRequest:
     recipe: Recipe
 
 
-def prepared(request: RunRequest, listen: Listener) -> Session:
+def prepared(request: RunRequest, listen: Listener, ranks: Ranks = ALONE) -> Session:
     """A session without a folder: a request that is refused leaves nothing behind.
 
     Raises:
@@ -75,6 +76,7 @@ def prepared(request: RunRequest, listen: Listener) -> Session:
         preprocessing=_preprocessing(subject, first, pictures, recipe),
         start=subject.start or recipe.start,
         notes=(*_adapted(subject, network), *subject.notes, *first.notes),
+        ranks=ranks,
     )
 
 

@@ -21,6 +21,7 @@ from striate.training.fit import check_fit, loaded
 from striate.training.loop import Origin, Session
 from striate.training.patience import is_over
 from striate.training.preparing import telling
+from striate.training.ranks import ALONE, Ranks
 from striate.training.recipe import Recipe
 from striate.training.run_folder import RunFolder
 from striate.training.schedules import rate
@@ -56,6 +57,7 @@ def restored(
     data_dir: Path | str | None,
     epochs: Any,
     listen: Listener,
+    ranks: Ranks = ALONE,
 ) -> Session:
     """The session of a run folder, at its last state.
 
@@ -79,7 +81,8 @@ def restored(
     pictures = _same(pictures, source, config, folder)
     prepared = config.get("preprocessing")
     check_fit(network, pictures, recipe)
-    folder.sweep()
+    if ranks.is_first:
+        folder.sweep()
     is_begun = folder.state.exists()
     session = Session(
         network,
@@ -90,13 +93,15 @@ def restored(
         None if is_begun else first_weights(network, recipe, pictures.classes).weights,
         origin=Origin(source, None if where is None else str(where)),
         preprocessing=None if prepared is None else Preprocessing.from_dict(prepared),
+        ranks=ranks,
     )
     session.restore()
     if epochs is not None:
         _check_longer(session)
         session.notes = tuple(_differences(session, begun))
-        with folder.writing():
-            folder.write_config({**config, "recipe": recipe.to_dict()})
+        if ranks.is_first:
+            with folder.writing():
+                folder.write_config({**config, "recipe": recipe.to_dict()})
     return session
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from striate.capacity import enough
 from striate.data import DataSet
 from striate.data.catalog import kept_place
 from striate.data.sources import Source, expanded, kept_as_it_is
-from striate.errors import RunError
+from striate.errors import RankError, RunError
 from striate.lookup import LONGEST_NAME, NetworkLike
 from striate.notation import text
 from striate.training.events import Listener, Result
@@ -19,6 +20,7 @@ from striate.training.interrupting import stopping
 from striate.training.loop import Session
 from striate.training.preparing import RunRequest, prepared
 from striate.training.progress import shown
+from striate.training.ranks import Ranks, joined
 from striate.training.recipe import BALANCED, Recipe
 from striate.training.resuming import restored
 from striate.training.run_folder import RunFolder
@@ -75,17 +77,20 @@ def train(
     chosen = started(subject, _placed(Recipe.changed(base, _in_words(settings))))
     if isinstance(data, str) and not data:
         data, data_dir = _own_data(subject, data_dir)
-    with shown(on_event, quiet) as listen:
-        session = prepared(RunRequest(subject, data, data_dir, chosen), listen)
+    with joined() as ranks, shown(on_event, quiet or not ranks.is_first) as listen:
+        session = prepared(RunRequest(subject, data, data_dir, chosen), listen, ranks)
         kind = Path(session.data.name.strip("<>")).name
-        folder = RunFolder.create(None if run is None else expanded(run), f"{subject.name}-{kind}")
-        session.folder = folder
+        place = None if run is None else expanded(run)
+        folder = session.folder = ranks.agreed(
+            lambda: RunFolder.create(place, f"{subject.name}-{kind}")
+        )
         try:
-            with folder.locked():
-                _begin(session, subject)
+            with _locked(folder, ranks):
+                ranks.agreed(lambda: _begin(session, subject))
                 return _run(session)
         except RunError:
-            folder.abandon()
+            if ranks.is_first:
+                folder.abandon()
             raise
 
 
@@ -157,14 +162,27 @@ def resume(
         RunError: no run folder, or its data has changed, or it has so many epochs already.
     """
     folder = RunFolder.open(expanded(run))
-    with folder.locked(), shown(on_event, quiet) as listen:
-        return _run(restored(folder, data, data_dir, epochs, listen))
+    with (
+        joined() as ranks,
+        _locked(folder, ranks),
+        shown(on_event, quiet or not ranks.is_first) as listen,
+    ):
+        return _run(restored(folder, data, data_dir, epochs, listen, ranks))
+
+
+def _locked(folder: RunFolder, ranks: Ranks) -> AbstractContextManager[None]:
+    """Hold the folder for these ranks: the first of them does."""
+    return folder.locked() if ranks.is_first else nullcontext()
 
 
 def _run(session: Session) -> Result:
     batch = session.recipe.part_size(len(session.data.train))
-    with stopping(session), enough(session.graph, batch, training=True):
-        return session.run()
+    try:
+        with stopping(session), enough(session.graph, batch, training=True):
+            return session.run()
+    except RankError as error:
+        error.remedy = f"What was saved is whole. Go on with: {session.folder.resume_command}"
+        raise
 
 
 def _placed(recipe: Recipe) -> Recipe:

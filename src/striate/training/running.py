@@ -19,7 +19,7 @@ class Running:
         self._clock = time.perf_counter()
         self._loss = torch.tensor(start.loss_sum, dtype=torch.float64, device=device)
         self._correct = torch.tensor(start.correct, device=device)
-        self._seen, self._batch, self.step = start.seen, start.batch, start.step
+        self._seen, self.batch, self.step = start.seen, start.batch, start.step
 
     def add(self, loss: Tensor, correct: Tensor, pictures: int) -> None:
         """Count one step."""
@@ -28,7 +28,7 @@ class Running:
         self._loss += loss * pictures
         self._correct += correct
         self._seen += pictures
-        self._batch += 1
+        self.batch += 1
         self.step += 1
 
     def position(self) -> Position:
@@ -36,7 +36,7 @@ class Running:
         start = self._start
         return replace(
             start,
-            batch=self._batch,
+            batch=self.batch,
             step=self.step,
             loss_sum=self._loss.item(),
             correct=int(self._correct.item()),
