@@ -129,4 +129,16 @@ DRAWING_BUGS = (
         'found.append(f"<p><em>{escape(str(error))}</em></p>")',
         "found.clear()",
     ),
+    (
+        "studio: a request from another site let in",
+        "studio/access.py",
+        'if origin is not None and origin != f"http://{host}":',
+        "if origin is not None and not origin:",
+    ),
+    (
+        "studio: zero as another color than the middle one",
+        "studio/tiles.py",
+        "* 127 + 128",
+        "* 127 + 127",
+    ),
 )

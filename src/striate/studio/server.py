@@ -6,6 +6,7 @@ import secrets
 import socket
 from collections.abc import Callable, Mapping
 from functools import partial
+from threading import Thread
 from typing import Any
 
 from striate.errors import SettingError
@@ -36,6 +37,7 @@ def serve(
     checked = AccessCheck(app, token=secrets.token_urlsafe(24), host=host, port=port)
     ready(f"http://{_shown(host)}:{port}/?token={checked.token}")
     settings = uvicorn.Config(checked, log_level="error", ws="wsproto", timeout_graceful_shutdown=1)
+    Thread(target=studio.warm, daemon=True).start()
     with listening:
         uvicorn.Server(settings).run(sockets=[listening])
 

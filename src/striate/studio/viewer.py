@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from striate.analysis.why.question import Reader
 from striate.capacity import check
 from striate.data.given import Given
 from striate.drawing.values import layers_of
-from striate.errors import DataError, ExplanationError
+from striate.errors import DataError, ExplanationError, StriateError
 from striate.graph import Graph, Node
 from striate.lookup import Weighted
 from striate.model import Model
@@ -83,6 +84,11 @@ class Studio:
         own = self.subject.learned_from[0] if isinstance(self.subject, Model) else ""
         return tuple(dict.fromkeys(each for each in (own, "digits") if each))
 
+    def warm(self) -> None:
+        """Load what the first page needs, PyTorch above all, before anybody asks."""
+        with suppress(StriateError):
+            Viewer(self).choose(self.sets[0], 0)
+
     @property
     def shortcuts(self) -> tuple[str, ...]:
         """Numbers that lie on no map."""
@@ -112,7 +118,6 @@ class Viewer:
         self.values: Mapping[str, Array] = {}
         self._inquiry: Inquiry | None = None
         self._gradients: Mapping[str, Array] | None = None
-        self.take(np.zeros(studio.preprocessing.shape, dtype=np.uint8))
 
     def choose(self, data: str, number: int) -> None:
         """Take a test picture.
@@ -183,11 +188,13 @@ class Viewer:
             "gradients": self._of_gradients,
             "kernels": self._of_weights,
         }[view]
-        return [
+        found = [
             each | {"title": node.name}
             for node in (graph.nodes if view == "kernels" else nodes)
             for each in make(node, MOST if node.name == opened else FEW)
         ]
+        is_whole = every or view != "kernels" or len(nodes) == len(graph)
+        return found if is_whole else [each for each in found if not each["flat"]]
 
     def _of_values(self, node: Node, most: int) -> list[PageJson]:
         return self._of(node, self.values, most, "")
