@@ -129,6 +129,27 @@ def test_batch_normalization_that_is_folded_wrongly_is_found() -> None:
     assert answer.first.mean == pytest.approx(0.5, rel=1e-5)
 
 
+def test_a_normalization_that_is_gone_is_a_change() -> None:
+    text = "INPUT 1x6x6 -> CONV 2 3x3 bias=no -> {} RELU -> FC 3"
+    graph, other = parse(text.format("BN ->")), parse(text.format(""))
+    assert _said(compare(graph, other)) == [("removed", "bn1", None)]
+    weights = _weights(str(graph))
+    rest = {name: own for name, own in weights.items() if name != "bn1"}
+    answer = compare((graph, weights), (other, rest))
+    assert _said(answer) == [("removed", "bn1", None)]
+    assert answer.first is not None
+    assert answer.first.node == "relu1"
+
+
+def test_another_activation_is_a_change_where_the_numbers_behind_it_part() -> None:
+    other = PLAIN.replace("RELU -> MAX", "GELU -> MAX")
+    answer = compare((PLAIN, _weights(PLAIN)), (other, _weights(PLAIN)))
+    assert _said(answer) == [("changed", "relu1", "gelu1")]
+    assert answer.first is not None
+    assert answer.first.node == "relu1"
+    assert compare((PLAIN, _weights(PLAIN)), (other, _weights(PLAIN)), tolerance=1.0).ok
+
+
 def test_one_weight_that_is_changed_is_found() -> None:
     one, two = _weights(PLAIN), _weights(PLAIN)
     two["conv2"]["weight"][3, 2, 1, 0] += 0.25

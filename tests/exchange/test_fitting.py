@@ -135,17 +135,44 @@ def test_what_does_not_fit_is_listed(tmp_path: Path) -> None:
         fit.check()
 
 
-def test_what_follows_a_layer_without_counterpart_is_not_guessed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "gone",
+    [
+        ("bn1",),
+        ("bn1", "layer1.0.conv1"),
+        ("layer1.0.conv1", "layer1.0.bn1", "fc"),
+        ("layer1.0.bn2",),
+    ],
+)
+def test_where_a_layer_is_missing_no_other_takes_its_weights(
+    gone: tuple[str, ...], tmp_path: Path
+) -> None:
     state = _trained(Residual()).state_dict()
     for name in list(state):
-        if name.startswith("bn1."):
+        if name.rpartition(".")[0] in gone:
             del state[name]
     path = tmp_path / "w.pth"
     torch.save(state, path)
     fit = fit_weights(GRAPH, path)
-    assert list(fit.taken.items()) == [("conv1.weight", "conv1.weight")]
-    assert "bn1.weight" in fit.missing
-    assert "layer1.0.conv1.weight" in fit.unexpected
+    assert all(ours == theirs for ours, theirs in fit.taken.items())
+    assert set(fit.taken) <= {f"{node}.{name}" for node in ("conv1", "bn1") for name in BN}
+    assert "layer1.0.downsample.0.weight" in fit.unexpected
+
+
+BN = ("weight", "bias", "running_mean", "running_var")
+
+
+@pytest.mark.parametrize("longer", ["file", "network"])
+def test_what_one_has_behind_the_other_is_left_out(longer: str, tmp_path: Path) -> None:
+    state = _trained(Residual()).state_dict()
+    path = tmp_path / "w.pth"
+    torch.save({name: each for name, each in state.items() if longer == "file" or "fc" not in name},
+               path)  # fmt: skip
+    headless = parse(str(GRAPH).partition(" -> FC")[0])
+    fit = fit_weights(headless if longer == "file" else GRAPH, path)
+    left = {"file": ((), ("fc.weight", "fc.bias")), "network": (("fc1.weight", "fc1.bias"), ())}
+    assert (fit.by, len(fit.taken)) == ("order", 20)
+    assert (fit.missing, fit.unexpected) == left[longer]
 
 
 def test_names_of_nobody_need_the_order_of_the_file(tmp_path: Path) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from striate import lookup as networks
 from striate.analysis.compare import TOLERANCE
 from striate.cli import DONE, NO, terminal
-from striate.cli.options import AsJson, DataDir
+from striate.cli.options import AsJson, DataDir, Inputs
+
+if TYPE_CHECKING:
+    from striate.graph.imported import Explainable
 
 
 def run(
@@ -26,6 +30,7 @@ def run(
         float,
         typer.Option(help="What is no difference, as a share of the largest number of a node."),
     ] = TOLERANCE,
+    inputs: Inputs = None,
     data_dir: DataDir = None,
     seed: Annotated[int, typer.Option(help="Of the drawn inputs.", min=0)] = 0,
     everything: Annotated[
@@ -41,12 +46,13 @@ def run(
     Example: striate compare lenet5 "INPUT 1x32x32 -> CONV 6 5x5 -> RELU -> FC 10"
 
     Example: striate compare runs/lenet-digits-1 lenet.onnx --picture digits#7
+
+    Example: striate compare torchvision.models:resnet18 resnet18 --input 3x224x224
     """
     from striate.analysis.compare.comparison import SHOWN, compare
 
     answer = compare(
-        first,
-        second,
+        *_named((first, second), inputs or ()),
         picture=picture or None,
         weights=weights,
         tolerance=tolerance,
@@ -58,3 +64,10 @@ def run(
     else:
         terminal.show(answer.display(None if everything else SHOWN, more="--all prints each"))
     raise typer.Exit(DONE if answer.ok else NO)
+
+
+def _named(words: tuple[str, str], inputs: Sequence[str]) -> list[Explainable | str]:
+    """Both networks; what enters is for places in code, or else for ONNX files."""
+    takers = [word for word in words if networks.CODE.fullmatch(word)]
+    takers = takers or [word for word in words if word.endswith(".onnx")] or [*words]
+    return [networks.named(word, inputs if word in takers else ()) for word in words]

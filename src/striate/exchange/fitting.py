@@ -166,20 +166,20 @@ def _by_name(graph: Graph, layers: _Layers) -> dict[str, Mapping[str, str]]:
 def _by_order(graph: Graph, state: State, layers: _Layers) -> dict[str, Mapping[str, str]]:
     """Node -> weight -> name in the file, by the order in which both run.
 
-    Where a layer of one has no counterpart in the other, what comes after it is not matched.
+    Where one has more layers, all of the other's must fit but for the last, which gives the scores:
+    a layer that is missing in the middle would give all that follow the weights of others.
     """
     nodes = [node for node in graph if graph.own_weights(node)]
-    order = in_order(layers, is_ordered=state.is_ordered)
+    order = in_order(layers, is_ordered=state.is_ordered) or []
     found: dict[str, Mapping[str, str]] = {}
-    is_same = len(nodes) == len(order or ())
-    for node, layer in zip(nodes, order or (), strict=False):
+    fits = [True]
+    for node, layer in zip(nodes, order, strict=False):
         own = graph.own_weights(node)
-        words = _words(tuple(own), layers[layer])
-        fits = all(_shaped(state.arrays[words[w]], own[w].shape) is not None for w in words)
-        if len(words) != len(own) or len(words) != len(layers[layer]) or not (is_same or fits):
-            break
-        found[node.name] = words
-    return found
+        found[node.name] = words = _words(tuple(own), layers[layer])
+        if len(words) != len(own) or len(words) != len(layers[layer]):
+            return {}
+        fits.append(all(_shaped(state.arrays[words[w]], own[w].shape) is not None for w in words))
+    return found if len(nodes) == len(order) or all(fits[:-1]) else {}
 
 
 def _words(own: tuple[str, ...], layer: Mapping[str, str]) -> dict[str, str]:
