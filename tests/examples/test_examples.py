@@ -70,7 +70,7 @@ def number(text: str, pattern: str) -> float:
 def test_the_examples_are_those_of_the_manual():
     manual = (FOLDER.parent / "docs" / "examples.md").read_text(encoding="utf-8")
     assert sorted(set(re.findall(r"examples/(\w+)\.py", manual))) == NAMES
-    assert len(NAMES) == 8
+    assert len(NAMES) == 9
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -88,6 +88,20 @@ def test_sigmoid_gradients_vanish_and_those_of_relu_do_not(printed):
     assert 0.1 < number(text, "relu: first layer / last layer = #") < 20
     for k in (0, 4):  # a few layers on, the gradient is at least a hundred times larger
         assert rows[k][1] * 100 < rows[k + 4][1]
+
+
+def test_through_time_gradients_vanish_or_explode_unless_a_gate_is_open(printed):
+    text = printed("gradients_through_time")
+
+    def reaches(cell: str) -> float:
+        return number(text, f"(?m:^){cell}: first step / last step = +#")
+
+    assert reaches("sigmoid RNN") < 0.25**50
+    assert reaches("ReLU RNN, 3 x") > 1e10
+    for cell in ("GRU", "LSTM"):  # a gate of 0.5 and what goes around it
+        assert 0.5**63 < reaches(cell) < 1e-6
+    assert 0.1 < reaches("GRU, open") < 1
+    assert 1 < reaches("LSTM, open") < 1000
 
 
 def test_one_rate_is_good_one_creeps_and_one_diverges(printed):
