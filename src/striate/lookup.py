@@ -32,10 +32,13 @@ if TYPE_CHECKING:
     from striate.model import Model
     from striate.ops.arrays import Array
 
-HELP = (
+TRAINABLE_HELP = (
     "A network in the notation, a name (striate networks lists them), a .net file, a model file "
-    "(.safetensors), a run folder, an ONNX file, or package.module:name, a PyTorch module or what "
-    "makes one, with --input."
+    "(.safetensors) or a run folder."
+)
+HELP = (
+    f"{TRAINABLE_HELP[:-1]}; an ONNX file; or package.module:name, a PyTorch module or what makes "
+    "one, with --input."
 )
 INPUT_HELP = (
     "What enters a module of package.module:name (or an ONNX file that leaves it open), without "

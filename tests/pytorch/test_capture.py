@@ -12,6 +12,7 @@ from modules_to_capture import MODULES, Written
 from torch import Tensor, nn
 
 import striate
+from striate.errors import CaptureError
 from striate.graph import Graph
 from striate.ops import Constant, Opaque
 
@@ -307,3 +308,8 @@ def test_a_module_is_captured_as_it_trains() -> None:
     network.get_submodule("drop").p = 0.0
     module.function = lambda s, x: s.head((x + s.norm(s.conv(x)).relu()).mean((2, 3)))
     torch.testing.assert_close(network(x), module(x), rtol=1e-4, atol=1e-5)
+
+
+def test_what_is_no_module_is_refused_in_words() -> None:
+    with pytest.raises(CaptureError, match=r"'nets:Net' is no torch.nn.Module"):
+        striate.capture("nets:Net", (1, 8, 8))  # type: ignore[arg-type]

@@ -195,6 +195,7 @@ def test_the_other_paths(file: Path) -> None:
     health, docs, schema, method, path = asked(Service(file), ask)
     assert health.json()["picture"] == [1, 8, 8]
     assert "multipart" in docs.text
+    assert f"{docs.request.url.copy_with(path='/predict')}</pre>" in docs.text
     assert "src=" not in docs.text
     assert "https://" not in docs.text
     assert set(schema.json()["paths"]["/predict"]) == {"post"}

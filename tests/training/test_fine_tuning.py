@@ -91,6 +91,15 @@ def test_a_start_of_which_nothing_fits_is_refused(eight: Path, tmp_path: Path) -
         train(str(eight), digits(), run=tmp_path / "r")
 
 
+def test_of_a_file_of_others_what_does_not_fit_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "theirs.pt"
+    torch.save({"stem.weight": torch.zeros(4, 1, 3, 3)}, file)
+    with pytest.raises(ModelFileError, match=r"no weight in .* fits") as refused:
+        train("INPUT 1x8x8 -> FC 2", of_classes(8, 9), run=tmp_path / "r", start=str(file))
+    assert refused.value.where.splitlines()[0].endswith("fc1.weight 2x64, fc1.bias 2")
+    assert "stem.weight" in refused.value.where.splitlines()[1]
+
+
 @pytest.mark.parametrize("suffix", ["pt", "safetensors"])
 def test_weights_that_pytorch_has_saved_start_a_run(tmp_path: Path, suffix: str) -> None:
     """Under their own names, with a head of other classes: what fits is taken, by order."""

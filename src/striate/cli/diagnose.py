@@ -8,7 +8,7 @@ import typer
 
 from striate import lookup as networks
 from striate.cli import NO, terminal
-from striate.cli.options import AsJson, DataDir
+from striate.cli.options import AsJson, DataDir, Inputs
 
 
 def run(
@@ -27,6 +27,7 @@ def run(
         ),
     ] = "",
     data_dir: DataDir = None,
+    inputs: Inputs = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what is wrong with a network, its training or its pictures.
@@ -39,7 +40,7 @@ def run(
     """
     from striate.diagnosis import diagnose
 
-    answer = diagnose(subject, data, data_dir=data_dir)
+    answer = diagnose(networks.named(subject, inputs or ()), data, data_dir=data_dir)
     if as_json:
         terminal.print_json(answer.to_json())
     else:

@@ -15,7 +15,7 @@ from striate.networks import NETWORKS
 
 
 def run(
-    network: Annotated[str, typer.Argument(help=networks.HELP)],
+    network: Annotated[str, typer.Argument(help=networks.TRAINABLE_HELP)],
     output: Annotated[Path, typer.Option("--output", "-o", help="The new file for --start.")],
     data: Annotated[str, typer.Option(help=networks.DATA_HELP)] = "digits",
     data_dir: DataDir = None,

@@ -73,8 +73,8 @@ def application(service: Service) -> Any:
     async def metrics() -> Response:
         return PlainTextResponse(service.metrics_text(), media_type=KIND)
 
-    async def docs() -> Response:
-        return HTMLResponse(page(service, REFUSALS))
+    async def docs(request: Request) -> Response:
+        return HTMLResponse(page(service, REFUSALS, str(request.base_url)))
 
     async def refused(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500

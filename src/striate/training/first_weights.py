@@ -93,7 +93,7 @@ def first_weights(
     if not taken:
         raise ModelFileError(
             f"no weight in {recipe.start} fits the network",
-            where=_pair(wanted, start.arrays),
+            where=_pair(wanted, start),
             remedy="It was made for another network.",
         )
     _check_drawn(recipe, [key for key in wanted if key not in taken])
@@ -191,13 +191,14 @@ def _instead(array: NDArray[Any], there: NDArray[Any] | None) -> str:
     return f" ({shape_text(there.shape)} there)"
 
 
-def _pair(wanted: Mapping[str, NDArray[Any]], there: Mapping[str, NDArray[Any]]) -> str:
-    """The first weights of both, side by side."""
+def _pair(wanted: Mapping[str, NDArray[Any]], start: StartFile) -> str:
+    """The first weights of both, side by side; of a file of others what does not fit."""
     ours, theirs = (
-        ", ".join(f"{key} {shape_text(array.shape)}" for key, array in list(each.items())[:3])
-        for each in (wanted, there)
+        _listed([f"{key} {shape_text(array.shape)}" for key, array in each.items()])
+        for each in (wanted, start.arrays)
     )
-    return f"the network has {ours}, …\nthe file has {theirs}, …"
+    there = f"the file has {theirs}" if theirs else "; ".join(start.misfits)
+    return f"the network has {ours}\n{there}"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -94,7 +94,9 @@ class ProgressBar:
 
     def _start(self, event: Started) -> None:
         self._epochs = event.recipe.epochs
-        going_on = f", going on at epoch {event.epoch}" if event.epoch > 1 else ""
+        is_done = event.epoch > self._epochs
+        where = "with all its epochs done" if is_done else f"going on at epoch {event.epoch}"
+        going_on = f", {where}" if event.epoch > 1 else ""
         start = f", starting from the weights of {event.start}" if event.start else ""
         self._line(
             f"training on {event.pictures:,} pictures of {event.data}{start}{going_on}; "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -98,7 +99,8 @@ def subject_of(graph: lookup.NetworkLike, name: str = "") -> TrainingSubject:
     if not path.is_dir():
         return TrainingSubject(found.graph, called, model=found, place=path.resolve())
     again = RunFolder(path).resume_command
-    notes = (f"this is a new run; the one in {path} goes on with: {again}",)
+    more = f"striate train {shlex.quote(str(path))} --epochs N"
+    notes = (f"this is a new run; the one in {path} goes on with: {again}; beyond its end: {more}",)
     called = name or re_numbered(path)
     return TrainingSubject(found.graph, called, found, (path / "best.safetensors").resolve(), notes)
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from striate.errors import CaptureError
+from striate.graph.settings import shown
 from striate.pytorch.capture.accounting import accounted
 from striate.pytorch.capture.assembled import Notes, assembled
 from striate.pytorch.capture.captured import Captured
@@ -49,6 +50,11 @@ def capture(module: nn.Module, example: Example, *, training: bool = False) -> C
     >>> print(captured.graph)
     INPUT 1x8x8 -> layers.0: CONV 2 3x3 -> layers.1: RELU
     """
+    if not isinstance(module, nn.Module):
+        raise CaptureError(
+            f"{shown(module)} is no torch.nn.Module",
+            remedy="Pass the module itself; the command line takes package.module:name.",
+        )
     examples = _examples(module, example)
     with _left_as_it_was(module):
         module.train(training)
