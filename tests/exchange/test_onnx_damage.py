@@ -81,6 +81,9 @@ def test_what_is_refused_by_kind(tmp_path: Path) -> None:
     assert "its size is not known" in refused(free, tmp_path)
     found = read_onnx(saved(free, tmp_path), size=(3, 5, 7))
     assert found.graph.specs[found.graph.scores.name].shape == (3, 5, 7)
+    for size in ((4, 5, 7), (5, 7)):
+        with pytest.raises(OnnxError, match=r"'x' is 3x\?x\?, not "):
+            read_onnx(saved(free, tmp_path), size=size)
 
 
 def outside(whole: Any, location: str, offset: str = "0") -> Any:

@@ -30,7 +30,9 @@ SETTING = re.compile(r"[A-Za-z][A-Za-z_-]*=[^\s>]*")
 def run(
     network: Annotated[
         list[str] | None,
-        typer.Argument(help=f"{networks.TRAINABLE_HELP} Settings may follow: epochs=5 optimizer=sgd."),
+        typer.Argument(
+            help=f"{networks.TRAINABLE_HELP} Settings may follow: epochs=5 optimizer=sgd."
+        ),
     ] = None,
     data: Annotated[str, typer.Option(help=networks.DATA_HELP)] = "",
     data_dir: DataDir = None,

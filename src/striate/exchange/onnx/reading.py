@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from striate.display import shape_text
 from striate.errors import OnnxError, SettingError, ShapeError, StriateError
 from striate.exchange.onnx.constants import Known, folded, shape_of
 from striate.exchange.onnx.drafts import Draft, Drafts
@@ -98,8 +99,8 @@ class _FileReader:
     def _enter(self, name: str, kind: str, sizes: tuple[int | None, ...]) -> None:
         """An input of the file."""
         rest = sizes[1:]
-        if self._size is not None and len(rest) == len(self._size):
-            rest = self._size
+        if self._size is not None:
+            rest = self._sized(name, rest, self._size)
         whole = tuple(n for n in rest if n is not None and n > 0)
         if not sizes or len(whole) < len(rest) or not rest:
             free = "x".join("?" if n is None else str(n) for n in sizes) or "one number"
@@ -116,6 +117,22 @@ class _FileReader:
         key = self._drafts.add(None, Input(whole), (), {})
         self._entrances[key] = name if is_name(name) and len(name) < 100 else "input"
         self._values[name] = Flow(key, dtype)
+
+    def _sized(
+        self, name: str, rest: tuple[int | None, ...], size: tuple[int, ...]
+    ) -> tuple[int | None, ...]:
+        """The axes of an input, those that the file leaves free as `size` says."""
+        if len(rest) == len(size) and all(
+            n is None or n <= 0 or n == wanted for n, wanted in zip(rest, size, strict=True)
+        ):
+            return size
+        if len(self._content.inputs) > 1:  # the size is that of another input
+            return rest
+        free = "x".join("?" if n is None else str(n) for n in rest) or "one number"
+        raise OnnxError(
+            f"the input {shown(name)} is {free}, not {shape_text(size)}",
+            remedy="A size is for the axes that a file leaves free, marked ?.",
+        )
 
     def _step(self, item: Item) -> None:
         """One node of the file."""
