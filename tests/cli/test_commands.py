@@ -245,7 +245,7 @@ def test_show_says_which_chains_are_fused_and_builds_nothing(
     asked = choose.Question("convolution and pool", (layer,), 32, "forward", 2)
     other = replace(asked, layers=(replace(layer, weight=(16, 3, 5, 5)),))
     for each in (asked, other):
-        choose._add(each.key, choose.Choice(each, 1.0, 2.5))
+        choose.record(each.key, (1.0, 2.5, choose.MARGIN))
     (measured,) = json.loads(striate("show", text, "--fused", "--json").out)["fused"][0]["measured"]
     assert measured == {
         "layer": "32x3x20x20: conv and max-pool 6x3x5x5 relu, forward, 2 threads",

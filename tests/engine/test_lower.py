@@ -57,7 +57,7 @@ def test_names_are_those_of_the_nodes() -> None:
     keys = set(module.state_dict())
     assert {"stem.conv.weight", "layer.0.bn.running_var", "layer.0.down.bias", "fc.weight"} <= keys
     assert type(module.get_submodule("layer.0.bn")) is nn.BatchNorm2d
-    assert "(0): Block(" in str(module)
+    assert "(0): ModuleFolder(" in str(module)
 
 
 def test_names_that_modules_use_themselves_are_free() -> None:

@@ -150,10 +150,10 @@ def test_what_is_no_file_is_not_waited_for(name: str, make: Callable[[Path], Non
 
 def test_the_first_answer_in_the_file_stands() -> None:
     """Two processes measure at once: both, and every later one, go by what was written first."""
-    slow, fast = choose.Choice(ask(), 2.0, 1.0), choose.Choice(ask(), 1.0, 2.0)
-    assert choose._add("key", slow) == slow
-    assert choose._add("key", fast) == slow
-    assert choose._read() == {"key": (2.0, 1.0, choose.MARGIN)}
+    slow, fast = (2.0, 1.0, choose.MARGIN), (1.0, 2.0, choose.MARGIN)
+    assert choose.record("key", slow) == slow
+    assert choose.record("key", fast) == slow
+    assert choose._read() == {"key": slow}
 
 
 def test_nothing_to_write_to_means_plain(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
