@@ -251,7 +251,7 @@ def test_factors_of_every_operator_can_be_asked(kind: type[Operator], data: st.D
         asked.append(some(f"it.{name}", weight.shape) + gradient)
     for what in asked:
         found = inquiry.why(what)
-        assert found.reference_residual < 1e-12
+        assert found.reference_residual < 1e-11
         for term in found.terms[:2] + found.terms[-1:]:
             for factor in term.factors:
                 value = inquiry.why(factor.what).value
