@@ -369,3 +369,10 @@ def test_a_window_of_padding_alone_hands_nothing_back() -> None:
 
 def test_a_map_of_the_size_it_has_costs_nothing() -> None:
     assert ops.Resize(size=(1,)).cost(Spec((2, 1))) == Cost()
+
+
+def test_a_division_by_zero_is_infinite_without_a_warning() -> None:
+    call = Call((np.array([[5.0]]), np.array([[0.0]])))
+    assert ops.Divide().forward(call).item() == np.inf
+    (term,) = ops.Divide().terms(call, (0, 0))
+    assert [factor.value for factor in term.factors] == [5, np.inf]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
+import numpy as np
 from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[Any]
@@ -14,3 +15,8 @@ Weights: TypeAlias = Mapping[str, Mapping[str, Array]]
 
 OwnWeights: TypeAlias = dict[str, dict[str, Array]]
 """The same, to be filled."""
+
+
+def silently() -> np.errstate:
+    """Infinity, and what is no number, come out as they do from PyTorch: without a warning."""
+    return np.errstate(divide="ignore", invalid="ignore", over="ignore")

@@ -21,7 +21,7 @@ from striate.graph import (
     Term,
     Use,
 )
-from striate.ops.arrays import Array
+from striate.ops.arrays import Array, silently
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,3 @@ class Elementwise(Operator):
     def gradient_formula(self, ref: Ref, *inputs: Spec) -> str:
         place = ",".join(map(str, ref.index))
         return f"{{self}}[{place}].grad · {self.symbol}'({{0}}[{place}])"
-
-
-def silently() -> np.errstate:
-    """Infinity, and what is no number, come out as they do from PyTorch: without a warning."""
-    return np.errstate(divide="ignore", invalid="ignore", over="ignore")

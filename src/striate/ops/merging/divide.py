@@ -26,7 +26,7 @@ from typing import ClassVar, final
 import numpy as np
 
 from striate.graph import Factor, Term
-from striate.ops.arrays import Array
+from striate.ops.arrays import Array, silently
 from striate.ops.merging.broadcasting import Broadcasting
 
 
@@ -41,11 +41,13 @@ class Divide(Broadcasting):
 
     def merged(self, *numbers: Array) -> Array:
         above, below = numbers
-        return above / below
+        with silently():
+            return above / below
 
     def slope(self, branch: int, *numbers: Array) -> Array:
         above, below = numbers
-        return -above / below**2 if branch else 1 / below
+        with silently():
+            return -above / below**2 if branch else 1 / below
 
     def summands(self, *cells: Factor) -> list[Term]:
         above, below = cells
@@ -65,4 +67,5 @@ class Divide(Broadcasting):
 
 
 def _inverse(cell: Factor) -> Factor:
-    return Factor(float(np.float64(1) / cell.value), "1/{0}", cell.refs)
+    with silently():
+        return Factor(float(np.float64(1) / cell.value), "1/{0}", cell.refs)
