@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-from importlib.metadata import version as installed
 from typing import Any
 
 import typer
@@ -38,6 +37,7 @@ from striate.cli import (
     why,
 )
 from striate.errors import InterruptedRunError, RankError, SettingError, StriateError
+from striate.exchange.own_version import own_version
 
 app = typer.Typer(
     name="striate",
@@ -83,7 +83,7 @@ def _options(
     version: bool = typer.Option(False, "--version", help="Print the version.", is_eager=True),
 ) -> None:
     if version:
-        terminal.say(f"striate {installed('striate')}")
+        terminal.say(f"striate {own_version()}")
         raise typer.Exit
 
 

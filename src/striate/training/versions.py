@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import platform
-from importlib.metadata import version
 
 import numpy as np
 import torch
+
+from striate.exchange.own_version import own_version
 
 
 def versions() -> dict[str, str]:
     """Versions by name."""
     return {
-        "striate": version("striate"),
+        "striate": own_version(),
         "torch": torch.__version__,
         "numpy": np.__version__,
         "python": platform.python_version(),

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,6 +18,7 @@ from striate.errors import OnnxError
 from striate.exchange.onnx_out import arithmetic, layers, recurrent, shaping
 from striate.exchange.onnx_out.place import NodeWriter, Sheet, WriterRow
 from striate.exchange.onnx_package import package
+from striate.exchange.own_version import own_version
 from striate.graph import Graph, Operator
 from striate.ops.arrays import Weights
 
@@ -91,9 +91,9 @@ def onnx_model(
     model = helper.make_model(
         made, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
     )
-    model.producer_name, model.producer_version = "striate", version("striate")
+    model.producer_name, model.producer_version = "striate", own_version()
     listed = {"classes": json.dumps(list(classes), ensure_ascii=False)} if classes else {}
-    helper.set_model_props(model, {"striate": version("striate"), **listed, **(metadata or {})})
+    helper.set_model_props(model, {"striate": own_version(), **listed, **(metadata or {})})
     return model
 
 
