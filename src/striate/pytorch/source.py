@@ -46,7 +46,8 @@ def source(graph: Graph, name: str = "Network") -> str:
     made = recipes(graph)
     _check_names(made)
     own = [layer.kind for layer in made.values() if layer.is_own and layer.kind not in INLINE]
-    copied = [inspect.getsource(kind).rstrip() for kind in dict.fromkeys(own)]
+    written = dict.fromkeys(each for kind in own for each in _with_bases(kind))
+    copied = [inspect.getsource(kind).rstrip() for kind in written]
     text = "\n\n\n".join([*copied, _network(graph, made, name)])
     return f"{_imports(text)}\n\n\n{text}\n"
 
@@ -60,6 +61,11 @@ INLINE: dict[type[nn.Module], str] = {
     merging.MatMul: " @ ",
 }
 """Layers that are written where they happen, and what joins their inputs."""
+
+
+def _with_bases(kind: type[nn.Module]) -> list[type]:
+    """A layer of ours behind those that it is derived from, as far as they are ours too."""
+    return [each for each in reversed(kind.__mro__) if each.__module__.startswith("striate.")]
 
 
 def _imports(text: str) -> str:

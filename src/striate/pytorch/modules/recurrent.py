@@ -72,8 +72,16 @@ class StepsLSTM(nn.LSTM):
         return final.transpose(0, 1).flatten(1) if self.last else y.permute(1, 2, 0)
 
 
-class SigmoidRNN(nn.Module):
-    """A plain recurrent layer whose state is a sigmoid, over features x steps."""
+class WalkedCell(nn.Module):
+    """A recurrent layer that PyTorch lacks, over features x steps; its weights are called as there.
+
+    A subclass has `gates`, the names of weights of one number a unit, how many states go from step
+    to step, and the step itself, from what enters the gates to the states, that which leaves first.
+    """
+
+    gates = 1
+    beside: tuple[str, ...] = ()
+    states = 1
 
     def __init__(
         self,
@@ -86,92 +94,11 @@ class SigmoidRNN(nn.Module):
         super().__init__()
         self.units, self.last, self.bias = units, last, bias
         self.ends = ("", "_reverse") if bidirectional else ("",)
+        rows = self.gates * units
         shapes: dict[str, tuple[int, ...]]
-        shapes = {"weight_ih": (units, features), "weight_hh": (units, units)}
-        shapes |= {"bias_ih": (units,), "bias_hh": (units,)} if bias else {}
-        for end in self.ends:
-            for name, shape in shapes.items():
-                start = torch.empty(shape).uniform_(-(units**-0.5), units**-0.5)
-                self.register_parameter(f"{name}_l0{end}", nn.Parameter(start))
-
-    def forward(self, x: Tensor, hidden: Tensor | None = None) -> Tensor:
-        found = []
-        for k, end in enumerate(self.ends):
-            weight_ih, weight_hh = (getattr(self, f"weight_{n}_l0{end}") for n in ("ih", "hh"))
-            sums = torch.einsum("gf,nft->tng", weight_ih, x)
-            if self.bias:
-                sums = sums + getattr(self, f"bias_ih_l0{end}") + getattr(self, f"bias_hh_l0{end}")
-            part = slice(k * self.units, (k + 1) * self.units)
-            h = x.new_zeros(len(x), self.units) if hidden is None else hidden[:, part]
-            walked = []
-            for entering in sums.flip(0) if end else sums:
-                h = torch.sigmoid(entering + h @ weight_hh.t())
-                walked.append(h)
-            found.append(h if self.last else torch.stack(walked[::-1] if end else walked, dim=2))
-        return torch.cat(found, dim=1)
-
-
-class ResetFirstGRU(nn.Module):
-    """Gated recurrent units that reset the state before its product, over features x steps."""
-
-    def __init__(
-        self,
-        features: int,
-        units: int,
-        last: bool = False,
-        bias: bool = True,
-        bidirectional: bool = False,
-    ) -> None:
-        super().__init__()
-        self.units, self.last, self.bias = units, last, bias
-        self.ends = ("", "_reverse") if bidirectional else ("",)
-        shapes: dict[str, tuple[int, ...]]
-        shapes = {"weight_ih": (3 * units, features), "weight_hh": (3 * units, units)}
-        shapes |= {"bias_ih": (3 * units,), "bias_hh": (3 * units,)} if bias else {}
-        for end in self.ends:
-            for name, shape in shapes.items():
-                start = torch.empty(shape).uniform_(-(units**-0.5), units**-0.5)
-                self.register_parameter(f"{name}_l0{end}", nn.Parameter(start))
-
-    def forward(self, x: Tensor, hidden: Tensor | None = None) -> Tensor:
-        found = []
-        for k, end in enumerate(self.ends):
-            weight_ih, weight_hh = (getattr(self, f"weight_{n}_l0{end}") for n in ("ih", "hh"))
-            gates, candidate = weight_hh.split([2 * self.units, self.units])
-            sums = torch.einsum("gf,nft->tng", weight_ih, x)
-            if self.bias:
-                sums = sums + getattr(self, f"bias_ih_l0{end}") + getattr(self, f"bias_hh_l0{end}")
-            part = slice(k * self.units, (k + 1) * self.units)
-            h = x.new_zeros(len(x), self.units) if hidden is None else hidden[:, part]
-            walked = []
-            for entering in sums.flip(0) if end else sums:
-                into_gates, into_candidate = entering.split([2 * self.units, self.units], dim=1)
-                r, z = torch.sigmoid(into_gates + h @ gates.t()).chunk(2, dim=1)
-                n = torch.tanh(into_candidate + (r * h) @ candidate.t())
-                h = (1 - z) * n + z * h
-                walked.append(h)
-            found.append(h if self.last else torch.stack(walked[::-1] if end else walked, dim=2))
-        return torch.cat(found, dim=1)
-
-
-class PeepholeLSTM(nn.Module):
-    """Long short-term memory whose gates see the cell, over features x steps."""
-
-    def __init__(
-        self,
-        features: int,
-        units: int,
-        last: bool = False,
-        bias: bool = True,
-        bidirectional: bool = False,
-    ) -> None:
-        super().__init__()
-        self.units, self.last, self.bias = units, last, bias
-        self.ends = ("", "_reverse") if bidirectional else ("",)
-        shapes: dict[str, tuple[int, ...]]
-        shapes = {"weight_ih": (4 * units, features), "weight_hh": (4 * units, units)}
-        shapes |= {"bias_ih": (4 * units,), "bias_hh": (4 * units,)} if bias else {}
-        shapes |= {"weight_ci": (units,), "weight_cf": (units,), "weight_co": (units,)}
+        shapes = {"weight_ih": (rows, features), "weight_hh": (rows, units)}
+        shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)} if bias else {}
+        shapes |= dict.fromkeys(self.beside, (units,))
         for end in self.ends:
             for name, shape in shapes.items():
                 start = torch.empty(shape).uniform_(-(units**-0.5), units**-0.5)
@@ -180,24 +107,61 @@ class PeepholeLSTM(nn.Module):
     def forward(self, x: Tensor, *states: Tensor) -> Tensor:
         found = []
         for k, end in enumerate(self.ends):
-            weight_ih, weight_hh, ci, cf, co = (
-                getattr(self, f"weight_{n}_l0{end}") for n in ("ih", "hh", "ci", "cf", "co")
-            )
-            sums = torch.einsum("gf,nft->tng", weight_ih, x)
+            weights = [getattr(self, f"{n}_l0{end}") for n in ("weight_hh", *self.beside)]
+            sums = torch.einsum("gf,nft->tng", getattr(self, f"weight_ih_l0{end}"), x)
             if self.bias:
                 sums = sums + getattr(self, f"bias_ih_l0{end}") + getattr(self, f"bias_hh_l0{end}")
             part = slice(k * self.units, (k + 1) * self.units)
-            given = [state[:, part] for state in states] + [x.new_zeros(len(x), self.units)] * 2
-            h, c = given[:2]
+            none = x.new_zeros(len(x), self.units)
+            now = [*(state[:, part] for state in states), *[none] * self.states][: self.states]
             walked = []
             for entering in sums.flip(0) if end else sums:
-                i, f, g, o = (entering + h @ weight_hh.t()).chunk(4, dim=1)
-                i, f = torch.sigmoid(i + ci * c), torch.sigmoid(f + cf * c)
-                c = f * c + i * torch.tanh(g)
-                h = torch.sigmoid(o + co * c) * torch.tanh(c)
-                walked.append(h)
-            found.append(h if self.last else torch.stack(walked[::-1] if end else walked, dim=2))
+                now = self.step(entering, now, weights)
+                walked.append(now[0])
+            whole = torch.stack(walked[::-1] if end else walked, dim=2)
+            found.append(now[0] if self.last else whole)
         return torch.cat(found, dim=1)
+
+    def step(self, entering: Tensor, now: list[Tensor], weights: list[Tensor]) -> list[Tensor]:
+        """The states behind a step (N, units) each, the one that leaves first."""
+        raise NotImplementedError
+
+
+class SigmoidRNN(WalkedCell):
+    """A plain recurrent layer whose state is a sigmoid, over features x steps."""
+
+    def step(self, entering: Tensor, now: list[Tensor], weights: list[Tensor]) -> list[Tensor]:
+        (h,), (weight_hh,) = now, weights
+        return [torch.sigmoid(entering + h @ weight_hh.t())]
+
+
+class ResetFirstGRU(WalkedCell):
+    """Gated recurrent units that reset the state before its product, over features x steps."""
+
+    gates = 3
+
+    def step(self, entering: Tensor, now: list[Tensor], weights: list[Tensor]) -> list[Tensor]:
+        (h,), (weight_hh,) = now, weights
+        by_reset, by_update, by_candidate = weight_hh.chunk(3)
+        reset, update, candidate = entering.chunk(3, dim=1)
+        r, z = torch.sigmoid(reset + h @ by_reset.t()), torch.sigmoid(update + h @ by_update.t())
+        n = torch.tanh(candidate + (r * h) @ by_candidate.t())
+        return [(1 - z) * n + z * h]
+
+
+class PeepholeLSTM(WalkedCell):
+    """Long short-term memory whose gates see the cell, over features x steps."""
+
+    gates = 4
+    beside = ("weight_ci", "weight_cf", "weight_co")
+    states = 2
+
+    def step(self, entering: Tensor, now: list[Tensor], weights: list[Tensor]) -> list[Tensor]:
+        (h, c), (weight_hh, ci, cf, co) = now, weights
+        i, f, g, o = (entering + h @ weight_hh.t()).chunk(4, dim=1)
+        i, f = torch.sigmoid(i + ci * c), torch.sigmoid(f + cf * c)
+        c = f * c + i * torch.tanh(g)
+        return [torch.sigmoid(o + co * c) * torch.tanh(c), c]
 
 
 def _recipe(
