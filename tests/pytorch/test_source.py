@@ -11,6 +11,7 @@ from nets import branching, chain, lenet, with_side_exit
 from striate.engine import lower
 from striate.errors import GraphError
 from striate.graph import Graph, Node
+from striate.notation import parse
 from striate.ops import Add, AveragePool, Conv, Dense, Input, MaxPool, ReLU, Softmax
 from striate.pytorch import source
 
@@ -48,6 +49,8 @@ NETS = {
         *(AveragePool(2, stride=2, ceil=True), Dense(3)),
     ),
     "inputs": two_inputs(),
+    # Two cells that PyTorch lacks, which share a base.
+    "recurrent": parse("INPUT 3x5 -> GRU 4 reset=before bidirectional -> LSTM 3 peepholes -> FC 2"),
 }
 
 SCRIPT = """
